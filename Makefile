@@ -1,0 +1,40 @@
+# make run: the first result. make test, make check: what every change must pass. make bench: how fast it is.
+
+PYTHON3 ?= python3
+PIP := .venv/bin/python -m pip install -qq --disable-pip-version-check
+
+# Real data, where a checkout has it beside it.
+ifneq ($(wildcard ../shared/data),)
+export CIMLEARN_DATA ?= $(abspath ../shared/data)
+endif
+
+.PHONY: run test check bench clean
+
+run: .venv/run-installed
+	.venv/bin/cimlearn run m2ru --set stream.examples=6000
+
+test: .venv/test-installed
+	.venv/bin/python -m pytest
+
+check: .venv/test-installed
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/python -m cimlearn show m2ru --json > /dev/null
+
+bench: .venv/test-installed
+	set -e; for file in benchmarks/*.py; do .venv/bin/python "$$file"; done
+
+clean:
+	rm -rf .venv build dist .ruff_cache .mypy_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/run-installed: pyproject.toml
+	$(PYTHON3) -m venv .venv
+	$(PIP) -e '.[mnist]'
+	touch $@
+
+.venv/test-installed: pyproject.toml
+	$(PYTHON3) -m venv .venv
+	$(PIP) -e '.[mnist,torch,dev]'
+	touch $@

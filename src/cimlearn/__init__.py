@@ -1,0 +1,41 @@
+"""Continual learning on compute-in-memory hardware, simulated.
+
+    import cimlearn
+    result = cimlearn.run("m2ru", stream="permuted-mnist", seeds=3, settings={"network.hidden": 256})
+    print(result.accuracy.average, result.accuracy.forgetting)
+    result.report()
+
+Names are imported when they are first used, so that `import cimlearn` and `cimlearn --help` answer at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cimlearn.api import Result, run
+    from cimlearn.errors import InputError
+    from cimlearn.experiment import Experiment
+    from cimlearn.streams import ArrayStream
+
+__version__ = "0.1.0"
+__all__ = ["ArrayStream", "Experiment", "InputError", "Result", "__version__", "run"]
+
+_HOME = {
+    "ArrayStream": "cimlearn.streams",
+    "Experiment": "cimlearn.experiment",
+    "InputError": "cimlearn.errors",
+    "Result": "cimlearn.api",
+    "run": "cimlearn.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'cimlearn' has no attribute '{name}'")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,133 @@
+"""`cimlearn.run`: the command line's `run` as a function, with a result that notebooks can show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlearn import metrics, streams
+from cimlearn.experiment import Experiment
+from cimlearn.report.records import Record, Run, read_run
+from cimlearn.report.summary import summarise
+from cimlearn.runfolder import write_json
+from cimlearn.scheduler import Progress
+from cimlearn.streams.base import Stream
+
+
+class Result:
+    """A run folder, read when something is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @cached_property
+    def data(self) -> Run:
+        """The run folder as plain values."""
+        return read_run(self.folder)
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """One record per seed and task: accuracy row, ledger, writes."""
+        return self.data.records
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """What `cimlearn run --json` prints."""
+        return summarise(self.data)
+
+    @property
+    def accuracy(self) -> SimpleNamespace:
+        """The accuracy figures of the summary as attributes: average, std, forgetting, learning, ..."""
+        return SimpleNamespace(**self.summary["accuracy"])
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """(tasks, tasks) accuracy on task j after learning task i, mean over seeds; NaN where j > i."""
+        rows = metrics.mean_matrix(self.data.matrices())
+        matrix = np.full((len(rows), len(rows)), np.nan)
+        for i, row in enumerate(rows):
+            matrix[i, : i + 1] = row
+        return matrix
+
+    def report(self) -> Path:
+        """Write report.html and its figures into the run folder; returns the page's path."""
+        from cimlearn.report.html import write_report
+
+        return write_report(self.folder)
+
+    def __repr__(self) -> str:
+        return f"Result({str(self.folder)!r})"
+
+    def _repr_html_(self) -> str:
+        return self.data._repr_html_()
+
+
+def run(
+    chip: str = "m2ru",
+    *,
+    stream: str | Stream | None = None,
+    on: str = "chip",
+    seeds: int | Iterable[int] = 1,
+    settings: Mapping[str, Any] | None = None,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    resume: str | Path | None = None,
+    progress: bool | Callable[[Progress], None] | None = None,
+    threads: int = 1,
+) -> Result:
+    """Run an experiment and write its run folder.
+
+    Parameters
+    ----------
+    chip
+        Name of the chip.
+    stream
+        Name of a stream, path of a file or folder, or a stream object such as `cimlearn.ArrayStream`; None
+        takes the best one that needs no download.
+    on
+        'chip', or the software twins 'float' (same rule, no physics) and 'adam' (backpropagation).
+    seeds
+        How many seeds (0, 1, ...), or the seeds themselves.
+    settings
+        'part.key' -> value for parameters that differ from the presets.
+    data
+        Folder of data files.
+    out, resume
+        New folder to write, or folder of a run to go on with.
+    progress
+        True shows it on stderr; a function is called with each event.
+    threads
+        Seeds that run side by side; the result is the same.
+
+    Raises
+    ------
+    cimlearn.InputError
+        If something given can't be used; the message is one line and says what to do.
+    """
+    if stream is None:
+        stream = streams.default_stream(data)
+    numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    experiment = Experiment(
+        chip, stream, on, numbers, dict(settings or {}), None if data is None else str(data)
+    )
+    if progress is True:
+        from cimlearn.cli.progress import shown
+
+        with shown() as show:
+            folder = experiment.run(out, resume=resume, progress=show, threads=threads)
+    else:
+        folder = experiment.run(out, resume=resume, progress=progress or None, threads=threads)
+    return finished(folder)
+
+
+def finished(folder: Path) -> Result:
+    """The result in `folder`, with its summary.json written."""
+    result = Result(folder)
+    write_json(folder / "summary.json", result.summary)
+    return result

@@ -1,0 +1,1 @@
+"""Many cells with their periphery: a matrix-vector product, writes, and counts of both. Never energy."""

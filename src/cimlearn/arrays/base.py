@@ -1,0 +1,32 @@
+"""The contract of an array: two kernels, registered for the type of the array's state (a NamedTuple).
+
+    product(array, x, applied, out)   out (columns,) = what the periphery reports for weight^T x, x (rows,);
+                                      applied (rows,) = the input that the digital side knows it applied (x quantised)
+    write(array, change)              ask every weight for its change (rows, columns); 0 = leave it alone
+
+Every array state has `weight` (rows, columns) float32, the effective weights, and `counts`, whole numbers at
+the places named below. Without non-idealities product equals x @ weight.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from cimlearn.compiled import dispatched
+
+VECTORS: Final = 0  # input vectors driven
+ACTIVE_BITS: Final = 1  # input bits that were 1, over rows and cycles
+PULSES: Final = 2  # write pulses that cells have seen
+VERIFY_READS: Final = 3  # single-cell reads for write-verify
+ROW_WRITES: Final = 4  # rows that updates wrote to, one after the other
+COUNTERS: Final = 5
+
+
+@dispatched
+def product(array: Any, x: Any, applied: Any, out: Any) -> Any:
+    """Put the product of x (rows,) and the weights in out (columns,)."""
+
+
+@dispatched
+def write(array: Any, change: Any) -> Any:
+    """Ask every weight for its change (rows, columns)."""

@@ -1,0 +1,90 @@
+"""Make a crossbar from parameters: mapping, tiles, cells, periphery, write scheme."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlearn.arrays.base import COUNTERS
+from cimlearn.arrays.crossbar import Crossbar, WriteScheme, program_all, row_tiles
+from cimlearn.arrays.periphery import PeripheryDescription, periphery
+from cimlearn.devices.base import Wear, new_cells
+from cimlearn.devices.levels import Levels
+from cimlearn.errors import InputError
+from cimlearn.parameters import ParameterSet
+from cimlearn.random import kernel_state
+
+
+def describe_periphery(p: ParameterSet, name: str) -> PeripheryDescription:
+    """The periphery that the parameters ask for; `name` is 'hidden' or 'output'."""
+    if p["periphery.converter_bits"] is not None and p["periphery.saturation"] is None:
+        raise InputError(
+            "periphery.saturation = none gives the converter no range; "
+            "set periphery.converter_bits = none too, or a voltage"
+        )
+    return PeripheryDescription(
+        input_bits=p["periphery.input_bits"],
+        converter_bits=p["periphery.converter_bits"],
+        read_voltage=p["periphery.read_voltage"],
+        bit_time=1.0 / p["periphery.clock"],
+        capacitance=p[f"periphery.{name}_capacitance"],
+        saturation=p["periphery.saturation"],
+        cycle_mismatch=p["periphery.cycle_mismatch"],
+        column_mismatch=p["periphery.column_mismatch"],
+        offset=p["periphery.offset"],
+        thermal=p["periphery.thermal"],
+    )
+
+
+def write_scheme(p: ParameterSet) -> WriteScheme:
+    """The write scheme that the parameters ask for."""
+    least, bits = p["write.least"], p["write.accumulator_bits"]
+    resolution = 0.0 if bits is None or least == 0 else least / 2.0 ** (bits - 1)
+    return WriteScheme(float(least), resolution, int(p["write.tries"]), float(p["write.tolerance"]))
+
+
+def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name: str, seed: int) -> Crossbar:
+    """An array called `name` ('hidden' or 'output'), programmed once to weight (rows, columns)."""
+    rows, columns = weight.shape
+    cells, window = p["mapping.cells"], device.high - device.low
+    bound = p[f"mapping.{name}_range"]
+    paired = p["mapping.kind"] == "pair"
+    sign = np.array([1.0] * cells + [-1.0] * (cells if paired else 0), np.float32)
+    scale = bound / (cells * window) if paired else 2 * bound / (cells * window)
+    reference = 0.0 if paired else 0.5 * cells * (device.low + device.high)
+    shape = (len(sign), rows, columns)
+    rest = 0.5 * (device.low + device.high)
+    wear = Wear(p["cell.endurance"], p["cell.endurance_spread"], p["cell.stuck"], p["cell.stuck_at"])
+    tiles = row_tiles(rows, p["tile.rows"])
+    fresh = new_cells(device, shape, variation=p["cell.variation"], wear=wear, rest=rest, seed=seed, name=name)
+    bar = Crossbar(
+        device=device,
+        gambles=isinstance(device, Levels),
+        cells=fresh,
+        scheme=write_scheme(p),
+        periphery=periphery(
+            describe_periphery(p, name), scale=scale, tiles=len(tiles) - 1, columns=columns, seed=seed, name=name
+        ),
+        sign=sign,
+        scale=float(scale),
+        reference=float(reference),
+        read_variance=float(p["cell.read_noise"] ** 2),
+        tiles=tiles,
+        weight=np.zeros((rows, columns), np.float32),
+        variance=np.zeros((rows, columns), np.float32),
+        row_on=np.zeros(rows),
+        pending=np.zeros((rows, columns) if p["write.least"] > 0 else (0, 0), np.float32),
+        turn=np.zeros(1, np.int64),
+        row=np.zeros((2, rows), np.float32),
+        column=np.zeros((4, columns), np.float32),
+        picked=np.zeros(columns, np.int64),
+        read_words=kernel_state(seed, name, "read"),
+        write_words=kernel_state(seed, name, "write"),
+        counts=np.zeros(COUNTERS, np.int64),
+        on=np.zeros(1),
+    )
+    program_all(bar, np.clip(weight, -bound, bound).astype(np.float32))
+    bar.row_on[:] = bar.cells.conductance.sum(axis=(0, 2), dtype=np.float64)
+    return bar

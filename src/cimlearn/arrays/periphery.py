@@ -1,0 +1,85 @@
+"""What stands around a crossbar: input level shifters, integrators, converters (weighted-bit streaming).
+
+A signed input of n_b bits is streamed as sign and magnitude, x_i = s_i sum_k b_ik 2^-k, k = 1 .. n_b - 1. In
+cycle k the integrator of column j adds  g_k 2^-k sum_i s_i b_ik w_ij  (in units of the weight), g_k the gain of
+that cycle; after the last cycle the column is scaled by its own gain (feedback capacitor), shifted by its offset, cut to the
+integrator's range and converted once. With g_k common to all columns the sum over cycles is one product with the
+*effective* input  s_i sum_k g_k 2^-k b_ik,  read from a table of 2^(n_b-1) entries; independent noise of the
+cycles adds in variance with weights  (g_k 2^-k)^2 b_ik, a second table. Both are exact, not approximations, while
+no integrator reaches its range before the last cycle (tests/test_crossbar.py streams cycle by cycle to check).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlearn.random import generator
+
+
+class Periphery(NamedTuple):
+    """Numbers of the periphery, in units of weight x input unless a unit is given."""
+
+    steps: float  # 2^(n_b-1) steps of an input's magnitude; 0 = inputs are not quantised
+    code: NDArray[np.float32]  # (2, steps) of each code: effective input; sum of squared cycle weights, for noise
+    ones: NDArray[np.int64]  # (steps,) bits that are 1 in each code
+    column: NDArray[np.float32]  # (2, row tiles, columns) of each integrator: gain; offset
+    reach: float  # the integrator's range: results are cut to +-reach; infinity = none
+    step: float  # one step of the converter; 0 = no conversion
+    top: float  # largest code of the converter, 2^(b-1) - 1; codes run from -top - 1
+    thermal: float  # variance that the integrators' own noise adds to a vector
+
+
+class PeripheryDescription(NamedTuple):
+    """What a user chooses, with units; `None` switches an effect off."""
+
+    input_bits: int | None  # n_b, sign included
+    converter_bits: int | None  # b_adc
+    read_voltage: float  # V_r [V]
+    bit_time: float  # T_b [s]
+    capacitance: float  # C_f [F]
+    saturation: float | None  # integrator's range [V]
+    cycle_mismatch: float  # standard deviation of g_k, relative
+    column_mismatch: float  # standard deviation of the integrators' gain, relative
+    offset: float  # standard deviation of the integrators' offset [V]
+    thermal: float  # standard deviation of an integrator's noise per cycle [V]
+
+
+def volts_per_unit(description: PeripheryDescription, scale: float) -> float:
+    """Integrator voltage [V] for a product of 1: V_r T_b / (C_f scale), scale [ohm] = weight per siemens."""
+    return description.read_voltage * description.bit_time / (description.capacitance * scale)
+
+
+def periphery(
+    description: PeripheryDescription, *, scale: float, tiles: int, columns: int, seed: int, name: str
+) -> Periphery:
+    """The periphery of one array, its mismatch drawn once (fabrication) from `seed` and `name`."""
+    draw = generator(seed, name, "periphery")
+    unit = volts_per_unit(description, scale)
+    bits = (description.input_bits or 1) - 1
+    cycle_gain = 1.0 + description.cycle_mismatch * draw.standard_normal(bits)
+    gain = 1.0 + description.column_mismatch * draw.standard_normal((tiles, columns))
+    offset = description.offset / unit * draw.standard_normal((tiles, columns))
+    codes = np.arange(2**bits)
+    on = (codes[:, None] >> np.arange(bits - 1, -1, -1)) & 1  # (codes, bits), most significant first
+    weights = cycle_gain * 0.5 ** np.arange(1, bits + 1)
+    reach = float("inf") if description.saturation is None else description.saturation / unit
+    step, top = 0.0, 0.0
+    if description.converter_bits is not None:
+        if description.saturation is None:
+            raise ValueError("a converter needs a range: periphery.saturation can't be none with converter bits")
+        top = 2.0 ** (description.converter_bits - 1) - 1
+        step = reach / 2.0 ** (description.converter_bits - 1)
+    cycles = np.sum(4.0 ** -np.arange(1, bits + 1)) if bits else 1.0
+    return Periphery(
+        steps=float(2**bits) if description.input_bits is not None else 0.0,
+        code=np.stack([on @ weights, on @ weights**2]).astype(np.float32),
+        ones=on.sum(axis=1).astype(np.int64),
+        column=np.stack([gain, offset]).astype(np.float32),
+        reach=float(reach),
+        step=float(step),
+        top=float(top),
+        thermal=float((description.thermal / unit) ** 2 * cycles),
+    )

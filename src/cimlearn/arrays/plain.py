@@ -1,0 +1,68 @@
+"""The array without physics: float weights. The software twin runs on it, and tests compare with it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlearn.arrays.base import COUNTERS, VECTORS, product, write
+from cimlearn.compiled import kernel
+
+
+class Plain(NamedTuple):
+    """Float weights, clipped to +-bound as a conductance window would."""
+
+    weight: NDArray[np.float32]  # (rows, columns)
+    bound: float  # largest |weight|; infinity = none
+    counts: NDArray[np.int64]  # (COUNTERS,)
+
+
+def plain(weight: NDArray[np.float32], bound: float = float("inf")) -> Plain:
+    """An array that holds a copy of weight (rows, columns)."""
+    return Plain(
+        np.ascontiguousarray(weight, np.float32).copy(),
+        float(bound),
+        np.zeros(COUNTERS, np.int64),
+    )
+
+
+@kernel
+def accumulate(total, weight, x, first, last):
+    """total (columns,) += x[first:last] @ weight[first:last], four rows at a time."""
+    columns = total.size
+    i = first
+    while i + 4 <= last:
+        a, b, c, d = x[i], x[i + 1], x[i + 2], x[i + 3]
+        wa, wb, wc, wd = weight[i], weight[i + 1], weight[i + 2], weight[i + 3]
+        for j in range(columns):
+            total[j] += (a * wa[j] + b * wb[j]) + (c * wc[j] + d * wd[j])
+        i += 4
+    while i < last:
+        a, wa = x[i], weight[i]
+        for j in range(columns):
+            total[j] += a * wa[j]
+        i += 1
+
+
+@kernel
+def _product(array, x, applied, out):
+    array.counts[VECTORS] += 1
+    for i in range(x.size):
+        applied[i] = x[i]
+    for j in range(out.size):
+        out[j] = 0
+    accumulate(out, array.weight, x, 0, x.size)
+
+
+@kernel
+def _write(array, change):
+    bound = np.float32(array.bound)
+    for i in range(change.shape[0]):
+        for j in range(change.shape[1]):
+            array.weight[i, j] = min(max(array.weight[i, j] + change[i, j], -bound), bound)
+
+
+product.register(Plain, _product)
+write.register(Plain, _write)

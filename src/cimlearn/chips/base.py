@@ -1,0 +1,48 @@
+"""The contract of a chip: networks mapped on arrays, a learning rule, replay; it never knows the stream."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlearn.ledger import Ledger
+
+
+class Chip(Protocol):
+    """An accelerator, or a software twin of one.
+
+    `learn` and `start_task` change the chip and return nothing; everything else only answers, except that
+    `predict` counts its work in the ledger and draws its own read noise.
+    """
+
+    def start_task(self, task: int) -> None:
+        """Say that the examples of task number `task` follow (most chips take no notice)."""
+
+    def learn(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> None:
+        """Learn examples in order, each once as new: x (examples, steps, features), y (examples,)."""
+
+    def predict(self, x: NDArray[np.float32]) -> NDArray[np.int64]:
+        """(examples,) the class of each example of x (examples, steps, features)."""
+
+    def ledger(self) -> Ledger:
+        """What was done so far: counts of (phase, part, action), conductance switched on."""
+
+    def writes(self) -> dict[str, NDArray[np.int64]]:
+        """Per array: (rows, columns) writes seen by the cells of each weight so far; empty for software."""
+
+    def worn(self) -> dict[str, int]:
+        """Per array: cells that no longer change (stuck from the start or worn out); empty for software."""
+
+    def learned(self) -> int:
+        """Examples learned so far, new and replayed."""
+
+    def memory_bits(self) -> dict[str, int]:
+        """Bits of each digital memory that learning needs, by name."""
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Everything that `load` needs: named tensors, and plain JSON values."""
+
+    def load(self, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> None:
+        """Go on exactly from a `state` of a chip built with the same parameters, shape and seed."""

@@ -1,0 +1,225 @@
+"""Learning on the chip, compiled: one call takes a whole chunk of examples, replay and writes included."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlearn.arrays.base import product, write
+from cimlearn.compiled import entry, kernel
+from cimlearn.learning.dfa import add_products, deltas, deltas_through
+from cimlearn.learning.replay import recall, store
+from cimlearn.learning.sparsify import keep_largest, kwta, softmax
+from cimlearn.networks.miru import Trace, forward
+
+LEARNED: Final = 0  # examples learned, new and replayed
+REPLAYED: Final = 1  # of these, replayed
+WAITING: Final = 2  # new examples whose changes are not written yet
+UPDATES: Final = 3  # times that changes were written
+CENTRED: Final = 4  # examples that the input offset was measured on
+NEW: Final = 5  # new examples learned
+COPIES: Final = 6  # times that the feedback copies were read
+PROGRESS: Final = 7
+
+
+class Rule(NamedTuple):
+    """The learning rule's constants."""
+
+    feedback: NDArray[np.float32]  # (steps, classes, hidden) Psi_t; no steps = feedback through time
+    refresh: int  # new examples between readings of the feedback copies; 0 = never
+    keep: float  # lambda
+    feed: float  # beta
+    hidden_rate: NDArray[np.float32]  # (features + hidden + 1,) rate of each row of the hidden array
+    output_rate: NDArray[np.float32]  # (hidden + 1,) rate of each row of the output array
+    winners: int  # outputs that share the answer; 0 = softmax
+    winner_gain: float
+    keep_hidden: int  # changes written per column (or, with whole, in the array); 0 = all
+    keep_output: int
+    whole: bool  # the largest changes are looked for in the whole array, not in each column
+    batch: int  # new examples between writes
+    ratio: int  # replayed examples per new one
+    replay_weight: float  # weight of a replayed example's change
+    soft: float  # share of the stored answer in the target of a replayed example
+    centre_over: int  # examples that the input offset is measured on
+
+
+class Work(NamedTuple):
+    """Memory of the learning loop. `progress`, `offset` and the copies are state, and so are changes that wait."""
+
+    trace: Trace
+    hidden: NDArray[np.float32]  # (rows, hidden) proposed change of the hidden array
+    output: NDArray[np.float32]  # (hidden + 1, classes)
+    delta: NDArray[np.float32]  # (steps, hidden)
+    output_copy: NDArray[np.float32]  # (classes, hidden) digital copy of the output weights, transposed
+    recurrent_copy: NDArray[np.float32]  # (hidden, hidden) digital copy of the recurrent weights, transposed
+    share: NDArray[np.float32]  # (classes,) the network's answer
+    error: NDArray[np.float32]  # (classes,)
+    raw: NDArray[np.float32]  # (steps, features) a recalled example
+    x: NDArray[np.float32]  # (steps, features) inputs less their offset
+    threshold: NDArray[np.float32]  # (max(hidden, classes),) scratch of the sparsifier
+    count: NDArray[np.float32]  # (max(hidden, classes),) scratch of the sparsifier
+    progress: NDArray[np.int64]  # (PROGRESS,)
+    offset: NDArray[np.float64]  # (1,) mean input, subtracted
+
+
+@kernel
+def scaled(change, rate, scale):
+    """change (rows, columns) times -rate (rows,) * scale."""
+    for i in range(change.shape[0]):
+        factor = -rate[i] * np.float32(scale)
+        for j in range(change.shape[1]):
+            change[i, j] *= factor
+
+
+@kernel
+def sparsify(change, keep, whole, work):
+    """Keep only the largest changes: `keep` of each column, or of the whole array; the others become 0."""
+    if keep > 0:
+        rows, columns = change.shape
+        group = change.reshape(rows * columns, 1) if whole else change
+        count = group.shape[1]
+        keep_largest(group, keep, work.threshold[:count], work.count[:count])
+
+
+@kernel
+def read_copies(net, work, features):
+    """Renew the digital copies of output and recurrent weights by reading the arrays row by row."""
+    hidden = work.trace.state.size
+    row = work.trace.buffer
+    for i in range(hidden):
+        for n in range(row.size):
+            row[n] = 0
+        row[i] = 1
+        product(net.output, row[: hidden + 1], work.trace.readout, work.trace.out)
+        for k in range(work.trace.out.size):
+            work.output_copy[k, i] = work.trace.out[k]
+        row[i] = 0
+        row[features + i] = 1
+        product(net.hidden, row[: features + hidden + 1], work.trace.rows[0], work.delta[0])
+        for j in range(hidden):
+            work.recurrent_copy[j, i] = work.delta[0, j]
+    work.progress[COPIES] += 1
+
+
+@kernel
+def write_changes(net, rule, work):
+    """Scale, sparsify and write what waits, then forget it."""
+    work.progress[UPDATES] += 1
+    scale = 1.0 / (rule.batch * (1 + rule.ratio))
+    scaled(work.hidden, rule.hidden_rate, scale)
+    sparsify(work.hidden, rule.keep_hidden, rule.whole, work)
+    write(net.hidden, work.hidden)
+    work.hidden[:] = 0
+    scaled(work.output, rule.output_rate, scale)
+    sparsify(work.output, rule.keep_output, rule.whole, work)
+    write(net.output, work.output)
+    work.output[:] = 0
+
+
+@kernel
+def centred(x, work):
+    """work.x = x less the input offset."""
+    offset = np.float32(work.offset[0])
+    for t in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            work.x[t, i] = x[t, i] - offset
+
+
+@kernel
+def measure_offset(x, work, over):
+    """Let the offset be the mean of all inputs of the first `over` examples."""
+    seen = work.progress[CENTRED]
+    if seen >= over:
+        return
+    total = 0.0
+    for t in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            total += x[t, i]
+    work.offset[0] += (total / x.size - work.offset[0]) / (seen + 1)
+    work.progress[CENTRED] = seen + 1
+
+
+@kernel
+def answer(net, rule, work):
+    """Run work.x through the network; work.share becomes its answer."""
+    forward(net, work.x, work.trace)
+    if rule.winners > 0:
+        kwta(work.trace.out, work.share, rule.winners, rule.winner_gain)
+    else:
+        softmax(work.trace.out, work.share)
+
+
+@kernel
+def propose(rule, work):
+    """Add the changes that work.error asks for to those that wait."""
+    trace = work.trace
+    if rule.feedback.shape[0] > 0:
+        deltas(rule.feedback, work.error, trace.candidate, 1.0 - rule.keep, work.delta)
+    else:
+        back = trace.buffer[: trace.state.size]
+        copies = (work.output_copy, work.recurrent_copy)
+        deltas_through(copies[0], copies[1], work.error, trace.candidate, rule.keep, rule.feed, work.delta, back)
+    add_products(work.hidden, trace.rows, work.delta)
+    for i in range(work.output.shape[0]):
+        for k in range(work.error.size):
+            work.output[i, k] += trace.readout[i] * work.error[k]
+    work.progress[LEARNED] += 1
+
+
+@kernel
+def replay(net, memory, rule, work):
+    """Recall an example and add the changes that it asks for.
+
+    Its target is the label, or in part what the network answered when it was stored (knowledge distillation, as in
+    dark experience replay, Buzzega et al., NeurIPS 2020, with shares in place of logits).
+    """
+    slot = recall(memory, work.raw)
+    centred(work.raw, work)
+    answer(net, rule, work)
+    hard = np.float32(1.0 - rule.soft)
+    weight = np.float32(rule.replay_weight)
+    for k in range(work.share.size):
+        target = hard if k == memory.labels[slot] else np.float32(0)
+        if rule.soft > 0:
+            target += np.float32(rule.soft) * memory.share[slot, k] / np.float32(memory.share_steps)
+        work.error[k] = weight * (work.share[k] - target)
+    propose(rule, work)
+    work.progress[REPLAYED] += 1
+
+
+@entry
+def learn(net, memory, rule, work, x, y):
+    """Learn x (examples, steps, features), y (examples,) in order."""
+    for n in range(x.shape[0]):
+        if rule.refresh > 0 and work.progress[NEW] % rule.refresh == 0:
+            read_copies(net, work, x.shape[2])
+        work.progress[NEW] += 1
+        measure_offset(x[n], work, rule.centre_over)
+        centred(x[n], work)
+        answer(net, rule, work)
+        for k in range(work.share.size):
+            work.error[k] = work.share[k] - (np.float32(1) if k == y[n] else np.float32(0))
+        propose(rule, work)
+        if memory.labels.size > 0:
+            store(memory, x[n], y[n], work.share)
+            for _ in range(rule.ratio):
+                replay(net, memory, rule, work)
+        work.progress[WAITING] += 1
+        if work.progress[WAITING] == rule.batch:
+            work.progress[WAITING] = 0
+            write_changes(net, rule, work)
+
+
+@entry
+def predict(net, work, x, classes):
+    """classes (examples,) = the largest output for each of x (examples, steps, features)."""
+    for n in range(x.shape[0]):
+        centred(x[n], work)
+        forward(net, work.x, work.trace)
+        best = 0
+        for k in range(work.trace.out.size):
+            if work.trace.out[k] > work.trace.out[best]:
+                best = k
+        classes[n] = best

@@ -1,0 +1,94 @@
+"""What the command line understands."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import NoReturn
+
+from cimlearn import __version__
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the error and how to get help; exit status 2."""
+        print(f"cimlearn: error: {message}; see: {self.prog} --help", file=sys.stderr)
+        sys.exit(2)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; the chosen one is in `command`."""
+    parser = _Parser(
+        prog="cimlearn",
+        description="Simulate continual learning on compute-in-memory hardware.",
+        epilog="First run: cimlearn run m2ru",
+    )
+    parser.add_argument("--version", action="version", version=f"cimlearn {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_run(
+        commands.add_parser("run", help="learn a stream of tasks and write a run folder", epilog=_RUN_EPILOG)
+    )
+    _add_show(commands.add_parser("show", help="every parameter with value, unit, origin and source"))
+    _add_data(commands.add_parser("data", help="list, fetch and verify data files"))
+    _add_report(commands.add_parser("report", help="write report.html again from the records of a run"))
+    return parser
+
+
+_RUN_EPILOG = "Settings of the command line win over those of a TOML file. `cimlearn show CHIP` lists them."
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `run`."""
+    parser.add_argument(
+        "chip", nargs="?", metavar="CHIP|FILE.toml", help="a chip such as m2ru, or a whole experiment"
+    )
+    parser.add_argument(
+        "--stream", metavar="NAME|PATH", help="a known stream, an .npz file or a folder of one's own"
+    )
+    parser.add_argument(
+        "--on", choices=("chip", "float", "adam"), help="the chip (default) or a software twin of it"
+    )
+    parser.add_argument("--seeds", metavar="N|LIST", help="how many seeds, or which: 0,3,5 (default 1)")
+    _add_set(parser)
+    parser.add_argument("--out", metavar="DIR", help="new run folder (default runs/CHIP-STREAM-ON-N)")
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder of data files (default: CIMLEARN_DATA, then the cache)"
+    )
+    parser.add_argument("--resume", metavar="DIR", help="go on with the run in this folder")
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="seeds side by side (default: as many as fit)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.add_argument("--quiet", action="store_true", help="print the summary only")
+    parser.add_argument("--no-report", action="store_true", help="write no report.html")
+
+
+def _add_show(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `show`."""
+    parser.add_argument("chip", metavar="CHIP", help="a chip such as m2ru")
+    parser.add_argument("--stream", metavar="NAME|PATH", help="also show this stream's parameters")
+    _add_set(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_set(parser: argparse.ArgumentParser) -> None:
+    """The argument --set of `run` and `show`."""
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="PART.KEY=VALUE", help="change a parameter (repeatable)"
+    )
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `data`."""
+    parser.add_argument("action", choices=("list", "get", "verify"), help="what to do")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="sources; none = all, except for get")
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder of data files (default: CIMLEARN_DATA, then the cache)"
+    )
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `report`."""
+    parser.add_argument("folders", nargs="+", metavar="DIR", help="run folders")

@@ -1,0 +1,66 @@
+"""`cimlearn run`: describe the experiment, run it, print its summary."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cimlearn import api, streams
+from cimlearn.cli.output import stdout
+from cimlearn.cli.progress import shown
+from cimlearn.cli.wanted import wanted
+from cimlearn.errors import InputError
+from cimlearn.experiment import Experiment, described_in
+from cimlearn.report.terminal import summary_table
+from cimlearn.runfolder import to_json
+
+
+def command(arguments: Namespace) -> None:
+    """Run, or go on; then print the summary on stdout."""
+    given = wanted(arguments)
+    experiment = _experiment(given, arguments.resume)
+    if arguments.resume is None or given != {"settings": {}} or not _is_finished(Path(arguments.resume)):
+        folder = _run(experiment, arguments, given.get("out") if arguments.resume is None else arguments.out)
+    else:
+        folder = Path(arguments.resume)
+    result = api.finished(folder)
+    page = None if arguments.no_report else result.report()
+    if arguments.json:
+        print(to_json(result.summary))
+        return
+    stdout().print(summary_table(result.summary))
+    if page is not None:
+        print(f"report: {page}")
+
+
+def _experiment(given: dict[str, Any], resume: str | None) -> Experiment:
+    """What the user describes; without a chip, what is not given comes from the run to go on with."""
+    fields = {key: value for key, value in given.items() if key != "out"}
+    if resume is not None and "chip" not in given:
+        before = described_in(Path(resume))
+        return replace(before, **{**fields, "settings": {**before.settings, **given["settings"]}})
+    if "chip" not in given:
+        raise InputError(
+            "name a chip (cimlearn run m2ru), a TOML file, or a run to go on with (--resume DIR)"
+        )
+    fields.setdefault("stream", None)
+    if fields["stream"] is None:
+        fields["stream"] = streams.default_stream(given.get("data"))
+    return Experiment(**fields)
+
+
+def _run(experiment: Experiment, arguments: Namespace, out: str | None) -> Path:
+    """Run with progress on stderr."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = min(len(experiment.seeds), cores) if arguments.threads is None else arguments.threads
+    with nullcontext() if arguments.quiet else shown() as show:
+        return experiment.run(out, resume=arguments.resume, progress=show, threads=threads)
+
+
+def _is_finished(folder: Path) -> bool:
+    """Whether the run in `folder` came to its end."""
+    return (folder / "summary.json").exists()

@@ -1,0 +1,100 @@
+"""How kernels are compiled: numba, no GIL, on disk, under a folder named by the digest of all sources.
+
+A kernel calls kernels of other files (a device's `program` from an array's `write`), and numba's own cache
+looks only at the file of the outermost one. A stale cache would give stale physics, so the folder's name
+changes with any source file. See docs/decisions/0002-compiled-cache.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import config
+from numba.extending import overload
+
+KEPT = 4  # folders of compiled code that stay; older ones are removed
+
+
+@cache
+def _cache_folder() -> str:
+    """The folder of compiled code that belongs to exactly these sources."""
+    package = Path(__file__).parent
+    digest = hashlib.sha256(numba.__version__.encode())
+    for file in sorted(package.rglob("*.py")):
+        digest.update(file.read_bytes())
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cimlearn" / "compiled"
+    folder = base / digest.hexdigest()[:16]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.touch()
+        others = sorted(base.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+        for old in others[KEPT:]:
+            shutil.rmtree(old, ignore_errors=True)
+    except OSError:
+        pass  # no cache then: numba says so itself, and compiles every time
+    return str(folder)
+
+
+def _compile(function: Callable[..., Any], *, from_python: bool) -> Callable[..., Any]:
+    before = config.CACHE_DIR
+    config.CACHE_DIR = _cache_folder()
+    try:
+        return numba.njit(
+            nogil=True,
+            cache=from_python,
+            error_model="numpy",
+            fastmath={"contract", "nsz"},
+            no_cpython_wrapper=not from_python,
+            no_cfunc_wrapper=True,
+        )(function)
+    finally:
+        config.CACHE_DIR = before
+
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile `function` for use by other kernels only; NUMBA_DISABLE_JIT=1 runs the same source as Python.
+
+    `contract` lets a * b + c be one instruction; sums keep the order in which they are written. It can't be called
+    from Python (see `entry`): the glue for that takes longer to compile than most kernels.
+    """
+    return _compile(function, from_python=False)
+
+
+def entry(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile `function` as a kernel that Python calls; what is compiled is kept on disk."""
+    return _compile(function, from_python=True)
+
+
+def dispatched(stub: Callable[..., Any]) -> Any:
+    """Turn `stub(description, ...)` into a function that picks the kernel registered for type(description).
+
+    Usage: `@dispatched def program(device, ...)` in the contract, `program.register(TypeOfDevice, kernel)` in
+    the file of each member. From compiled code the choice is made once, when the caller is compiled.
+    """
+    members: dict[type, Any] = {}
+
+    def choose(description: Any, *rest: Any) -> Any:
+        return members[type(description)](description, *rest)
+
+    choose.__name__ = stub.__name__
+    choose.__doc__ = stub.__doc__
+    choose.register = members.__setitem__  # type: ignore[attr-defined]
+    choose.members = members  # type: ignore[attr-defined]
+
+    @overload(choose)
+    def compiled(description: Any, *rest: Any) -> Any:
+        member = members[description.instance_class]
+
+        def call(description: Any, *rest: Any) -> Any:
+            return member(description, *rest)
+
+        return call
+
+    return choose

@@ -1,0 +1,77 @@
+"""The contract of a device, and the state of many cells of it.
+
+A device is a NamedTuple of numbers (its description) and one kernel, registered for its type:
+
+    program(device, conductance, state, gain, change, normal, uniform) -> (conductance, state, written)
+
+It answers what a cell of conductance [S] and internal `state` becomes when a change [S] is asked for; `gain`
+is the cell's own factor (device-to-device variation). Its chance comes from outside: `normal` ~ N(0, 1) and
+`uniform` ~ U[0, 1), so the same arguments give the same answer. `written` is False where the device applied
+no pulse at all (a table device whose rounding gave no level).
+Every description begins with `low` and `high`, the window of the conductance [S].
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlearn.compiled import dispatched, kernel
+from cimlearn.random import generator
+
+NEVER = np.uint32(0xFFFFFFFF)  # an endurance that no run reaches
+
+
+@dispatched
+def program(device: Any, conductance: Any, state: Any, gain: Any, change: Any, normal: Any, uniform: Any) -> Any:
+    """(conductance [S], state, written) of a cell after a change [S] was asked for."""
+
+
+class Cells(NamedTuple):
+    """The state of many cells: `layers` cells for each weight of a matrix (rows x columns)."""
+
+    conductance: NDArray[np.float32]  # (layers, rows, columns) [S]
+    state: NDArray[np.float32]  # (layers, rows, columns) internal state of the device, its own unit
+    gain: NDArray[np.float32]  # (layers, rows, columns) device-to-device factor of every write
+    writes: NDArray[np.uint32]  # (layers, rows, columns) pulses seen
+    limit: NDArray[np.uint32]  # (layers, rows, columns) endurance: a cell that saw this many is stuck; 0 = from the start
+
+
+class Wear(NamedTuple):
+    """How cells fail."""
+
+    endurance: float | None  # median writes until a cell sticks; None = never
+    endurance_spread: float  # standard deviation of ln(endurance) between cells
+    stuck: float  # fraction of cells stuck from the start
+    stuck_at: str  # 'low', 'high' or 'random'
+
+
+def new_cells(
+    device: Any, shape: tuple[int, int, int], *, variation: float, wear: Wear, rest: float, seed: int, name: str
+) -> Cells:
+    """Fresh cells at conductance `rest` [S]; stuck ones where the wear says so.
+
+    `shape` is (layers, rows, columns). The device-to-device factor is normal around 1 with standard deviation
+    `variation`, cut at 0. Endurance is log-normal between cells (assumed law) with median `wear.endurance`.
+    """
+    draw = generator(seed, name, "cells")
+    gain = np.maximum(1.0 + variation * draw.standard_normal(shape), 0.0).astype(np.float32)
+    conductance = np.full(shape, rest, np.float32)
+    limit = np.full(shape, NEVER, np.uint32)
+    if wear.endurance is not None:
+        drawn = wear.endurance * np.exp(wear.endurance_spread * draw.standard_normal(shape))
+        limit[:] = np.clip(np.rint(drawn), 1, float(NEVER)).astype(np.uint32)
+    stuck = draw.random(shape) < wear.stuck
+    places = {"low": 0.0, "high": 1.0}
+    at = places[wear.stuck_at] if wear.stuck_at in places else draw.random(shape)
+    conductance[stuck] = np.broadcast_to(device.low + at * (device.high - device.low), shape)[stuck]
+    limit[stuck] = 0
+    return Cells(conductance, np.zeros(shape, np.float32), gain, np.zeros(shape, np.uint32), limit)
+
+
+@kernel
+def inside(device, conductance):
+    """`conductance` [S] cut to the device's window."""
+    return min(max(conductance, device.low), device.high)

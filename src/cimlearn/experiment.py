@@ -1,0 +1,209 @@
+"""An experiment: a frozen description (chip, stream, seeds, settings); `run` turns it into a run folder."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from cimlearn import __version__, chips, streams
+from cimlearn.chips.base import Chip
+from cimlearn.errors import InputError, nearest
+from cimlearn.parameters import ParameterSet
+from cimlearn.runfolder import FORMAT, create, locked, read_configuration, write_json
+from cimlearn.scheduler import Progress, run_seeds
+from cimlearn.streams.base import Stream
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What to run. Two equal experiments write the same records."""
+
+    chip: str
+    stream: str | Stream  # a known name, a file or folder, or a stream of one's own
+    on: str = "chip"  # chip | float | adam
+    seeds: tuple[int, ...] = (0,)
+    settings: Mapping[str, Any] = field(default_factory=dict)  # 'part.key' -> value that the user wants
+    data: str | None = None  # folder of the data files; None = look in the usual places
+
+    def __post_init__(self) -> None:
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
+            raise InputError(
+                f"seeds = {list(self.seeds)}: give different whole numbers from 0 on, at least one"
+            )
+
+    @cached_property
+    def parameters(self) -> tuple[ParameterSet, ParameterSet]:
+        """The parameters of the chip and of the stream, with the settings put in."""
+        of_stream = streams.parameters(self.stream) if isinstance(self.stream, str) else ParameterSet({})
+        mine = {name: value for name, value in self.settings.items() if name.startswith("stream.")}
+        if mine and not isinstance(self.stream, str):
+            raise InputError(f"{min(mine)} can't be set: the stream was made from arrays; change it there")
+        rest = {name: value for name, value in self.settings.items() if name not in mine}
+        try:
+            return chips.parameters(self.chip, rest), of_stream.replace(mine)
+        except InputError:
+            _check_names(rest, chips.parameters(self.chip, {}), of_stream)
+            raise
+
+    def open_stream(self, seed: int) -> Stream:
+        """The stream of one seed."""
+        if not isinstance(self.stream, str):
+            return self.stream
+        return streams.open_stream(self.stream, seed=seed, data=self.data, settings=self.parameters[1])
+
+    def build(self, seed: int) -> tuple[Stream, Chip]:
+        """The stream and the new chip of one seed."""
+        stream = self.open_stream(seed)
+        chip = chips.build(self.chip, self.on, parameters=self.parameters[0], shape=stream.shape, seed=seed)
+        return stream, chip
+
+    def configuration(self, stream: Stream) -> dict[str, Any]:
+        """The run.json of this experiment on its opened `stream`."""
+        entries = self.parameters[0].merged(self.parameters[1])
+        return {
+            "format": FORMAT,
+            "cimlearn": __version__,
+            "chip": self.chip,
+            "on": self.on,
+            "stream": stream.name,
+            "opened": self.stream if isinstance(self.stream, str) else None,
+            "scenario": stream.scenario,
+            "seeds": list(self.seeds),
+            "shape": stream.shape._asdict(),
+            "tasks": [task._asdict() for task in stream.tasks],
+            "parameters": shown_parameters(self),
+            "settings": {name: entries[name] for name in sorted(self.settings)},
+            "data": dict(sorted(stream.checksums.items())),
+            "data_folder": self.data,
+            "command": self._command(),
+            "versions": _versions(self.on),
+        }
+
+    def _command(self) -> list[str]:
+        """The command line that runs this experiment again; for a stream of arrays, without the stream."""
+        words = ["cimlearn", "run", self.chip]
+        words += ["--stream", self.stream] if isinstance(self.stream, str) else []
+        words += ["--on", self.on, "--seeds", ",".join(str(seed) for seed in self.seeds) + ","]
+        words += ["--data", self.data] if self.data is not None else []
+        entries = self.parameters[0].merged(self.parameters[1])
+        for name in sorted(self.settings):
+            words += ["--set", f"{name}={_text(entries[name])}"]
+        return words
+
+    def run(
+        self,
+        out: str | Path | None = None,
+        *,
+        resume: str | Path | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        threads: int = 1,
+        checkpoint_seconds: float = 30.0,
+    ) -> Path:
+        """Run every seed, or go on with the run in the folder `resume`; returns the run folder.
+
+        `progress` is called in this thread after each chunk and each task. More threads and other moments of
+        saving give the same bytes.
+
+        Raises
+        ------
+        InputError
+            If the experiment can't be run as described, or is not the one in `resume`.
+        Stopped
+            On Ctrl-C, once every running seed has saved where it stands.
+        """
+        if resume is not None and out is not None:
+            raise InputError(f"give either a new folder ({out}) or one to go on with ({resume}), not both")
+        if threads < 1:
+            raise InputError(f"threads = {threads}: give a whole number from 1 on")
+        before = read_configuration(Path(resume)) if resume is not None else None
+        stream, _ = self.build(self.seeds[0])  # so that what can't be built leaves no folder behind
+        configuration = self.configuration(stream)
+        if resume is not None and before is not None:
+            folder = Path(resume)
+            _refuse_other(before, configuration, folder)
+        else:
+            folder = create(out, f"{self.chip}-{stream.name}-{self.on}")
+            write_json(folder / "run.json", configuration)
+        tasks = tuple(stream.tasks)
+        del stream
+        with locked(folder):
+            run_seeds(self.seeds, tasks, self.build, folder, progress, threads, checkpoint_seconds)
+        return folder
+
+
+def shown_parameters(experiment: Experiment) -> dict[str, dict[str, Any]]:
+    """Every parameter of chip and stream by name, with its owner, as plain values."""
+    of_chip, of_stream = experiment.parameters
+    fields = ("value", "unit", "origin", "source", "help", "changed")
+    entries = sorted(of_chip.merged(of_stream).entries().items())
+    return {name: {field: getattr(entry, field) for field in fields} for name, entry in entries}
+
+
+def _text(value: Any) -> str:
+    """A parameter's value as --set takes it."""
+    if isinstance(value, tuple):
+        return ",".join(str(item) for item in value)
+    return "none" if value is None else str(value)
+
+
+def described_in(folder: Path) -> Experiment:
+    """The experiment whose run is in `folder`; streams made from arrays have to be given again."""
+    run = read_configuration(folder)
+    if run["opened"] is None:
+        raise InputError(
+            f"{folder} learned a stream made from arrays; go on from Python: cimlearn.run(..., resume=...)"
+        )
+    return Experiment(
+        run["chip"], run["opened"], run["on"], tuple(run["seeds"]), run["settings"], run["data_folder"]
+    )
+
+
+def _check_names(settings: Mapping[str, Any], of_chip: ParameterSet, of_stream: ParameterSet) -> None:
+    """Raise InputError for an unknown setting nearest to one of the stream's, which a chip can't know."""
+    names = [*of_chip, *of_stream]
+    for name in settings:
+        close = get_close_matches(name, names, n=1, cutoff=0.5)
+        if close and close[0] in list(of_stream):
+            raise InputError(f"unknown parameter '{name}'; {nearest(name, names)}")
+
+
+def _refuse_other(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
+    """Raise InputError if run.json holds another experiment, or other data, than the one to go on with."""
+    for file in sorted(before["data"].keys() | now["data"].keys()):
+        if before["data"].get(file) != now["data"].get(file):
+            raise InputError(
+                f"data file {file} is not what the run in {folder} began with; restore it or start anew"
+            )
+    for key in ("chip", "on", "seeds"):
+        _refuse_change(key, before[key], now[key], folder)
+    _refuse_change("stream", Path(before["stream"]).name, Path(now["stream"]).name, folder)  # files may move
+    for name in sorted(before["parameters"].keys() | now["parameters"].keys()):
+        old, new = (run["parameters"].get(name, {}).get("value") for run in (before, now))
+        _refuse_change(name, old, list(new) if isinstance(new, tuple) else new, folder)
+    for key in ("scenario", "shape", "tasks"):
+        _refuse_change(key, before[key], now[key], folder)
+
+
+def _refuse_change(key: str, old: Any, new: Any, folder: Path) -> None:
+    """Raise InputError if `key` has changed since the run in `folder` began."""
+    if old != new:
+        raise InputError(
+            f"{key} = {new} here, but {old} in {folder}; go on unchanged with: "
+            f"cimlearn run --resume {folder}, or start a new run with --out"
+        )
+
+
+def _versions(on: str) -> dict[str, str]:
+    """Versions of what computes the result."""
+    found = {"python": platform.python_version(), "cimlearn": __version__}
+    for package in ("numpy", "numba", *(("torch",) if on == "adam" else ())):
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found

@@ -1,0 +1,1 @@
+"""Rules that propose changes of weights. They know networks and arrays' shapes, never volts."""

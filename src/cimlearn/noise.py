@@ -1,0 +1,118 @@
+"""Random numbers inside kernels: xoshiro256++ and the ziggurat, in blocks, in float32.
+
+The generator's state is (4,) uint64, plain data that a checkpoint stores. Sources: Blackman and Vigna, "Scrambled
+linear pseudorandom number generators", ACM TOMS 47 (2021); Marsaglia and Tsang, "The ziggurat method for generating
+random variables", J. Stat. Software 5 (2000), with 256 layers and index bits apart from value bits (Doornik 2005).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from cimlearn.compiled import kernel
+
+LAYERS = 256
+TAIL = 3.6541528853610088  # where the lowest layer's tail begins, for 256 layers
+AREA = 4.92867323399e-3  # area of each layer
+VALUES = 1 << 23  # values per side, 23 bits
+
+
+def _ziggurat() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Acceptance bound (256,) int32, width per value (256,) float32, density at the border (256,) float64."""
+    x = np.empty(LAYERS + 1)
+    density = math.exp(-0.5 * TAIL * TAIL)
+    x[0], x[1], x[LAYERS] = AREA / density, TAIL, 0.0
+    for i in range(2, LAYERS):
+        x[i] = math.sqrt(-2.0 * math.log(AREA / x[i - 1] + math.exp(-0.5 * x[i - 1] ** 2)))
+    bound = (x[1:] / x[:-1] * VALUES).astype(np.int32)
+    return bound, (x[:-1] / VALUES).astype(np.float32), np.exp(-0.5 * x * x)
+
+
+_BOUND, _WIDTH, _DENSITY = _ziggurat()
+
+
+@kernel
+def next_word(state):
+    """The next 64 random bits (uint64)."""
+    total = state[0] + state[3]
+    word = ((total << np.uint64(23)) | (total >> np.uint64(41))) + state[0]
+    shifted = state[1] << np.uint64(17)
+    state[2] ^= state[0]
+    state[3] ^= state[1]
+    state[1] ^= state[2]
+    state[0] ^= state[3]
+    state[2] ^= shifted
+    state[3] = (state[3] << np.uint64(45)) | (state[3] >> np.uint64(19))
+    return word
+
+
+@kernel
+def uniform(state):
+    """A float32 in [0, 1), 24 bits."""
+    return np.float32(next_word(state) >> np.uint64(40)) * np.float32(2.0**-24)
+
+
+@kernel
+def below(state, n):
+    """A whole number in 0 .. n-1; n < 2^31. Multiply-shift on 33 bits: bias below n / 2^33."""
+    return np.int64(((next_word(state) >> np.uint64(31)) * np.uint64(n)) >> np.uint64(33))
+
+
+@kernel
+def _outside(state, layer, value):
+    """A normal for a value (>= 0, in units of the layer) beyond the layer's bound; negative means: draw again."""
+    if layer == 0:
+        while True:
+            x = -math.log(1.0 - float(uniform(state))) / TAIL
+            y = -math.log(1.0 - float(uniform(state)))
+            if y + y > x * x:
+                return np.float32(TAIL + x)
+    x = float(value) * float(_WIDTH[layer])
+    low, high = _DENSITY[layer], _DENSITY[layer + 1]
+    if low + float(uniform(state)) * (high - low) < math.exp(-0.5 * x * x):
+        return np.float32(x)
+    return np.float32(-1.0)
+
+
+@kernel
+def fill_normal(state, out):
+    """Fill out (n,) float32 with independent standard normals: two from each 64-bit word."""
+    s0, s1, s2, s3 = state[0], state[1], state[2], state[3]
+    i = 0
+    n = out.size
+    while i < n:
+        total = s0 + s3
+        word = ((total << np.uint64(23)) | (total >> np.uint64(41))) + s0
+        shifted = s1 << np.uint64(17)
+        s2 ^= s0
+        s3 ^= s1
+        s1 ^= s2
+        s0 ^= s3
+        s2 ^= shifted
+        s3 = (s3 << np.uint64(45)) | (s3 >> np.uint64(19))
+        for half in range(2):
+            bits = np.int32(np.uint32(word >> np.uint64(32 * half)))
+            layer = bits & 255
+            value = bits >> 8  # signed, 24 bits
+            if i == n:
+                break
+            normal = np.float32(value) * _WIDTH[layer]
+            if abs(value) >= _BOUND[layer]:
+                state[0], state[1], state[2], state[3] = s0, s1, s2, s3
+                magnitude = _outside(state, layer, abs(value))
+                s0, s1, s2, s3 = state[0], state[1], state[2], state[3]
+                if magnitude < np.float32(0.0):
+                    continue
+                normal = magnitude if value >= 0 else -magnitude
+            out[i] = normal
+            i += 1
+    state[0], state[1], state[2], state[3] = s0, s1, s2, s3
+
+
+@kernel
+def fill_uniform(state, out):
+    """Fill out (n,) float32 with independent uniform numbers in [0, 1), 24 bits each."""
+    for i in range(out.size):
+        out[i] = uniform(state)

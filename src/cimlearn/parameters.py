@@ -1,0 +1,174 @@
+"""Parameters with an owner: value, unit, origin, source and valid range, read from preset files.
+
+A preset is one TOML file per publication. Each entry is a table `[part.key]`:
+
+    value = 100            the default; a number, a string, true/false or a list of numbers; "none" = switched off
+    unit = "1"             SI; "1" for a pure number
+    origin = "assumed"     paper | authors | literature | derived | assumed
+    source = "..."         where the value comes from, or why it was chosen
+    help = "..."           what it is, in one sentence
+    range = [1, 4096]      numbers only: smallest and largest allowed
+    choices = ["a", "b"]   strings only
+    optional = true        "none" is allowed
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from cimlearn.errors import InputError, nearest
+
+Origin = Literal["paper", "authors", "literature", "derived", "assumed"]
+Scalar = bool | int | float | str
+Value = Scalar | tuple[float, ...] | None
+
+
+class Parameter(BaseModel):
+    """One number (or word) of a preset, with its owner."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    value: Any
+    unit: str
+    origin: Origin
+    source: str
+    help: str
+    range: tuple[float, float] | None = None
+    choices: tuple[str, ...] | None = None
+    optional: bool = False
+    changed: bool = False  # set by the user, so origin and source are the user's
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_toml(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """TOML has no tuples and no null: lists become tuples, "none" becomes None where it is allowed."""
+        data = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        if "range" in data and data["range"] is not None:
+            data["range"] = tuple(float(v) for v in data["range"])
+        if data.get("optional") and data.get("value") == "none":
+            data["value"] = None
+        return data
+
+
+def _convert(name: str, parameter: Parameter, given: Any) -> Value:
+    """`given` (text from the command line, or a Python value) as a value that `parameter` allows."""
+    sample = parameter.value
+    if given is None or (isinstance(given, str) and given.strip().lower() == "none"):
+        if parameter.optional:
+            return None
+        raise InputError(f"{name} can't be switched off (none); it takes a value like {sample!r}")
+    if parameter.choices is not None:
+        if given in parameter.choices:
+            return str(given)
+        raise InputError(f"{name} = {given!r} is not one of: {', '.join(parameter.choices)}")
+    if isinstance(sample, bool):
+        text = str(given).lower()
+        if text in ("true", "1", "yes", "on"):
+            return True
+        if text in ("false", "0", "no", "off"):
+            return False
+        raise InputError(f"{name} = {given!r} is neither true nor false")
+    if isinstance(sample, tuple):
+        items = given.strip("[] ").split(",") if isinstance(given, str) else list(given)
+        return tuple(float(_number(name, parameter, item, whole=False)) for item in items)
+    if isinstance(sample, str):
+        return str(given)
+    return _number(name, parameter, given, whole=isinstance(sample, int) or parameter.unit in ("bit", "count"))
+
+
+def _number(name: str, parameter: Parameter, given: Any, *, whole: bool) -> int | float:
+    """`given` as a finite number inside the parameter's range."""
+    try:
+        number = float(given)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} = {given!r} is not a number; it takes a value like {parameter.value!r}") from None
+    if whole and not number.is_integer():
+        raise InputError(f"{name} = {given} is not a whole number")
+    low, high = parameter.range or (float("-inf"), float("inf"))
+    if not low <= number <= high:
+        raise InputError(f"{name} = {given} is out of range; allowed: {low:g} to {high:g} {parameter.unit}")
+    return int(number) if whole else number
+
+
+class ParameterSet(Mapping[str, Value]):
+    """Read-only mapping 'part.key' -> value; `replace` gives a changed copy."""
+
+    def __init__(self, entries: Mapping[str, Parameter]) -> None:
+        self._entries = dict(entries)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.entry(name).value
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def entry(self, name: str) -> Parameter:
+        """The parameter called `name` ('part.key'). Raises InputError with the nearest name if unknown."""
+        try:
+            return self._entries[name]
+        except KeyError:
+            raise InputError(f"unknown parameter '{name}'; {nearest(name, self._entries)}") from None
+
+    def entries(self) -> dict[str, Parameter]:
+        """All parameters by name."""
+        return dict(self._entries)
+
+    def part(self, part: str) -> dict[str, Any]:
+        """The values of one part, by key: part('rule') -> {'rate': 0.1, ...}."""
+        start = part + "."
+        return {name[len(start) :]: p.value for name, p in self._entries.items() if name.startswith(start)}
+
+    def replace(self, changes: Mapping[str, Any]) -> ParameterSet:
+        """A copy with `changes` ('part.key' -> text or value), each checked for type, choice and range."""
+        entries = dict(self._entries)
+        for name, given in changes.items():
+            old = self.entry(name)
+            value = _convert(name, old, given)
+            entries[name] = old.model_copy(update={"value": value, "changed": value != old.value or old.changed})
+        return ParameterSet(entries)
+
+    def merged(self, other: ParameterSet) -> ParameterSet:
+        """A copy that also holds (and prefers) the parameters of `other`."""
+        return ParameterSet({**self._entries, **other._entries})
+
+
+def load(preset: str) -> ParameterSet:
+    """The parameters of the preset file `presets/{preset}.toml`.
+
+    Raises
+    ------
+    InputError
+        If there is no such preset or an entry lacks value, unit, origin, source or help.
+    """
+    file = resources.files("cimlearn.presets") / f"{preset}.toml"
+    if not file.is_file():
+        raise InputError(f"unknown preset '{preset}'; {nearest(preset, available())}")
+    entries: dict[str, Parameter] = {}
+    for part, keys in tomllib.loads(file.read_text("utf-8")).items():
+        if part == "publication":
+            continue
+        for key, fields in keys.items():
+            try:
+                entries[f"{part}.{key}"] = Parameter.model_validate(fields)
+            except ValidationError as error:
+                first = error.errors()[0]
+                where = ".".join(str(x) for x in first["loc"])
+                raise InputError(f"preset '{preset}', {part}.{key}: {where} {first['msg']}") from None
+    return ParameterSet(entries)
+
+
+def available() -> list[str]:
+    """The names of all presets."""
+    folder = resources.files("cimlearn.presets")
+    return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))

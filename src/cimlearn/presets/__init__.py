@@ -1,0 +1,1 @@
+"""One TOML file per publication: value, unit, origin, source, valid range."""

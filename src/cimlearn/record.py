@@ -1,0 +1,63 @@
+"""One record: what a chip has reached after a task. Its counts run from the start of the seed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlearn.chips.base import Chip
+
+_BINS = 32  # bars of a write histogram
+_BLOCKS = 64  # blocks of a write map, at most, each way
+
+
+def make_record(
+    chip: Chip, *, seed: int, task: int, name: str, accuracy: list[float], examples: int
+) -> dict[str, Any]:
+    """The record of `chip` after task number `task`.
+
+    accuracy
+        share of right answers on the held-out set of each task so far
+    examples
+        new examples learned in this task
+    """
+    worn = chip.worn()
+    return {
+        "seed": seed,
+        "task": task,
+        "task_name": name,
+        "accuracy": accuracy,
+        "examples": examples,
+        "ledger": chip.ledger().as_dict(),
+        "writes": {array: _writes(counts, worn.get(array, 0)) for array, counts in chip.writes().items()},
+    }
+
+
+def _writes(counts: NDArray[np.int64], worn: int) -> dict[str, Any]:
+    """Statistics of the (rows, columns) writes of one array's cells."""
+    most = int(counts.max(initial=0))
+    width = most // _BINS + 1  # whole numbers per bar
+    bars = np.bincount(counts.ravel() // width, minlength=_BINS)
+    return {
+        "cells": counts.size,
+        "total": int(counts.sum()),
+        "mean": float(counts.mean()) if counts.size else 0.0,
+        "max": most,
+        "worn": int(worn),
+        "histogram": {"edges": [width * i for i in range(_BINS + 1)], "counts": bars.tolist()},
+        "map": _map(counts),
+    }
+
+
+def _map(counts: NDArray[np.int64]) -> dict[str, Any]:
+    """(rows, columns) writes as means over blocks, at most 64 x 64 of them."""
+    rows, columns = counts.shape
+    block = [max(1, -(-rows // _BLOCKS)), max(1, -(-columns // _BLOCKS))]
+    starts = [np.arange(0, size, step) for size, step in zip(counts.shape, block, strict=True)]
+    sums = np.add.reduceat(np.add.reduceat(counts, starts[0], axis=0), starts[1], axis=1)
+    heights = np.diff(starts[0], append=rows)
+    widths = np.diff(starts[1], append=columns)
+    mean = sums / (heights[:, None] * widths[None, :])  # (row blocks, column blocks)
+    return {"rows": rows, "columns": columns, "block": block, "mean": np.round(mean, 3).tolist()}

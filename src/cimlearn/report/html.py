@@ -1,0 +1,116 @@
+"""One self-contained page per run: report.html, with PNG copies of its figures beside it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+from cimlearn.report import account, outcome, words
+from cimlearn.report.markup import text
+from cimlearn.report.records import Run, read_run
+from cimlearn.report.summary import summarise
+from cimlearn.units import plural
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def _asset(name: str) -> str:
+    """A file that lies beside this one: template, style or script."""
+    return Path(__file__).with_name(name).read_text("utf-8")
+
+
+def draw(run: Run) -> dict[str, tuple[Figure, str]]:
+    """Every figure of a run with its plain-language sentence, by name; empty without records."""
+    from cimlearn.report import figures, wear
+
+    last, block = run.last(), summarise(run)["accuracy"]
+    if last is None:
+        return {}
+    drawn = {}
+    if run.learned > 1:  # one task has no course and nothing to forget
+        drawn["accuracy"] = (figures.curves(run), words.curves(run, block))
+        drawn["matrix"] = (figures.matrix(run), words.matrix(run, block))
+    for k, (name, writes) in enumerate(last.writes.items()):
+        if writes.map:
+            drawn[f"map-{k}"] = (wear.write_map(name, writes), words.write_map(name, writes))
+        if writes.counts:
+            drawn[f"histogram-{k}"] = (
+                wear.write_histogram(name, writes),
+                words.write_histogram(name, writes),
+            )
+    return drawn
+
+
+def _inline(drawn: dict[str, tuple[Figure, str]]) -> dict[str, str]:
+    """The figures as `<svg>` elements."""
+    from cimlearn.report import drawing
+
+    return {name: drawing.svg(figure, name, alt) for name, (figure, alt) in drawn.items()}
+
+
+def title(run: Run) -> str:
+    """What ran: chip and stream."""
+    return f"{str(run.config['chip']).upper()} on {run.config['stream']}"
+
+
+def _subtitle(run: Run) -> str:
+    """Scenario, placement, tasks and seeds, in one line."""
+    facts = [words.placement(run.config), str(run.config["scenario"]), plural(len(run.task_names), "task")]
+    return " · ".join([*facts, words.seeds_text(run.seeds)])
+
+
+def page(run: Run, svgs: dict[str, str]) -> str:
+    """The whole page of a run, with its figures as `<svg>` elements by name."""
+    summary = summarise(run)
+    missing = words.incomplete(run)
+    body = [
+        outcome.headline(run, summary),
+        outcome.accuracy(run, summary, svgs),
+        outcome.wear(run, svgs),
+        account.counted(run),
+        account.parameters(run),
+        account.provenance(run, summary),
+    ]
+    return Template(_asset("page.html")).substitute(
+        title=text(title(run)),
+        subtitle=text(_subtitle(run)),
+        notice=f'<p class="notice" role="status">{text(missing)}</p>' if missing else "",
+        body="\n".join(part for part in body if part),
+        version=text(run.config.get("cimlearn", "?")),
+        style=_asset("report.css"),
+        script=_asset("report.js"),
+    )
+
+
+def write_report(folder: Path | str) -> Path:
+    """Write FOLDER/report.html and FOLDER/figures/*.png from the run's records; the path of the page.
+
+    The same records give the same bytes. Raises InputError if it is not a run folder.
+    """
+    from cimlearn.report import drawing
+
+    run = read_run(folder)
+    drawn = draw(run)
+    for name, (figure, _) in drawn.items():
+        drawing.png(figure, run.folder / "figures" / f"{name}.png")
+    target = run.folder / "report.html"
+    part = target.with_name(target.name + ".part")
+    part.write_text(page(run, _inline(drawn)), "utf-8")
+    os.replace(part, target)
+    return target
+
+
+def notebook_html(run: Run) -> str:
+    """A run inside a notebook: title, headline figures, accuracy curves and matrix."""
+    svgs = _inline({name: pair for name, pair in draw(run).items() if name in ("accuracy", "matrix")})
+    missing = words.incomplete(run)
+    return (
+        f"<style>{_asset('notebook.css')}</style>"
+        f'<div class="cimlearn"><p><strong>{text(title(run))}</strong> {text(_subtitle(run))}</p>'
+        + (f"<p>{text(missing)}</p>" if missing else "")
+        + outcome.headline(run, summarise(run))
+        + f'<div class="figures">{"".join(svgs.values())}</div></div>'
+    )

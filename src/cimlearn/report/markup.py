@@ -1,0 +1,65 @@
+"""Small pieces of HTML: every piece escapes what it is given, except where it says HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import NamedTuple
+
+
+class Cell(NamedTuple):
+    """One table cell: HTML, how it is set, and the value it sorts by."""
+
+    html: str
+    kind: str = ""  # "" text, "n" number, "name" row heading
+    sort: str | None = None
+    span: int = 1  # rows
+
+
+def text(value: object) -> str:
+    """Any value as escaped text."""
+    return escape(str(value), quote=True)
+
+
+def cell(cell: Cell) -> str:
+    """A `<td>`, or `<th scope=row>` for a row heading."""
+    sort = "" if cell.sort is None else f' data-sort="{text(cell.sort)}"'
+    if cell.kind == "name":
+        scope = 'scope="row"' if cell.span == 1 else f'scope="rowgroup" rowspan="{cell.span}"'
+        return f"<th {scope}{sort}>{cell.html}</th>"
+    kind = f' class="{cell.kind}"' if cell.kind else ""
+    return f"<td{kind}{sort}>{cell.html}</td>"
+
+
+def table(caption: str, head: str, rows: Iterable[Sequence[Cell]], identity: str = "") -> str:
+    """A table with a caption (text), its head (HTML rows) and rows; it scrolls sideways where narrow."""
+    body = "\n".join("<tr>" + "".join(cell(c) for c in row) + "</tr>" for row in rows)
+    name = f' id="{identity}"' if identity else ""
+    return (
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{text(caption)}"><table{name}>\n'
+        f"<caption>{text(caption)}</caption>\n<thead>{head}</thead>\n<tbody>\n{body}\n</tbody></table></div>"
+    )
+
+
+def header(names: Sequence[str], numbers: Sequence[int] = ()) -> str:
+    """One head row; the columns in `numbers` are set as numbers."""
+    cells = (
+        f'<th scope="col"{" class=n" if i in numbers else ""}>{text(n)}</th>' for i, n in enumerate(names)
+    )
+    return "<tr>" + "".join(cells).replace("class=n", 'class="n"') + "</tr>"
+
+
+def figure(svg: str, caption: str) -> str:
+    """A figure: `<svg>` element (HTML) with its caption (text)."""
+    return f'<figure><div class="plot">{svg}</div><figcaption>{text(caption)}</figcaption></figure>'
+
+
+def tile(label: str, value: str, note: str = "") -> str:
+    """One headline figure: what it is, its value, a remark; all text."""
+    small = f'<dd class="note">{text(note)}</dd>' if note else ""
+    return f'<div class="tile"><dt>{text(label)}</dt><dd>{text(value)}</dd>{small}</div>'
+
+
+def section(identity: str, title: str, *parts: str) -> str:
+    """A section with its heading; parts are HTML."""
+    return f'<section id="{identity}">\n<h2>{text(title)}</h2>\n' + "\n".join(parts) + "\n</section>"

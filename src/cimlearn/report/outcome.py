@@ -1,0 +1,111 @@
+"""Sections of the page about what came out: headline figures, accuracy, wear."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cimlearn import metrics
+from cimlearn.report import words
+from cimlearn.report.markup import Cell, figure, header, section, table, text, tile
+from cimlearn.report.records import Run
+from cimlearn.units import count, percent, plural, points, whole
+
+
+def headline(run: Run, summary: Mapping[str, Any]) -> str:
+    """The figures a reader wants first."""
+    accuracy, writes, last = summary["accuracy"], summary["writes"], run.last()
+    if accuracy is None or last is None:
+        return ""
+    spread = f" ± {100 * accuracy['std']:.1f}" if accuracy["std"] is not None else ""
+    n = len(run.counted_seeds)
+    over = f", {plural(n, 'seed')}" if n > 1 else ""
+    learned = sum(record.examples for record in run.of_seed(last.seed))
+    tiles = [
+        tile(
+            "Average accuracy",
+            f"{100 * accuracy['average']:.1f}{spread} %",
+            f"{plural(run.learned, 'task')}{over}",
+        ),
+        tile(
+            "Forgetting",
+            points(accuracy["forgetting"]),
+            "best minus last" if run.learned > 1 else "one task so far",
+        ),
+        tile("Learned examples", count(learned), whole(learned) + (" per seed" if n > 1 else "")),
+    ]
+    if writes["cells"] is not None:
+        share = percent(writes["worn"] / writes["cells"], 2) if writes["cells"] else "–"
+        cells = plural(writes["cells"], "cell")
+        worst = ", worst seed" if n > 1 else ""
+        tiles += [
+            tile("Writes per cell", count(writes["per_cell_mean"]), f"mean of {cells}"),
+            tile(
+                "Most written cell",
+                count(writes["per_cell_max"]),
+                plural(writes["per_cell_max"], "write") + worst,
+            ),
+            tile("Worn or stuck cells", whole(writes["worn"]), f"{share} of {cells}{worst}"),
+        ]
+    return '<dl class="tiles">' + "".join(tiles) + "</dl>"
+
+
+def accuracy(run: Run, summary: Mapping[str, Any], drawn: Mapping[str, str]) -> str:
+    """Curves and matrix, and the matrix as a table of numbers."""
+    block = summary["accuracy"]
+    if block is None:
+        return ""
+    if run.learned == 1:
+        return section("accuracy", "Accuracy", f"<p>{text(words.one_task(run, block))}</p>")
+    figures = figure(drawn["accuracy"], words.curves(run, block)) + figure(
+        drawn["matrix"], words.matrix(run, block)
+    )
+    rows = metrics.mean_matrix(run.matrices())
+    names = run.task_names[: run.learned]
+    body = [
+        [Cell(text(names[i]), "name")]
+        + [Cell(f"{100 * v:.2f}", "n") for v in row]
+        + [Cell("", "n")] * (len(rows) - i - 1)
+        + [Cell(f"{100 * metrics.mean(row):.2f}", "n")]
+        for i, row in enumerate(rows)
+    ]
+    head = header(["After learning", *names, "average"], range(1, len(rows) + 2))
+    numbers = table("Accuracy [%] on each task after learning each task", head, body)
+    others = (
+        f"Learning accuracy {percent(block['learning'], 2)}, forgetting {points(block['forgetting'], 2)},"
+        f" backward transfer {points(block['backward_transfer'], 2)}."
+    )
+    return section(
+        "accuracy",
+        "Accuracy",
+        f'<div class="figures">{figures}</div>',
+        f"<details><summary>The numbers</summary><p>{text(others)}</p>{numbers}</details>",
+    )
+
+
+def wear(run: Run, drawn: Mapping[str, str]) -> str:
+    """Write map and histogram of each array."""
+    last = run.last()
+    if last is None:
+        return ""
+    if not last.writes:
+        return section(
+            "wear", "Wear", "<p>This was software: nothing was written to memory cells, so nothing wore.</p>"
+        )
+    figures = ""
+    for k, (name, writes) in enumerate(last.writes.items()):
+        if f"map-{k}" in drawn:
+            figures += figure(drawn[f"map-{k}"], words.write_map(name, writes))
+        if f"histogram-{k}" in drawn:
+            figures += figure(drawn[f"histogram-{k}"], words.write_histogram(name, writes))
+    names = ["Array", "Cells", "Writes", "Mean", "Most", "No longer change"]
+    rows = [
+        [Cell(text(name), "name")]
+        + [
+            Cell(t, "n")
+            for t in (whole(w.cells), whole(w.total), f"{w.mean:,.2f}", whole(w.max), whole(w.worn))
+        ]
+        for name, w in last.writes.items()
+    ]
+    numbers = table(f"Writes since the start of seed {last.seed}", header(names, range(1, 6)), rows)
+    return section("wear", "Wear", numbers, f'<div class="figures">{figures}</div>')

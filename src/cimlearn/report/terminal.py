@@ -1,0 +1,144 @@
+"""Tables for the terminal. Rich is imported only when one is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cimlearn import metrics
+from cimlearn.report.records import Record, Run
+from cimlearn.units import count, percent, points, si_text, value_text, whole
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+_ORIGINS = {
+    "paper": "blue",
+    "authors": "cyan",
+    "literature": "magenta",
+    "derived": "default",
+    "assumed": "yellow",
+}
+
+
+class Owned(Protocol):
+    """A parameter as `parameters_table` needs it: of a preset, or of a run."""
+
+    @property
+    def value(self) -> Any: ...  # noqa: D102
+    @property
+    def unit(self) -> str: ...  # noqa: D102
+    @property
+    def origin(self) -> str: ...  # noqa: D102
+    @property
+    def source(self) -> str: ...  # noqa: D102
+    @property
+    def changed(self) -> bool: ...  # noqa: D102
+
+
+def _table(title: str) -> Table:
+    """An empty table in our style: a rule under the head, no frame."""
+    from rich import box
+    from rich.table import Table
+
+    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+def row_text(record: Record, tasks: int) -> Text:
+    """One line after each task: seed, task, average so far, accuracy on each task so far [%]."""
+    from rich.text import Text
+
+    line = Text.assemble(
+        (f"seed {record.seed}  task {record.task + 1:>{len(str(tasks))}} of {tasks}  ", "dim"),
+        (percent(metrics.mean(record.accuracy)), "bold"),
+        ("  tasks so far: ", "dim"),
+    )
+    for value in record.accuracy:
+        line.append(f"{100 * value:.1f} ")
+    line.append(f" {record.task_name}", style="dim")
+    return line
+
+
+def matrix_table(run: Run) -> Table:
+    """The accuracy matrix [%], mean of the seeds that got furthest."""
+    from rich.text import Text
+
+    over = f", mean of {len(run.counted_seeds)} seeds" if len(run.counted_seeds) > 1 else ""
+    table = _table(f"Accuracy on each task [%]{over}")
+    table.add_column("after learning", style="dim", overflow="fold")
+    rows = metrics.mean_matrix(run.matrices()) if run.records else []
+    for j in range(len(rows)):
+        table.add_column(str(j + 1), justify="right")
+    table.add_column("average", justify="right", style="bold")
+    for i, row in enumerate(rows):
+        cells = [f"{100 * v:.1f}" for v in row] + [""] * (len(rows) - i - 1)
+        name = Text(f"{i + 1}  {run.task_names[i]}")
+        table.add_row(name, *cells, f"{100 * metrics.mean(row):.1f}")
+    return table
+
+
+def summary_table(summary: Mapping[str, Any]) -> Table:
+    """What `summarise` found, one line per figure."""
+    from rich.text import Text
+
+    state = "" if summary["complete"] else f" (incomplete, {summary['tasks_learned']} tasks learned)"
+    table = _table("")
+    table.show_header = False
+    table.add_column(style="dim")
+    table.add_column(justify="left")
+    accuracy, writes, speed = summary["accuracy"], summary["writes"], summary["examples_per_second"]
+    lines = [("run", f"{summary['chip']} on {summary['stream']}, {summary['on']}{state}")]
+    if accuracy is not None:
+        spread = f" ± {100 * accuracy['std']:.1f}" if accuracy["std"] is not None else ""
+        lines += [
+            ("average accuracy", f"{100 * accuracy['average']:.1f}{spread} %"),
+            ("forgetting", points(accuracy["forgetting"])),
+            ("learning accuracy", percent(accuracy["learning"])),
+        ]
+    if writes["cells"] is not None:
+        lines += [
+            (
+                "writes per cell",
+                f"mean {count(writes['per_cell_mean'])}, most {whole(writes['per_cell_max'])}",
+            ),
+            ("cells that no longer change", f"{whole(writes['worn'])} of {whole(writes['cells'])}"),
+        ]
+    if speed is not None:
+        lines.append(("speed", f"{count(speed)} examples/s"))
+    lines.append(("run folder", summary["run_folder"]))
+    for name, value in lines:
+        table.add_row(name, Text(value, overflow="fold"))
+    return table
+
+
+def parameters_table(parameters: Mapping[str, Owned]) -> Table:
+    """Every parameter, grouped by part: name, value, the same in SI as it is set, origin, source."""
+    from rich.text import Text
+
+    assumed = sum(entry.origin == "assumed" for entry in parameters.values())
+    table = _table(f"{len(parameters)} parameters, {assumed} of them assumed")
+    table.add_column("parameter", no_wrap=True)
+    table.add_column("value", justify="right")
+    table.add_column("in SI", style="dim", overflow="fold")
+    table.add_column("origin", no_wrap=True)
+    table.add_column("source", style="dim", ratio=1)
+    previous = None
+    for name, entry in sorted(parameters.items(), key=lambda item: _order(item[0], parameters)):
+        part, _, key = name.rpartition(".")
+        if previous is not None and part != previous:
+            table.add_section()
+        previous = part
+        origin = Text(entry.origin, style=_ORIGINS.get(entry.origin, "default"))
+        if entry.changed:
+            origin.append(" changed", style="reverse")
+        full = Text.assemble((f"{part}.", "dim"), (key, "bold")) if part else Text(key, style="bold")
+        value = Text(value_text(entry.value, entry.unit))
+        table.add_row(full, value, Text(si_text(entry.value, entry.unit)), origin, Text(entry.source))
+    return table
+
+
+def _order(name: str, parameters: Mapping[str, Owned]) -> int:
+    """Position of a parameter's part: parts in the order of their first parameter."""
+    parts = list(dict.fromkeys(n.rpartition(".")[0] for n in parameters))
+    return parts.index(name.rpartition(".")[0])

@@ -1,0 +1,178 @@
+"""A run folder: made once, written atomically, read back; nothing in it is a pickle.
+
+    RUN/run.json               the whole configuration, written at the start
+    RUN/records.jsonl          one line per seed and task, in seed then task order
+    RUN/timing.json            seconds and examples per seed and task; the machine's, not the result's
+    RUN/summary.json           what `cimlearn run --json` prints
+    RUN/seed-N/...             records and state of one seed (see checkpoint.py)
+
+Each file is written beside its place, flushed to the disk and moved there in one step, so that a kill or a
+full disk at any moment leaves the file as it was before.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from cimlearn import __version__
+from cimlearn.errors import InputError
+
+FORMAT = 1
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Replace the file `path` by `data` as one step.
+
+    Raises
+    ------
+    InputError
+        If the disk is full or the folder can't be written; the old file is untouched then.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise _unwritable(path, error) from error
+
+
+def _flush_folder(folder: Path) -> None:
+    """Flush a folder's list of names, so that a move in it survives a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    """The error of a write that failed, with what to do next."""
+    run = next((folder for folder in path.parents if (folder / "run.json").exists()), None)
+    if error.errno not in _FULL:
+        return InputError(
+            f"can't write {path}: {error.strerror}; name a folder that can be written with --out"
+        )
+    if run is None:
+        return InputError(
+            f"disk full: {path} could not be written; free space or name another folder with --out"
+        )
+    return InputError(
+        f"disk full: {path} could not be written; what was written before is intact; "
+        f"free space, then: cimlearn run --resume {run}"
+    )
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy number as the Python number that JSON knows."""
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is not a JSON value")
+
+
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    """JSON text with exact floats; not-a-number and infinity are refused."""
+    return json.dumps(value, allow_nan=False, default=_plain, indent=indent)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` atomically as readable JSON."""
+    write_atomic(path, (to_json(value, indent=1) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """The value of a JSON file of a run folder."""
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{path.parent} is not a run folder: it has no {path.name}") from None
+    except OSError as error:
+        raise InputError(f"can't read {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(f"{path} is damaged (not JSON): {error}") from None
+
+
+def read_configuration(folder: Path) -> dict[str, Any]:
+    """The run.json of `folder`, if this version of cimlearn can go on with it."""
+    configuration = read_json(folder / "run.json")
+    found = configuration.get("format") if isinstance(configuration, dict) else None
+    if found != FORMAT:
+        raise InputError(
+            f"{folder} has run format {found!r}, this cimlearn reads format {FORMAT}; start a new run"
+        )
+    if configuration.get("cimlearn") != __version__:
+        raise InputError(
+            f"{folder} was written by cimlearn {configuration.get('cimlearn')}, this is {__version__}; "
+            "go on with that version, or start a new run"
+        )
+    return configuration
+
+
+def create(out: str | Path | None, name: str) -> Path:
+    """A new folder for a run: `out`, or the first free runs/{name}-{n} (`name` made fit for a folder).
+
+    Raises
+    ------
+    InputError
+        If `out` already holds a run or other files (nothing is touched), or can't be made.
+    """
+    number, name = 1, re.sub(r"[^\w.-]+", "-", name)
+    while out is None:
+        folder = Path("runs") / f"{name}-{number}"
+        with suppress(FileExistsError):
+            return _make(folder, exist_ok=False)
+        number += 1
+    folder = Path(out)
+    if (folder / "run.json").exists():
+        raise InputError(
+            f"{folder} already holds a run; go on with it by --resume {folder}, or name another with --out"
+        )
+    if folder.is_dir() and any(not file.name.startswith(".") for file in folder.iterdir()):
+        raise InputError(f"{folder} holds other files; name an empty or a new folder with --out")
+    return _make(folder, exist_ok=True)
+
+
+def _make(folder: Path, *, exist_ok: bool) -> Path:
+    """Make `folder` and what is missing above it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=exist_ok)
+    except FileExistsError:
+        if not exist_ok and folder.is_dir():
+            raise
+        raise InputError(f"can't make the folder {folder}: a file has that name") from None
+    except OSError as error:
+        raise InputError(
+            f"can't make the folder {folder}: {error.strerror}; name another one with --out"
+        ) from None
+    return folder
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the run in `folder`, so that no second process writes into it; a killed process holds nothing."""
+    with open(folder / "run.json", "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"another process is running in {folder}; wait for it, or stop it first"
+            ) from None
+        except OSError:
+            pass  # a file system without locks
+        for leftover in folder.rglob(".*.tmp"):  # of a write that was cut off
+            leftover.unlink()
+        yield

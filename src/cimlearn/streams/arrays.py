@@ -1,0 +1,295 @@
+"""A stream of your own arrays: from an .npz file, NumPy arrays, tensors, or map-style datasets."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlearn.errors import InputError
+from cimlearn.streams import cutting, formats
+from cimlearn.streams.base import Chunk, StreamShape, TaskInfo
+from cimlearn.streams.checking import (
+    MAX_CLASSES,
+    check_labels,
+    check_shape,
+    check_values,
+    infer_scenario,
+    scaled,
+)
+
+KEYS = ("x_train", "y_train", "x_test", "y_test")
+TASK_KEYS = ("task_train", "task_test")
+
+TaskArrays = tuple[Any, Any, Any, Any]  # x_train, y_train, x_test, y_test
+TaskDatasets = tuple[Any, Any]  # training and test dataset, each with len() and [i] -> (x, y)
+
+
+class Part(NamedTuple):
+    """The training or test examples of one task."""
+
+    x: NDArray[
+        Any
+    ]  # (examples, steps, features) or (examples, values); shared by tasks that come from one file
+    y: NDArray[np.int64]  # (all examples of x,)
+    which: NDArray[np.int64]  # (examples of this task,) numbers in x and y
+
+
+TaskParts = tuple[Part, Part]  # training and test part, checked
+
+
+class ArrayStream:
+    """Tasks given as arrays.
+
+    Parameters
+    ----------
+    tasks
+        One entry per task: (x_train, y_train, x_test, y_test), or (training dataset, test dataset).
+        x: (examples, steps, features), or (examples, values), which is cut into `steps` equal steps.
+        Floats in [-1, 1], or uint8, of which 255 becomes 1.0. y: (examples,) whole numbers from 0.
+        A dataset is anything with len() and [i] -> (x, y), such as a map-style PyTorch dataset; read once.
+    name
+        Name in records.
+    steps
+        Time steps for (examples, values) arrays; None: one step.
+    classes
+        Outputs; None: the largest label plus one.
+    examples, held_out
+        Training and test examples per task; None: all.
+    order
+        'shuffled' (a random order per task) or 'stored'.
+    seed
+        Seed of that order.
+    checksums
+        Digests of the files that the arrays come from; None: digests of the arrays.
+
+    Raises
+    ------
+    InputError
+        If an array is empty, has a wrong shape, a value that isn't finite or outside [-1, 1], or a bad label.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[TaskArrays | TaskDatasets | TaskParts],
+        *,
+        seed: int,
+        name: str = "arrays",
+        steps: int | None = None,
+        classes: int | None = None,
+        examples: int | None = None,
+        held_out: int | None = None,
+        order: str = "shuffled",
+        checksums: dict[str, str] | None = None,
+    ) -> None:
+        if len(tasks) == 0:
+            raise InputError(
+                f"stream {name} has no task; give at least one (x_train, y_train, x_test, y_test)"
+            )
+        if order not in ("stored", "shuffled"):
+            raise InputError(f"order = {order!r} is not one of: stored, shuffled")
+        parts = [_task_parts(task, f"{name}, task {k}") for k, task in enumerate(tasks)]
+        self._name, self._parts, self._order, self._seed = name, parts, order, seed
+        self._given_checksums = checksums
+        self._shape = _shape(name, parts, steps, classes)
+        infos = []
+        for k, (train, test) in enumerate(parts):
+            count = cutting.how_many("stream.examples", examples, len(train.which), f"task {k} training set")
+            held = cutting.how_many("stream.held_out", held_out, len(test.which), f"task {k} test set")
+            infos.append(TaskInfo(f"task {k + 1}", count, held))
+        self._infos = tuple(infos)
+        self._scenario = infer_scenario([np.bincount(train.y[train.which]) > 0 for train, _ in parts])
+
+    @property
+    def name(self) -> str:
+        """The name under which the stream was opened."""
+        return self._name
+
+    @property
+    def shape(self) -> StreamShape:
+        """Sizes that a chip is built for; signed if any value is negative."""
+        return self._shape
+
+    @property
+    def tasks(self) -> tuple[TaskInfo, ...]:
+        """The tasks, in the order in which they are learned."""
+        return self._infos
+
+    @property
+    def scenario(self) -> str:
+        """'class-incremental' if no two tasks share a class, otherwise 'domain-incremental'."""
+        return self._scenario
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """SHA-256 of the file, or of each array's type, shape and bytes."""
+        return dict(self._array_checksums if self._given_checksums is None else self._given_checksums)
+
+    @cached_property
+    def _array_checksums(self) -> dict[str, str]:
+        """Digest of every array."""
+        digests = {}
+        for k, pair in enumerate(self._parts):
+            for part, label in zip(pair, ("train", "test"), strict=True):
+                digests[f"task {k}/x_{label}"] = _array_digest(part.x)
+                digests[f"task {k}/y_{label}"] = _array_digest(part.y)
+        return digests
+
+    def chunks(self, task: int, size: int, start: int = 0) -> Iterator[Chunk]:
+        """Training examples of `task` from number `start` on."""
+        cutting.check_request(self._name, self._infos, task, size, start)
+        part, count = self._parts[task][0], self._infos[task].examples
+        if self._order == "stored":
+            return self._yield(part, part.which[:count], size, start)
+        return self._yield(part, cutting.train_order(part.which, count, task, seed=self._seed), size, start)
+
+    def held_out(self, task: int, size: int) -> Iterator[Chunk]:
+        """Test examples of `task`, in stored order."""
+        cutting.check_request(self._name, self._infos, task, size)
+        part, count = self._parts[task][1], self._infos[task].held_out
+        return self._yield(part, cutting.held_out_draw(part.which, count, task, seed=self._seed), size, 0)
+
+    def _yield(self, part: Part, order: NDArray[np.int64], size: int, start: int) -> Iterator[Chunk]:
+        """Chunks of the examples `order`."""
+        for span in cutting.spans(len(order), size, start):
+            which = order[span]
+            x = scaled(part.x[which])
+            yield Chunk(x if x.ndim == 3 else cutting.cut(x, self._shape.steps), part.y[which])
+
+
+def open_arrays(path: str | Path, settings: dict[str, Any], *, seed: int) -> ArrayStream:
+    """The stream in an .npz file.
+
+    Keys: x_train, y_train, x_test, y_test; with several tasks also task_train and task_test (examples,), each
+    example's task, counted from 0. Arrays are as in ArrayStream.
+    """
+    path = Path(path)
+    arrays = formats.read_npz(path, KEYS, TASK_KEYS)
+    members: dict[str, list[Part]] = {}
+    for part in ("train", "test"):
+        where = f"{path}: {part} set"
+        x, y = _checked(arrays.pop(f"x_{part}"), arrays.pop(f"y_{part}"), where)
+        tasks = _task_numbers(arrays, part, len(y), path)
+        members[part] = [Part(x, y, np.flatnonzero(tasks == k)) for k in range(int(tasks.max()) + 1)]
+    if len(members["train"]) != len(members["test"]):
+        counts = f"{len(members['train'])} tasks for training, {len(members['test'])} for testing"
+        raise InputError(f"{path} has {counts}; each task needs both")
+    for label, parts in members.items():
+        for k, one in enumerate(parts):
+            if len(one.which) == 0:
+                raise InputError(
+                    f"{path}: task {k} has no examples in task_{label}; number tasks 0, 1, 2, ..."
+                )
+    return ArrayStream(
+        list(zip(members["train"], members["test"], strict=True)),
+        seed=seed,
+        name=str(path),
+        steps=settings["steps"],
+        examples=settings["examples"],
+        held_out=settings["held_out"],
+        order=settings["order"],
+        checksums={path.name: formats.file_digest(path, unpack=False)},
+    )
+
+
+def _shape(name: str, parts: Sequence[TaskParts], steps: int | None, classes: int | None) -> StreamShape:
+    """Sizes common to all parts; InputError if they differ."""
+    everything = [part for pair in parts for part in pair]
+    shapes = {part.x.shape[1:] for part in everything}
+    if len(shapes) > 1:
+        raise InputError(f"stream {name} has examples of shapes {sorted(shapes)}; make them all alike")
+    top = 1 + max(int(part.y[part.which].max()) for part in everything)
+    if classes is not None and top > classes:
+        raise InputError(f"stream {name} has label {top - 1}, but classes = {classes}; labels count from 0")
+    signed = any(bool(part.x.min() < 0) for part in everything)
+    return StreamShape(*check_shape(name, shapes.pop(), steps), classes or top, signed)
+
+
+def _task_parts(task: TaskArrays | TaskDatasets | TaskParts, where: str) -> TaskParts:
+    """Training and test part of one task, from arrays or datasets."""
+    if len(task) == 2 and isinstance(task[0], Part):
+        return task
+    if len(task) == 2:
+        (x_train, y_train), (x_test, y_test) = (_read_dataset(d, where) for d in task)
+    elif len(task) == 4:
+        x_train, y_train, x_test, y_test = (_array(a, where) for a in task)
+    else:
+        raise InputError(
+            f"{where} has {len(task)} members; needed: (x_train, y_train, x_test, y_test) or two datasets"
+        )
+    parts = []
+    for x, y, label in ((x_train, y_train, "training"), (x_test, y_test, "test")):
+        x, y = _checked(x, y, f"{where}, {label} set")
+        parts.append(Part(x, y, np.arange(len(y))))
+    return parts[0], parts[1]
+
+
+def _array(given: Any, where: str) -> NDArray[Any]:
+    """An array or tensor as a NumPy array."""
+    try:
+        array = np.asarray(given)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"{where}: can't be made a NumPy array ({error}); give detached CPU arrays"
+        ) from None
+    return array
+
+
+def _read_dataset(dataset: Any, where: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """All examples of a map-style dataset as x and y; a leading axis of one (gray images) is dropped."""
+    if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
+        kind = type(dataset).__name__
+        raise InputError(f"{where}: {kind} has no len() and [i]; give a map-style dataset or four arrays")
+    count = len(dataset)
+    labels = []
+    x: NDArray[Any] | None = None
+    for k in range(count):
+        item = dataset[k]
+        if not isinstance(item, tuple | list) or len(item) != 2:
+            raise InputError(f"{where}: example {k} is a {type(item).__name__}; needed: a pair (x, y)")
+        one = _array(item[0], where)
+        one = one[0] if one.ndim == 3 and one.shape[0] == 1 else one
+        if x is None:
+            x = np.empty((count, *one.shape), one.dtype)
+        if one.shape != x.shape[1:]:
+            raise InputError(
+                f"{where}: example {k} has shape {one.shape}, the first {x.shape[1:]}; make them alike"
+            )
+        x[k] = one
+        labels.append(_array(item[1], where))
+    if x is None:
+        raise InputError(f"{where}: the dataset is empty; give at least one example")
+    return x, np.array(labels)
+
+
+def _checked(x: NDArray[Any], y: NDArray[Any], where: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """X as it is and y as int64, after all checks."""
+    labels = check_labels(y, where)
+    check_values(x, len(labels), where)
+    return x, labels
+
+
+def _task_numbers(arrays: formats.Arrays, part: str, count: int, path: Path) -> NDArray[np.int64]:
+    """(count,) each example's task; all 0 if the file has no task_train and task_test."""
+    present = [key for key in TASK_KEYS if key in arrays]
+    if not present:
+        return np.zeros(count, np.int64)
+    key = f"task_{part}"
+    if key not in arrays:
+        raise InputError(f"{path} has {present[0]} but no {key}; add it, one task number per example")
+    if arrays[key].shape != (count,):
+        raise InputError(f"{path}: {key} has shape {arrays[key].shape}; needed: ({count},), one per example")
+    return check_labels(arrays[key], f"{path}: {key}", most=MAX_CLASSES)
+
+
+def _array_digest(array: NDArray[Any]) -> str:
+    """SHA-256 of type, shape and bytes, without a second copy of the array."""
+    hasher = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+    for block in range(0, len(array), 4096):
+        hasher.update(np.ascontiguousarray(array[block : block + 4096]).data)
+    return hasher.hexdigest()

@@ -1,0 +1,66 @@
+"""The contract of a stream: tasks in order, each with training chunks and a held-out set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class StreamShape(NamedTuple):
+    """What a chip must know of a stream to be built: sizes, and whether values have a sign."""
+
+    steps: int  # time steps per example
+    features: int  # inputs per time step
+    classes: int  # outputs
+    signed: bool  # values in [-1, 1]; otherwise in [0, 1]
+
+
+class TaskInfo(NamedTuple):
+    """One task of a stream."""
+
+    name: str
+    examples: int  # training examples, each seen once as new
+    held_out: int  # test examples
+
+
+class Chunk(NamedTuple):
+    """Some examples in stream order."""
+
+    x: NDArray[np.float32]  # (examples, steps, features) inputs in [0, 1] or [-1, 1]
+    y: NDArray[np.int64]  # (examples,) class, 0 <= y < classes
+
+
+class Stream(Protocol):
+    """Tasks in order. The same name, settings and seed give the same examples in the same order."""
+
+    @property
+    def name(self) -> str:
+        """The name under which the stream was opened."""
+
+    @property
+    def shape(self) -> StreamShape:
+        """Sizes that a chip is built for."""
+
+    @property
+    def tasks(self) -> tuple[TaskInfo, ...]:
+        """The tasks, in the order in which they are learned."""
+
+    @property
+    def scenario(self) -> str:
+        """'domain-incremental' or 'class-incremental'."""
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """SHA-256 of each data file (or array) that the stream reads."""
+
+    def chunks(self, task: int, size: int, start: int = 0) -> Iterator[Chunk]:
+        """Training examples of `task` from number `start` on, `size` at a time (the last may be shorter).
+
+        Chunk borders never change an example: chunks(k, 10, 20) begins with the 21st example of chunks(k, 500).
+        """
+
+    def held_out(self, task: int, size: int) -> Iterator[Chunk]:
+        """Test examples of `task`, `size` at a time."""

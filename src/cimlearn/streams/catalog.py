@@ -1,0 +1,149 @@
+"""Streams by name: 'permuted-mnist', 'split-cifar10', ..., 'my/file.npz', 'my/folder'."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cimlearn.errors import InputError, nearest
+from cimlearn.parameters import Parameter, ParameterSet, load
+from cimlearn.streams import images, sensors
+from cimlearn.streams.arrays import open_arrays
+from cimlearn.streams.base import Stream
+from cimlearn.streams.folders import FolderStream
+from cimlearn.streams.imagesets import load_images
+from cimlearn.streams.sources import data_folder, find
+
+DOMAIN, CLASS = "domain-incremental", "class-incremental"
+
+
+class Named(NamedTuple):
+    """What a name stands for."""
+
+    family: str  # permuted | rotated | split | people | activities | file | folder
+    source: str  # data set
+    scenario: str = DOMAIN
+
+
+def _catalog() -> dict[str, Named]:
+    """All names. Split gray images are class-incremental by default, split photographs domain-incremental."""
+    named: dict[str, Named] = {}
+    for source in ("mnist", "fashion-mnist", "digits", "cifar10", "cifar100"):
+        named[f"permuted-{source}"] = Named("permuted", source)
+        named[f"rotated-{source}"] = Named("rotated", source)
+        gray = not source.startswith("cifar")
+        named[f"split-{source}"] = Named("split", source, CLASS if gray else DOMAIN)
+        other = "domain" if gray else "class"
+        named[f"split-{source}-{other}"] = Named("split", source, DOMAIN if gray else CLASS)
+    named["hapt-people"] = Named("people", "hapt")
+    named["hapt-activities"] = Named("activities", "hapt", CLASS)
+    named["hapt-activities-domain"] = Named("activities", "hapt", DOMAIN)
+    return named
+
+
+CATALOG = _catalog()
+
+# Which parts of presets/streams.toml a family has; later ones win, and the stream's own part wins over all.
+_PARTS = {
+    "permuted": ("common", "images", "permuted"),
+    "rotated": ("common", "images", "rotated"),
+    "split": ("common", "images", "split"),
+    "people": ("common", "sensors", "people"),
+    "activities": ("common", "sensors", "activities"),
+    "file": ("common", "arrays"),
+    "folder": ("common", "arrays", "folder"),
+}
+
+
+def names() -> list[str]:
+    """The names of all streams (files and folders have their path for a name)."""
+    return sorted(CATALOG)
+
+
+def describe(name: str | Path) -> Named:
+    """Family, data set and scenario of a stream; a path to an .npz file or a folder is a stream of its own.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown or the path leads nowhere.
+    """
+    if str(name) in CATALOG:
+        return CATALOG[str(name)]
+    path = Path(name).expanduser()
+    if path.suffix == ".npz":
+        if not path.is_file():
+            raise InputError(f"stream file '{path}' doesn't exist; give the path of an .npz file")
+        return Named("file", str(path))
+    if path.is_dir() and str(name):
+        return Named("folder", str(path))
+    if isinstance(name, Path) or "/" in name or path.is_file():
+        raise InputError(f"'{path}' is neither an .npz file nor a folder of .npy files; give one of these")
+    raise InputError(f"unknown stream '{name}'; {nearest(str(name), CATALOG)}")
+
+
+def parameters(name: str | Path) -> ParameterSet:
+    """The settings of a stream with their defaults, all called 'stream.something'."""
+    family = describe(name).family
+    entries = load("streams").entries()
+    mine: dict[str, Parameter] = {}
+    own = (str(name),) if str(name) in CATALOG else ()
+    for part in (*_PARTS[family], *own):
+        start = part + "."
+        mine |= {f"stream.{key[len(start) :]}": p for key, p in entries.items() if key.startswith(start)}
+    return ParameterSet(mine)
+
+
+def default_stream(data: str | Path | None = None) -> str:
+    """'permuted-mnist' if MNIST is there, else 'permuted-digits', which always is."""
+    return "permuted-mnist" if find("mnist", data) else "permuted-digits"
+
+
+def open_stream(
+    name: str | Path,
+    *,
+    seed: int,
+    data: str | Path | None = None,
+    settings: ParameterSet | None = None,
+) -> Stream:
+    """Opens a stream by name or path.
+
+    Parameters
+    ----------
+    name
+        One of `names()`, the path of an .npz file, or a folder of .npy files.
+    seed
+        Seed (>= 0) of permutations, orders and draws.
+    data
+        Folder with data sets; None: the one named by CIMLEARN_DATA, if any.
+    settings
+        Changed settings; those called 'stream.something' are used, missing ones have their defaults.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, a setting doesn't fit, or the data is missing, damaged or unsuitable.
+    """
+    if seed < 0:
+        raise InputError(f"seed = {seed} is negative; give 0 or more")
+    data_folder(data)
+    named = describe(name)
+    known = parameters(name)
+    chosen: dict[str, Any] = known.part("stream")
+    if settings is not None:
+        chosen |= {key: value for key, value in settings.part("stream").items() if key in chosen}
+    if named.family == "file":
+        return open_arrays(Path(name).expanduser(), chosen, seed=seed)
+    if named.family == "folder":
+        return FolderStream(Path(name).expanduser(), chosen, seed=seed)
+    if named.source == "hapt":
+        recordings = sensors.load_recordings(data)
+        return sensors.open_sensors(
+            str(name), recordings, chosen, by=named.family, scenario=named.scenario, seed=seed
+        )
+    image_set = load_images(named.source, data)
+    if named.family == "permuted":
+        return images.permuted(str(name), image_set, chosen, seed=seed)
+    if named.family == "rotated":
+        return images.rotated(str(name), image_set, chosen, seed=seed)
+    return images.split(str(name), image_set, chosen, scenario=named.scenario, seed=seed)

@@ -1,0 +1,216 @@
+"""Streams made of images: permuted, rotated, and split by class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlearn.errors import InputError
+from cimlearn.random import generator
+from cimlearn.streams import cutting
+from cimlearn.streams.base import Chunk, StreamShape, TaskInfo
+from cimlearn.streams.imagesets import ImageSet
+from cimlearn.streams.pixels import Permuted, PixelMap, Plain, permutation, rotation
+
+
+@dataclass(frozen=True)
+class ImageTask:
+    """One task: which images, what is done to them, and how classes are numbered."""
+
+    info: TaskInfo
+    train: NDArray[np.int64]  # (available,) numbers of training images
+    test: NDArray[np.int64]  # (held_out,) numbers of test images
+    pixels: PixelMap
+    first_class: int  # the image set's class that is class 0 here
+
+
+class ImageStream:
+    """Tasks over one image set.
+
+    An image is a sequence of its rows (height steps of width x channels values), or, in the flat form, a
+    vector of height x width x channels values cut into equal steps. Values are in [0, 1].
+
+    Memory: the shared image set, and per call of `chunks` one index per example and one chunk.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        images: ImageSet,
+        tasks: tuple[ImageTask, ...],
+        *,
+        scenario: str,
+        classes: int,
+        steps: int,
+        seed: int,
+    ) -> None:
+        self._name, self._images, self._tasks = name, images, tasks
+        self._scenario, self._seed = scenario, seed
+        values = int(np.prod(images.x_train.shape[1:]))
+        self._shape = StreamShape(steps, -(-values // steps), classes, False)
+
+    @property
+    def name(self) -> str:
+        """The name under which the stream was opened."""
+        return self._name
+
+    @property
+    def shape(self) -> StreamShape:
+        """Sizes that a chip is built for."""
+        return self._shape
+
+    @property
+    def tasks(self) -> tuple[TaskInfo, ...]:
+        """The tasks, in the order in which they are learned."""
+        return tuple(task.info for task in self._tasks)
+
+    @property
+    def scenario(self) -> str:
+        """'domain-incremental' or 'class-incremental'."""
+        return self._scenario
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """SHA-256 of each data file, unpacked if it is a .gz."""
+        return dict(self._images.checksums)
+
+    def chunks(self, task: int, size: int, start: int = 0) -> Iterator[Chunk]:
+        """Training examples of `task` in its own random order, from number `start` on."""
+        cutting.check_request(self._name, self.tasks, task, size, start)
+        mine = self._tasks[task]
+        order = cutting.train_order(mine.train, mine.info.examples, task, seed=self._seed)
+        return self._yield(mine, order, self._images.x_train, self._images.y_train, size, start)
+
+    def held_out(self, task: int, size: int) -> Iterator[Chunk]:
+        """Test examples of `task`, in stored order."""
+        cutting.check_request(self._name, self.tasks, task, size)
+        mine = self._tasks[task]
+        return self._yield(mine, mine.test, self._images.x_test, self._images.y_test, size, 0)
+
+    def _yield(
+        self,
+        task: ImageTask,
+        order: NDArray[np.int64],
+        x: NDArray[np.uint8],
+        y: NDArray[np.int64],
+        size: int,
+        start: int,
+    ) -> Iterator[Chunk]:
+        """Chunks of the images `order` after the task's pixel map."""
+        for span in cutting.spans(len(order), size, start):
+            which = order[span]
+            values = task.pixels(x[which].reshape(len(which), -1), self._images.full_scale)
+            yield Chunk(cutting.cut(values, self._shape.steps), y[which] - task.first_class)
+
+
+def permuted(name: str, images: ImageSet, settings: dict[str, Any], *, seed: int) -> ImageStream:
+    """Every task sees all images with its own random permutation of the pixels (domain-incremental)."""
+    shape = _image(images)
+    maps: list[PixelMap] = [
+        permutation(shape, generator(seed, "stream", "permutation", str(k))) for k in range(settings["tasks"])
+    ]
+    if settings["first_identity"]:
+        maps[0] = Permuted(np.arange(np.prod(shape)))
+    names = [f"permutation {k + 1}" for k in range(len(maps))]
+    return _over_all(name, images, settings, maps, names, seed=seed)
+
+
+def rotated(name: str, images: ImageSet, settings: dict[str, Any], *, seed: int) -> ImageStream:
+    """Task k sees all images turned by k times stream.angle [deg], counterclockwise (domain-incremental)."""
+    angles = [k * settings["angle"] for k in range(settings["tasks"])]
+    maps: list[PixelMap] = [rotation(_image(images), angle) for angle in angles]
+    return _over_all(name, images, settings, maps, [f"{angle:g} deg" for angle in angles], seed=seed)
+
+
+def split(name: str, images: ImageSet, settings: dict[str, Any], *, scenario: str, seed: int) -> ImageStream:
+    """Task k sees the next few classes; class-incremental keeps their numbers, else they start at 0."""
+    count, per_task = settings["tasks"], settings["classes_per_task"]
+    if count * per_task > images.classes:
+        raise InputError(
+            f"stream.tasks = {count} times stream.classes_per_task = {per_task} is more than the "
+            f"{images.classes} classes of {name}; set stream.tasks to {images.classes // per_task} or fewer"
+        )
+    shared = scenario == "domain-incremental"
+    tasks = []
+    for k in range(count):
+        low, high = k * per_task, (k + 1) * per_task
+        train = np.flatnonzero((images.y_train >= low) & (images.y_train < high))
+        test = np.flatnonzero((images.y_test >= low) & (images.y_test < high))
+        label = f"classes {low} to {high - 1}" if per_task > 1 else f"class {low}"
+        tasks.append(_task(label, k, train, test, Plain(), low if shared else 0, settings, seed=seed))
+    classes = per_task if shared else count * per_task
+    steps = _steps(images, settings)
+    return ImageStream(name, images, tuple(tasks), scenario=scenario, classes=classes, steps=steps, seed=seed)
+
+
+def _over_all(
+    name: str,
+    images: ImageSet,
+    settings: dict[str, Any],
+    maps: list[PixelMap],
+    names: list[str],
+    *,
+    seed: int,
+) -> ImageStream:
+    """A stream whose tasks all have all images and all classes, each with its own pixel map."""
+    train, test = np.arange(len(images.y_train)), np.arange(len(images.y_test))
+    tasks = tuple(
+        _task(label, k, train, test, pixels, 0, settings, seed=seed)
+        for k, (label, pixels) in enumerate(zip(names, maps, strict=True))
+    )
+    return ImageStream(
+        name,
+        images,
+        tasks,
+        scenario="domain-incremental",
+        classes=images.classes,
+        steps=_steps(images, settings),
+        seed=seed,
+    )
+
+
+def _task(
+    label: str,
+    number: int,
+    train: NDArray[np.int64],
+    test: NDArray[np.int64],
+    pixels: PixelMap,
+    first_class: int,
+    settings: dict[str, Any],
+    *,
+    seed: int,
+) -> ImageTask:
+    """A task with as many examples as the settings ask for."""
+    what = f"task {number} ({label})"
+    examples = cutting.how_many("stream.examples", settings["examples"], len(train), f"{what} training set")
+    held_out = cutting.how_many("stream.held_out", settings["held_out"], len(test), f"{what} test set")
+    test = cutting.held_out_draw(test, held_out, number, seed=seed)
+    return ImageTask(TaskInfo(label, examples, held_out), train, test, pixels, first_class)
+
+
+def _image(images: ImageSet) -> tuple[int, int, int]:
+    """(height, width, channels)."""
+    height, width, channels = images.x_train.shape[1:]
+    return height, width, channels
+
+
+def _steps(images: ImageSet, settings: dict[str, Any]) -> int:
+    """Time steps per image: its rows, or as many as the flat form is cut into."""
+    height, width, channels = _image(images)
+    asked = settings["steps"]
+    if settings["form"] == "rows":
+        if asked not in (None, height):
+            raise InputError(
+                f"stream.steps = {asked}, but an image has {height} rows; set stream.form = flat"
+            )
+        return height
+    values = height * width * channels
+    if asked is not None and asked > values:
+        raise InputError(
+            f"stream.steps = {asked} is more than the {values} values of an image; ask for fewer"
+        )
+    return asked or height

@@ -1,0 +1,88 @@
+"""What a task does to an image: nothing, a permutation of its pixels, or a rotation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlearn.streams.cutting import spans
+
+
+class PixelMap(Protocol):
+    """Stored images to values in [0, 1]."""
+
+    def __call__(self, images: NDArray[np.uint8], full_scale: int) -> NDArray[np.float32]:
+        """(images, values) stored values to (images, values) floats, full_scale becoming 1."""
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Leaves the pixels where they are."""
+
+    def __call__(self, images: NDArray[np.uint8], full_scale: int) -> NDArray[np.float32]:
+        """Scaled values."""
+        return images.astype(np.float32) / np.float32(full_scale)
+
+
+@dataclass(frozen=True)
+class Permuted:
+    """Moves value source[i] to place i."""
+
+    source: NDArray[np.int64]  # (values,)
+
+    def __call__(self, images: NDArray[np.uint8], full_scale: int) -> NDArray[np.float32]:
+        """Moved and scaled values."""
+        return images.take(self.source, axis=1).astype(np.float32) / np.float32(full_scale)
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """Each value is a weighted mean of up to four stored ones."""
+
+    weights: Any  # (values, values) sparse float32
+
+    def __call__(self, images: NDArray[np.uint8], full_scale: int) -> NDArray[np.float32]:
+        """Rotated and scaled values."""
+        turned = np.empty(images.shape, np.float32)
+        for span in spans(len(images), 256):  # so many stay in the cache
+            stored = images[span].astype(np.float32).T / np.float32(full_scale)  # (values, images)
+            np.clip((self.weights @ stored).T, 0, 1, out=turned[span])
+        return turned
+
+
+def permutation(image: tuple[int, int, int], rng: np.random.Generator) -> Permuted:
+    """A random permutation of the pixels of a (height, width, channels) image; channels stay together."""
+    height, width, channels = image
+    pixels = rng.permutation(height * width)
+    return Permuted((pixels[:, None] * channels + np.arange(channels)).reshape(-1))
+
+
+def rotation(image: tuple[int, int, int], angle: float) -> Rotated:
+    """Rotation by `angle` [deg] counterclockwise about the centre, bilinear, black outside.
+
+    The value at (row, column) comes from the image turned back:
+        row'    = cy + (row - cy) cos(angle) + (column - cx) sin(angle)
+        column' = cx - (row - cy) sin(angle) + (column - cx) cos(angle)
+    """
+    from scipy import sparse  # type: ignore[import-untyped]  # 0.3 s that only rotations need
+
+    height, width, channels = image
+    cy, cx = (height - 1) / 2, (width - 1) / 2
+    row, column = np.mgrid[:height, :width].reshape(2, -1)  # (pixels,) each
+    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    # Rounded to 1e-9 pixel, so that quarter turns fall on pixels exactly.
+    from_row = np.round(cy + (row - cy) * cos + (column - cx) * sin, 9)
+    from_column = np.round(cx - (row - cy) * sin + (column - cx) * cos, 9)
+    top, left = np.floor(from_row).astype(int), np.floor(from_column).astype(int)
+    down, right = from_row - top, from_column - left
+    total = sparse.csr_array((height * width, height * width), dtype=np.float32)
+    for dy, dx in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        weight = (down if dy else 1 - down) * (right if dx else 1 - right)
+        y, x = top + dy, left + dx
+        use = (weight > 0) & (y >= 0) & (y < height) & (x >= 0) & (x < width)
+        here = (np.flatnonzero(use), (y * width + x)[use])
+        total = total + sparse.csr_array((weight[use].astype(np.float32), here), shape=total.shape)
+    return Rotated(sparse.csr_array(sparse.kron(total, sparse.eye_array(channels, dtype=np.float32))))
