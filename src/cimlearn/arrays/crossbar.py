@@ -50,8 +50,9 @@ class Crossbar(NamedTuple):
     pending: NDArray[np.float32]  # (rows, columns) digital accumulators, or (0, 0)
     turn: NDArray[np.int64]  # (1,) which cell of a weight is written next
     row: NDArray[np.float32]  # (2, rows) scratch: effective input; its noise weight
-    column: NDArray[np.float32]  # (4, columns) scratch: sum, its variance, two lots of random numbers
-    picked: NDArray[np.int64]  # (columns,) scratch: columns of a row that are written
+    column: NDArray[np.float32]  # (3, columns) scratch: sum; its variance; random numbers
+    pick: NDArray[np.int32]  # (3, rows * columns) scratch: layer, row, column of each cell that is written
+    asked: NDArray[np.float32]  # (4, rows * columns) scratch: change and target [S]; normals; uniforms
     read_words: NDArray[np.uint64]  # (4,) generator of read noise
     write_words: NDArray[np.uint64]  # (4,) generator of write noise
     counts: NDArray[np.int64]  # (COUNTERS,)
@@ -115,91 +116,114 @@ def _product(bar, x, applied, out):
 
 
 @kernel
-def _gather(scheme, pending, change, draw):
-    """The change to write now, and what stays in the accumulator, for one weight."""
-    if scheme.resolution > 0:
-        change = np.float32(np.floor(change / scheme.resolution + draw) * scheme.resolution)
-    waiting = pending + change
-    if abs(waiting) < scheme.least:
-        return np.float32(0), waiting
-    return waiting, np.float32(0)
+def _gathered(scheme, pending, change, words):
+    """Leave in change (rows, columns) only what is due now; the rest waits in pending (rows, columns)."""
+    for i in range(change.shape[0]):
+        for j in range(change.shape[1]):
+            step = change[i, j]
+            if step != 0:
+                if scheme.resolution > 0:
+                    step = np.float32(np.floor(step / scheme.resolution + uniform(words)) * scheme.resolution)
+                waiting = pending[i, j] + step
+                due = abs(waiting) >= scheme.least
+                change[i, j] = waiting if due else np.float32(0)
+                pending[i, j] = np.float32(0) if due else waiting
+
+
+@kernel
+def _choose(bar, change):
+    """Which cells are written, in turn, and the change [S] asked of each; answers how many."""
+    pick, ask, target = bar.pick, bar.asked[0], bar.asked[1]
+    layers, turn = bar.sign.size, bar.turn[0]
+    per_weight = np.float32(1.0 / bar.scale)
+    count, rows = 0, 0
+    for i in range(change.shape[0]):
+        before = count
+        for j in range(change.shape[1]):
+            step = change[i, j]
+            if step != 0:
+                pick[0, count], pick[1, count], pick[2, count] = turn, i, j
+                ask[count] = step * per_weight * bar.sign[turn]
+                target[count] = inside(bar.device, bar.cells.conductance[turn, i, j] + ask[count])
+                turn = turn + 1 if turn + 1 < layers else 0
+                count += 1
+        rows += 1 if count > before else 0
+    bar.turn[0] = turn
+    bar.counts[ROW_WRITES] += rows
+    return count
+
+
+@kernel
+def _pulse(bar, count):
+    """One pulse on each of the `count` chosen cells; a worn cell sees it and stays."""
+    cells, device, pick = bar.cells, bar.device, bar.pick
+    ask, normals, uniforms = bar.asked[0], bar.asked[2], bar.asked[3]
+    fill_normal(bar.write_words, normals[:count])
+    if bar.gambles:
+        fill_uniform(bar.write_words, uniforms[:count])
+    pulses = 0
+    for n in range(count):
+        k, i, j = pick[0, n], pick[1, n], pick[2, n]
+        now = cells.conductance[k, i, j]
+        reached, state, pulsed = program(
+            device, now, cells.state[k, i, j], cells.gain[k, i, j], ask[n], normals[n], uniforms[n]
+        )
+        if pulsed:
+            pulses += 1
+            seen = cells.writes[k, i, j] + np.uint32(1)
+            cells.writes[k, i, j] = seen
+            if seen <= cells.limit[k, i, j]:
+                cells.conductance[k, i, j] = reached
+                cells.state[k, i, j] = state
+                bar.row_on[i] += reached - now
+    bar.counts[PULSES] += pulses
+
+
+@kernel
+def _still_off(bar, count):
+    """Keep of the chosen cells those that a read finds further from their target than the tolerance."""
+    pick, ask, target = bar.pick, bar.asked[0], bar.asked[1]
+    left = 0
+    for n in range(count):
+        error = target[n] - bar.cells.conductance[pick[0, n], pick[1, n], pick[2, n]]
+        if abs(error) * bar.scale > bar.scheme.tolerance:
+            pick[0, left], pick[1, left], pick[2, left] = pick[0, n], pick[1, n], pick[2, n]
+            ask[left], target[left] = error, target[n]
+            left += 1
+    bar.counts[VERIFY_READS] += count
+    return left
+
+
+@kernel
+def _refresh(bar, change):
+    """Bring the weights that were written, and their read variances, in step with the cells."""
+    conductance, sign = bar.cells.conductance, bar.sign
+    scale, reference = np.float32(bar.scale), np.float32(bar.reference)
+    unit = np.float32(bar.read_variance * bar.scale * bar.scale)
+    for i in range(change.shape[0]):
+        for j in range(change.shape[1]):
+            if change[i, j] != 0:
+                total, power = -reference, np.float32(0)
+                for k in range(sign.size):
+                    g = conductance[k, i, j]
+                    total += sign[k] * g
+                    power += g * g
+                bar.weight[i, j] = scale * total
+                bar.variance[i, j] = unit * power
 
 
 @kernel
 def _write(bar, change):
-    cells, scheme, device = bar.cells, bar.scheme, bar.device
-    normals, uniforms, picked = bar.column[2], bar.column[3], bar.picked
-    layers = bar.sign.size
-    for i in range(change.shape[0]):
-        count = 0
-        for j in range(change.shape[1]):
-            if change[i, j] != 0:
-                picked[count] = j
-                count += 1
+    if bar.scheme.least > 0:
+        _gathered(bar.scheme, bar.pending, change, bar.write_words)
+    count = _choose(bar, change)
+    _pulse(bar, count)
+    for _ in range(bar.scheme.tries):
+        count = _still_off(bar, count)
         if count == 0:
-            continue
-        fill_normal(bar.write_words, normals[:count])
-        if bar.gambles:
-            fill_uniform(bar.write_words, uniforms[:count])
-        before = 0.0
-        after = 0.0
-        pulses = 0
-        for n in range(count):
-            j = picked[n]
-            wanted = change[i, j]
-            if scheme.least > 0:
-                wanted, bar.pending[i, j] = _gather(scheme, bar.pending[i, j], wanted, uniform(bar.write_words))
-                if wanted == 0:
-                    continue
-            layer = bar.turn[0]
-            bar.turn[0] = layer + 1 if layer + 1 < layers else 0
-            start = cells.conductance[layer, i, j]
-            ask = np.float32(wanted * bar.sign[layer] / bar.scale)
-            target = inside(device, start + ask)
-            normal = normals[n]
-            draw = uniforms[n]
-            for attempt in range(scheme.tries + 1):
-                now = cells.conductance[layer, i, j]
-                if attempt > 0:
-                    bar.counts[VERIFY_READS] += 1
-                    ask = np.float32(target - now)
-                    if abs(ask) * bar.scale <= scheme.tolerance:
-                        break
-                    fill_normal(bar.write_words, uniforms[n : n + 1])
-                    normal = uniforms[n]
-                    draw = uniform(bar.write_words)
-                reached, state, pulsed = program(
-                    device, now, cells.state[layer, i, j], cells.gain[layer, i, j], ask, normal, draw
-                )
-                if pulsed:
-                    pulses += 1
-                    cells.writes[layer, i, j] += np.uint32(1)
-                    if cells.writes[layer, i, j] <= cells.limit[layer, i, j]:
-                        cells.conductance[layer, i, j] = reached
-                        cells.state[layer, i, j] = state
-            before += start
-            after += cells.conductance[layer, i, j]
-        _refresh(bar, i, picked[:count])
-        bar.row_on[i] += after - before
-        bar.counts[PULSES] += pulses
-        if pulses > 0:
-            bar.counts[ROW_WRITES] += 1
-
-
-@kernel
-def _refresh(bar, i, picked):
-    """Bring the effective weights of row i, columns `picked`, and their read variances in step with the cells."""
-    scale, reference = np.float32(bar.scale), np.float32(bar.reference)
-    unit = np.float32(bar.read_variance * bar.scale * bar.scale)
-    for n in range(picked.size):
-        j = picked[n]
-        total, power = -reference, np.float32(0)
-        for layer in range(bar.sign.size):
-            g = bar.cells.conductance[layer, i, j]
-            total += bar.sign[layer] * g
-            power += g * g
-        bar.weight[i, j] = scale * total
-        bar.variance[i, j] = unit * power
+            break
+        _pulse(bar, count)
+    _refresh(bar, change)
 
 
 product.register(Crossbar, _product)
@@ -209,28 +233,15 @@ write.register(Crossbar, _write)
 @entry
 def program_all(bar, wanted):
     """Bring every weight from rest to wanted (rows, columns) with one blind pulse on each of its cells."""
-    cells = bar.cells
-    layers = bar.sign.size
-    normals, uniforms = bar.column[2], bar.column[3]
-    for i in range(wanted.shape[0]):
-        for layer in range(layers):
-            fill_normal(bar.write_words, normals)
-            fill_uniform(bar.write_words, uniforms)
-            for j in range(wanted.shape[1]):
-                now = cells.conductance[layer, i, j]
-                ask = np.float32(wanted[i, j] * bar.sign[layer] / bar.scale / layers)
-                reached, state, pulsed = program(
-                    bar.device, now, cells.state[layer, i, j], cells.gain[layer, i, j], ask, normals[j], uniforms[j]
-                )
-                if pulsed:
-                    bar.counts[PULSES] += 1
-                    cells.writes[layer, i, j] += np.uint32(1)
-                    if cells.writes[layer, i, j] <= cells.limit[layer, i, j]:
-                        cells.conductance[layer, i, j] = reached
-                        cells.state[layer, i, j] = state
-        for j in range(wanted.shape[1]):
-            bar.picked[j] = j
-        _refresh(bar, i, bar.picked)
+    layers, (rows, columns) = bar.sign.size, wanted.shape
+    for k in range(layers):
+        for i in range(rows):
+            for j in range(columns):
+                n = i * columns + j
+                bar.pick[0, n], bar.pick[1, n], bar.pick[2, n] = k, i, j
+                bar.asked[0, n] = wanted[i, j] * bar.sign[k] / (bar.scale * layers)
+        _pulse(bar, rows * columns)
+    _refresh(bar, np.ones(wanted.shape, np.float32))
 
 
 def row_tiles(rows: int, largest: int) -> NDArray[np.int64]:

@@ -30,20 +30,19 @@ def plain(weight: NDArray[np.float32], bound: float = float("inf")) -> Plain:
 
 @kernel
 def accumulate(total, weight, x, first, last):
-    """total (columns,) += x[first:last] @ weight[first:last], four rows at a time."""
+    """total (columns,) += x[first:last] @ weight[first:last], four rows at a time.
+
+    Rows are indexed, not sliced: a slice costs two atomic operations (reference counts).
+    """
     columns = total.size
-    i = first
-    while i + 4 <= last:
+    for i in range(first, last - 3, 4):
         a, b, c, d = x[i], x[i + 1], x[i + 2], x[i + 3]
-        wa, wb, wc, wd = weight[i], weight[i + 1], weight[i + 2], weight[i + 3]
         for j in range(columns):
-            total[j] += (a * wa[j] + b * wb[j]) + (c * wc[j] + d * wd[j])
-        i += 4
-    while i < last:
-        a, wa = x[i], weight[i]
+            total[j] += (a * weight[i, j] + b * weight[i + 1, j]) + (c * weight[i + 2, j] + d * weight[i + 3, j])
+    for i in range(last - (last - first) % 4, last):
+        a = x[i]
         for j in range(columns):
-            total[j] += a * wa[j]
-        i += 1
+            total[j] += a * weight[i, j]
 
 
 @kernel

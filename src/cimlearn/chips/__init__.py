@@ -37,7 +37,7 @@ def build(chip: str, on: str, *, parameters: ParameterSet, shape: StreamShape, s
     if chip not in CHIPS:
         raise InputError(f"unknown chip '{chip}'; {nearest(chip, CHIPS)}")
     if on == "adam":
-        from cimlearn.learning.software import AdamTwin
+        from cimlearn.chips.adam import AdamTwin
 
         return AdamTwin(parameters, shape, seed=seed)
     if on not in PLACEMENTS:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.compiled import kernel
+from cimlearn.compiled import entry, kernel
 from cimlearn.noise import next_word
 from cimlearn.quantize import KINDS, quantise, steps
 from cimlearn.random import kernel_state
@@ -119,3 +119,17 @@ def recall(memory, x):
         for i in range(x.shape[1]):
             x[t, i] = memory.codes[slot, t, i] * scale
     return slot
+
+
+@entry
+def store_all(memory, x, labels, share):
+    """Offer x (examples, steps, features), labels (examples,), share (examples, classes) in order."""
+    for n in range(x.shape[0]):
+        store(memory, x[n], labels[n], share[n])
+
+
+@entry
+def recall_many(memory, slots, x):
+    """Put a random stored example in each of x (examples, steps, features), its slot in slots (examples,)."""
+    for n in range(x.shape[0]):
+        slots[n] = recall(memory, x[n])

@@ -75,6 +75,7 @@ def forward(net, x, trace):
     new = np.float32(1) - keep
     feed = np.float32(net.feed)
     grid = np.float32(net.state_steps)
+    array = net.hidden
     row = trace.buffer[: features + hidden + 1]
     state = trace.state
     for j in range(hidden):
@@ -86,7 +87,7 @@ def forward(net, x, trace):
             row[features + j] = feed * state[j]
         row[features + hidden] = 1
         candidate = trace.candidate[t]
-        product(net.hidden, row, trace.rows[t], candidate)
+        product(array, row, trace.rows[t], candidate)
         tanh(candidate)
         for j in range(hidden):
             state[j] = keep * state[j] + new * candidate[j]

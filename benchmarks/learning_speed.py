@@ -1,0 +1,162 @@
+"""How fast the chip learns, beside the machine's limit and a plain PyTorch program; and that memory stays.
+
+    python benchmarks/learning_speed.py [--hidden 100] [--batch 1] [--repeats 7] [--quick]
+
+Examples of 28 x 28, 10 classes, one core, all hardware effects of the default chip, a write after each new
+example; a new example and a replayed one each count as learned. The programs take turns; medians count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import resource
+import statistics
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from programs import limit
+from programs.eager import Eager
+
+from cimlearn import chips
+from cimlearn.arrays.base import PULSES
+from cimlearn.chips import onchip
+from cimlearn.chips.m2ru import M2RU
+from cimlearn.streams.base import StreamShape
+
+SHAPE = StreamShape(steps=28, features=28, classes=10, signed=False)
+MIDDLE = 60_000  # examples that the full replay memory is said to have seen: few new ones are stored by then
+WANTED = {"limit": 0.5, "eager": 20.0}
+
+
+class Time(NamedTuple):
+    """Seconds of one turn."""
+
+    cpu: float
+    wall: float
+
+
+def examples(count: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Images as sparse as handwritten digits: a fifth of the pixels is lit."""
+    rng = np.random.default_rng(seed)
+    shape = (count, SHAPE.steps, SHAPE.features)
+    x = rng.random(shape, dtype=np.float32) * (rng.random(shape, dtype=np.float32) < 0.2)
+    return x, rng.integers(0, SHAPE.classes, count)
+
+
+def chip(hidden: int, batch: int, slots: int = 2000) -> M2RU:
+    """The default chip in the middle of a stream: compiled, its replay memory full."""
+    settings = {"network.hidden": hidden, "rule.batch": batch, "replay.slots": slots}
+    made = M2RU(chips.parameters("m2ru", settings), SHAPE, seed=0)
+    while made.memory.seen[0] < slots:
+        made.learn(*examples(200, int(made.memory.seen[0])))
+    made.memory.seen[0] = MIDDLE
+    return made
+
+
+def timed(work: Callable[[], object]) -> Time:
+    gc.collect()
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return Time(time.process_time() - cpu, time.perf_counter() - wall)
+
+
+def written(made: M2RU) -> int:
+    """Cells written so far."""
+    return int(made.net.hidden.counts[PULSES] + made.net.output.counts[PULSES])
+
+
+def compare(hidden: int, batch: int, repeats: int, new: int) -> dict[str, list[float]]:
+    """Examples learned per second by program, a figure of CPU time and one of wall time."""
+    made = chip(hidden, batch)
+    passes, through = 1 + made.rule.ratio, made.rule.refresh > 0
+    pulses, updates = written(made), int(made.work.progress[onchip.UPDATES])
+    made.learn(*examples(50 * batch, 1))
+    cells = (written(made) - pulses) // (int(made.work.progress[onchip.UPDATES]) - updates)
+    sheets = limit.sheets(SHAPE.steps, SHAPE.features, hidden, SHAPE.classes)
+    weights = made.weights()
+    eager = Eager(
+        *weights.values(),
+        features=SHAPE.features,
+        keep=made.rule.keep,
+        feed=made.rule.feed,
+        through=through,
+        batch=batch,
+    )
+    eager.learn(*examples(5, 2))
+    limit.learn(sheets, 2, passes, cells, batch, through)
+    times: dict[str, list[Time]] = {"chip": [], "limit": [], "eager": []}
+    few = max(4, new // 20)
+    for turn in range(repeats):
+        x, y = examples(new, 10 + turn)
+        times["chip"].append(timed(lambda x=x, y=y: made.learn(x, y)))
+        times["limit"].append(timed(lambda: limit.learn(sheets, new, passes, cells, batch, through)))
+        times["eager"].append(timed(lambda x=x, y=y: eager.learn(x[:few], y[:few])))
+    print(f"{hidden} hidden units, {cells:,} cells written after every {batch} new examples; {repeats} turns")
+    count = {"chip": new * passes, "limit": new * passes, "eager": few * passes}
+    return {
+        name: [count[name] / statistics.median(getattr(t, clock) for t in turns) for clock in Time._fields]
+        for name, turns in times.items()
+    }
+
+
+def show(rates: dict[str, list[float]]) -> None:
+    what = {
+        "chip": "the chip, simulated",
+        "limit": "its arithmetic and random numbers alone",
+        "eager": "plain PyTorch, no hardware",
+    }
+    print(f"{'examples learned per second':<44}{'CPU time':>12}{'wall time':>12}")
+    for name, pair in rates.items():
+        print(f"  {what[name]:<42}{pair[0]:>12,.0f}{pair[1]:>12,.0f}")
+    for name, least in WANTED.items():
+        cpu, wall = (a / b for a, b in zip(rates["chip"], rates[name], strict=True))
+        verdict = "as wanted" if cpu >= least else "TOO LITTLE"
+        print(f"  {'chip / ' + name:<42}{cpu:>12.2f}{wall:>12.2f}  wanted {least:g}: {verdict}")
+
+
+def resident() -> float:
+    """Largest memory of this process so far [MB]."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def memory(hidden: int, batch: int, marks: tuple[int, int]) -> None:
+    """Memory after each of two numbers of examples of a long stream."""
+    made = chip(hidden, batch, slots=500)
+    tracemalloc.start()
+    learned = 0
+    print(f"{'memory after new examples':<34}{'of Python':>12}{'of the process, at most':>26}")
+    for mark in marks:
+        for x, y in _chunks(learned, mark):
+            made.learn(x, y)
+        learned = mark
+        gc.collect()
+        print(f"  {mark:<32,}{tracemalloc.get_traced_memory()[0] / 1e6:>9.2f} MB{resident():>23.1f} MB")
+    tracemalloc.stop()
+
+
+def _chunks(start: int, end: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    for number in range(start, end, 500):
+        yield examples(min(500, end - number), number)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--hidden", type=int, default=100, help="hidden units (default 100)")
+    parser.add_argument("--batch", type=int, default=1, help="new examples between writes (default 1)")
+    parser.add_argument("--repeats", type=int, default=7, help="turns of each program (default 7)")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the examples")
+    given = parser.parse_args()
+    new = 40 if given.quick else 400
+    show(compare(given.hidden, given.batch, given.repeats, new))
+    memory(given.hidden, given.batch, (200, 2_000) if given.quick else (2_000, 20_000))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Programs that the simulator is measured against."""

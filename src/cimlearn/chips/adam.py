@@ -1,0 +1,225 @@
+"""The software twin that Adam trains: the same network, stream and replay memory, and no hardware at all.
+
+A mini-batch is `adam.batch` new examples and as many replayed ones as `replay.ratio` asks for, recalled
+before the new ones are offered to the memory. New examples that don't fill a batch wait and are part of the
+state, so where chunks begin and end never changes a result.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlearn.chips.m2ru import initial_weights
+from cimlearn.learning.replay import Buffer, buffer, recall_many, store_all
+from cimlearn.learning.software import AdamMiru, Float, Settings
+from cimlearn.ledger import Ledger
+from cimlearn.parameters import ParameterSet
+from cimlearn.streams.base import StreamShape
+
+NEW: Final = 0  # new examples taken in
+WAITING: Final = 1  # of these, not learned yet
+REPLAYED: Final = 2  # replayed examples learned
+CENTRED: Final = 3  # examples that the input offset was measured on
+CLASSIFIED: Final = 4  # examples answered by `predict`
+PROGRESS: Final = 5
+_FLOAT_BITS: Final = 32
+_TOGETHER: Final = 500  # examples that `predict` runs side by side
+
+
+class AdamTwin:
+    """MiRU-2 trained by backpropagation through time and Adam, with the chip's replay memory."""
+
+    def __init__(self, parameters: ParameterSet, shape: StreamShape, *, seed: int) -> None:
+        p = parameters
+        self.parameters, self.shape = p, shape
+        first, second, _ = initial_weights(p, shape, seed)
+        self._input_scale = np.float32(p["adam.input_scale"])
+        first[: shape.features] /= self._input_scale
+        self.network = AdamMiru(first, second, _settings(p))
+        self.memory: Buffer = buffer(
+            p["replay.slots"],
+            (shape.steps, shape.features),
+            shape.classes,
+            bits=p["replay.bits"],
+            share_bits=p["replay.soft_bits"],
+            kind=p["replay.quantiser"],
+            signed=shape.signed,
+            lfsr=p["replay.random"] == "lfsr",
+            seed=seed,
+        )
+        batch = p["adam.batch"]
+        replayed = batch * p["replay.ratio"] if p["replay.slots"] else 0
+        self._x = np.zeros((batch, shape.steps, shape.features), np.float32)  # new examples, as they came
+        self._y = np.zeros(batch, np.int64)
+        self._old = np.zeros((replayed, shape.steps, shape.features), np.float32)  # recalled examples
+        self._slots = np.zeros(replayed, np.int64)
+        self._progress = np.zeros(PROGRESS, np.int64)
+        self._offset = np.zeros(1)  # mean input, subtracted
+
+    def start_task(self, task: int) -> None:
+        """Software takes no notice of tasks."""
+
+    def learn(self, x: Float, y: NDArray[np.int64]) -> None:
+        """Learn x (examples, steps, features) with classes y (examples,), each once as new."""
+        start = 0
+        while start < len(x):
+            waiting = int(self._progress[WAITING])
+            end = min(start + len(self._x) - waiting, len(x))
+            self._take_in(x[start:end], y[start:end], waiting)
+            if waiting + end - start == len(self._x):
+                self._learn_batch()
+                self._progress[WAITING] = 0
+            start = end
+
+    def _take_in(self, x: Float, y: NDArray[np.int64], waiting: int) -> None:
+        """Let x, y wait behind those that wait already, and measure the input offset."""
+        self._x[waiting : waiting + len(x)] = x
+        self._y[waiting : waiting + len(x)] = y
+        for example in x[: max(0, self.parameters["rule.centre_over"] - int(self._progress[CENTRED]))]:
+            self._progress[CENTRED] += 1
+            self._offset += (example.mean(dtype=np.float64) - self._offset) / self._progress[CENTRED]
+        self._progress[NEW] += len(x)
+        self._progress[WAITING] += len(x)
+
+    def _learn_batch(self) -> None:
+        """One step on the examples that wait and on recalled ones; then the new ones go to the memory."""
+        new, old = len(self._x), len(self._old) if self.memory.seen[0] else 0
+        recall_many(self.memory, self._slots[:old], self._old[:old])
+        x = self._inputs(np.concatenate([self._x, self._old[:old]]))
+        target = np.concatenate([self._hard(self._y), self._soft(self._slots[:old])])
+        weight = np.ones(new + old, np.float32)
+        weight[new:] = self.parameters["adam.weight"]
+        answers = self.network.step(x, target, weight)
+        if self.memory.labels.size:
+            store_all(self.memory, self._x, self._y, answers[:new])
+        self._progress[REPLAYED] += old
+
+    def _inputs(self, x: Float) -> Float:
+        """What the network sees of x (examples, steps, features)."""
+        return (x - np.float32(self._offset[0])) * self._input_scale
+
+    def _hard(self, y: NDArray[np.int64]) -> Float:
+        """(examples, classes) 1 at each class of y (examples,)."""
+        return np.eye(self.shape.classes, dtype=np.float32)[y]
+
+    def _soft(self, slots: NDArray[np.int64]) -> Float:
+        """(examples, classes) targets of stored examples: the label, in part the answer it got when new."""
+        soft = np.float32(self.parameters["adam.soft"])
+        stored = self.memory.share[slots] / np.float32(self.memory.share_steps)
+        return (1 - soft) * self._hard(self.memory.labels[slots]) + soft * stored
+
+    def predict(self, x: Float) -> NDArray[np.int64]:
+        """(examples,) the class of each of x (examples, steps, features)."""
+        self._progress[CLASSIFIED] += len(x)
+        classes = np.zeros(len(x), np.int64)
+        for start in range(0, len(x), _TOGETHER):
+            part = slice(start, start + _TOGETHER)
+            classes[part] = self.network.outputs(self._inputs(x[part])).argmax(axis=1)
+        return classes
+
+    def learned(self) -> int:
+        """Examples learned so far, new and replayed; new ones that wait count as learned."""
+        return int(self._progress[NEW] + self._progress[REPLAYED])
+
+    def weights(self) -> dict[str, Float]:
+        """A copy of the weights of each layer (rows, columns), as on the chip's arrays."""
+        tensors = self.network.tensors()
+        return {name: tensors[f"{name}.weight"].copy() for name in ("hidden", "output")}
+
+    def writes(self) -> dict[str, NDArray[np.int64]]:
+        """No cells, no writes."""
+        return {}
+
+    def worn(self) -> dict[str, int]:
+        """No cells, no wear."""
+        return {}
+
+    def memory_bits(self) -> dict[str, int]:
+        """Bits of each memory that learning needs beside the weights."""
+        p, shape = self.parameters, self.shape
+        weights = sum(w.size for w in self.weights().values())
+        return {
+            "replay": p["replay.slots"] * self._example_bits(),
+            "moments": 2 * weights * _FLOAT_BITS,
+            "batch": len(self._x) * shape.steps * shape.features * _FLOAT_BITS,
+        }
+
+    def _example_bits(self) -> int:
+        """Bits of one example in the replay memory."""
+        p, shape = self.parameters, self.shape
+        answer = shape.classes * p["replay.soft_bits"] if p["adam.soft"] > 0 else 0
+        label = max(1, int(np.ceil(np.log2(max(2, shape.classes)))))
+        return int(shape.steps * shape.features * p["replay.bits"] + label + answer)
+
+    def ledger(self) -> Ledger:
+        """Arithmetic done so far, by phase; it follows from the number of passes and steps."""
+        learned = self.learned() - int(self._progress[WAITING])
+        updates = int(self.network.taken[0])
+        weights = sum(w.size for w in self.weights().values())
+        learn = self._arithmetic(learned, backward=True)
+        learn["exp"] = learned * self.shape.classes
+        learn["adam"] = updates * weights
+        predict = self._arithmetic(int(self._progress[CLASSIFIED]), backward=False)
+        counts = {"learn": {"digital": learn, "buffer": self._moved()}, "predict": {"digital": predict}}
+        return Ledger(counts, {})
+
+    def _arithmetic(self, passes: int, *, backward: bool) -> dict[str, int]:
+        """Multiply-adds (one for each weight used) and tanh of `passes` examples."""
+        hidden, classes, steps = self.parameters["network.hidden"], self.shape.classes, self.shape.steps
+        rows = self.shape.features + hidden + 1
+        first, second = steps * rows * hidden, (hidden + 1) * classes
+        multiply_add = first + second
+        if backward:  # outer products, and the error through W_o and through U
+            multiply_add += first + second + hidden * classes + (steps - 1) * hidden * hidden
+        return {"multiply_add": passes * multiply_add, "tanh": passes * steps * hidden}
+
+    def _moved(self) -> dict[str, int]:
+        """Bits moved in and out of the replay memory."""
+        stored, replayed = int(self.memory.stored[0]), int(self._progress[REPLAYED])
+        return {
+            "offered": int(self.memory.seen[0]),
+            "stored": stored,
+            "replayed": replayed,
+            "bits_written": stored * self._example_bits(),
+            "bits_read": replayed * self._example_bits(),
+        }
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Everything that `load` needs."""
+        return {name: value.copy() for name, value in self._tensors().items()}, {"chip": "m2ru", "on": "adam"}
+
+    def load(self, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> None:
+        """Go on from `state`; raises ValueError where a tensor is missing or has another shape."""
+        for name, place in self._tensors().items():
+            given = tensors.get(name)
+            if given is None or (given.shape, given.dtype) != (place.shape, place.dtype):
+                raise ValueError(f"the state lacks {name} of shape {place.shape} {place.dtype}")
+            place[...] = given
+
+    def _tensors(self) -> dict[str, NDArray[Any]]:
+        """Every array of numbers that changes during a run, by name."""
+        keep = ("codes", "labels", "share", "seen", "stored", "words", "register")
+        return {
+            **self.network.tensors(),
+            **{f"replay.{field}": getattr(self.memory, field) for field in keep},
+            "waiting.x": self._x,
+            "waiting.y": self._y,
+            "progress": self._progress,
+            "offset": self._offset,
+        }
+
+
+def _settings(p: ParameterSet) -> Settings:
+    """The constants of network and Adam that the parameters ask for."""
+    return Settings(
+        keep=float(p["adam.lambda"]),
+        feed=float(p["adam.beta"]),
+        rate=float(p["adam.rate"]),
+        mean=float(p["adam.beta1"]),
+        square=float(p["adam.beta2"]),
+        epsilon=float(p["adam.epsilon"]),
+        clip=float("inf") if p["adam.clip"] is None else float(p["adam.clip"]),
+    )

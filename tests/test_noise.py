@@ -1,0 +1,165 @@
+"""Random numbers inside kernels: the words, the uniforms, the normals, and where states come from."""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+import pytest
+from hardware import SIGMAS, UNLIKELY, Xoshiro
+from scipy import stats
+
+from cimlearn.noise import TAIL, below, fill_normal, fill_uniform, next_word
+from cimlearn.random import generator, kernel_state
+
+SEED = np.array([1, 2, 3, 4], np.uint64)
+
+
+@numba.njit
+def _words(state, out):
+    for n in range(out.size):
+        out[n] = next_word(state)
+
+
+@numba.njit
+def _normals(state, out):
+    fill_normal(state, out)
+
+
+@numba.njit
+def _uniforms(state, out):
+    fill_uniform(state, out)
+
+
+@numba.njit
+def _below(state, n, out):
+    for i in range(out.size):
+        out[i] = below(state, n)
+
+
+@numba.njit
+def _beyond(state, block, borders, blocks, counts):
+    for _ in range(blocks):
+        fill_normal(state, block)
+        for x in block:
+            for k in range(borders.size):
+                if x > borders[k]:
+                    counts[0, k] += 1
+                elif x < -borders[k]:
+                    counts[1, k] += 1
+
+
+def normals(count: int, name: str) -> np.ndarray:
+    out = np.empty(count, np.float32)
+    _normals(kernel_state(1, name), out)
+    return out
+
+
+def test_words_are_those_of_the_published_generator() -> None:
+    """The first numbers from state 1, 2, 3, 4 are those of the test vector of Rust's rand_xoshiro."""
+    state, out = SEED.copy(), np.empty(1000, np.uint64)
+    _words(state, out)
+    assert out[:4].tolist() == [41943041, 58720359, 3588806011781223, 3591011842654386]
+    plain = Xoshiro(SEED)
+    assert out.tolist() == [plain.word() for _ in range(1000)]
+    assert state.tolist() == plain.s
+
+
+def test_normals_draw_from_the_same_words() -> None:
+    """Two normals from each word, some words are refused or finish a tail: 5,000 need 2,500 to 3,000 words."""
+    state = SEED.copy()
+    _normals(state, np.empty(5000, np.float32))
+    plain = Xoshiro(SEED)
+    used = 0
+    while plain.s != state.tolist():
+        plain.word()
+        used += 1
+        assert used <= 3000
+    assert used >= 2500
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7])
+def test_normals_fill_just_their_place(count: int) -> None:
+    room = np.full(count + 2, 99, np.float32)
+    _normals(SEED.copy(), room[1 : 1 + count])
+    assert room[0] == room[-1] == 99
+    assert np.all(np.abs(room[1:-1]) < 10)
+
+
+def test_normals_have_the_moments_of_a_normal() -> None:
+    """Standard errors of mean, variance, skewness, excess kurtosis of n normals: sqrt(1, 2, 6, 24 / n)."""
+    n = 4_000_000
+    x = normals(n, "moments").astype(np.float64)
+    seen = [x.mean(), x.var() - 1, (x**3).mean(), (x**4).mean() - 3]
+    # E x^3 has variance 15, E x^4 has variance 96
+    errors = np.sqrt(np.array([1, 2, 15, 96]) / n)
+    assert np.all(np.abs(seen) < SIGMAS * errors), seen / errors
+
+
+def test_normals_are_normal() -> None:
+    assert stats.kstest(normals(1_000_000, "ks"), "norm").pvalue > UNLIKELY
+
+
+def test_neighbouring_normals_are_independent() -> None:
+    """The correlation of independent neighbours has standard error 1 / sqrt(n); so has that of their squares."""
+    n = 1_000_000
+    x = normals(n, "lag").astype(np.float64)
+    for values in (x, x * x):
+        for lag in (1, 2):
+            assert abs(np.corrcoef(values[lag:], values[:-lag])[0, 1]) < SIGMAS / math.sqrt(n)
+
+
+def test_tails_hold_what_they_should() -> None:
+    """Of 2e7 draws, 2e7 sf(border) lie beyond the border on each side, with Poisson error; the tail begins at 3.65."""
+    borders = np.array([2.5, 3.2, 3.6, TAIL, 3.8, 4.2, 4.6, 5.0])
+    counts = np.zeros((2, borders.size), np.int64)
+    _beyond(kernel_state(1, "tails"), np.empty(100_000, np.float32), borders, 200, counts)
+    expected = 2e7 * stats.norm.sf(borders)
+    assert expected[-1] > 5
+    assert np.all(np.abs(counts - expected) < SIGMAS * np.sqrt(expected)), (counts, expected)
+
+
+def test_uniforms_are_uniform_in_24_bits() -> None:
+    out = np.empty(1_000_000, np.float32)
+    _uniforms(kernel_state(1, "uniform"), out)
+    assert 0 <= out.min() < 1e-5
+    assert 1 - 1e-5 < out.max() < 1
+    assert np.all(out * 2.0**24 == np.rint(out * 2.0**24))
+    assert stats.kstest(out, "uniform").pvalue > UNLIKELY
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 1000])
+def test_below_is_uniform(n: int) -> None:
+    out = np.empty(200_000, np.int64)
+    _below(kernel_state(1, "below"), n, out)
+    counts = np.bincount(out, minlength=n)
+    assert counts.size == n
+    assert n == 1 or stats.chisquare(counts).pvalue > UNLIKELY
+
+
+def test_below_reaches_the_whole_of_a_large_range() -> None:
+    """The largest of 200,000 numbers below 2^31 - 1 misses the border by 2^31 / 200,000 = 11,000 on average."""
+    n = 2**31 - 1
+    out = np.empty(200_000, np.int64)
+    _below(kernel_state(1, "large"), n, out)
+    assert 0 <= out.min() < 2e5
+    assert n - 2e5 < out.max() < n
+    assert stats.kstest(out / n, "uniform").pvalue > UNLIKELY
+
+
+def test_names_and_seeds_give_states_of_their_own() -> None:
+    names = [("hidden", "read"), ("hidden", "write"), ("output", "read"), ("hidden",), ("read", "hidden"), ()]
+    states = [tuple(kernel_state(seed, *name).tolist()) for name in names for seed in (0, 1, 2**40)]
+    words = [word for state in states for word in state]
+    assert len(set(words)) == len(words)
+    assert kernel_state(3, "a").tolist() == kernel_state(3, "a").tolist()
+
+
+def test_streams_of_two_names_are_not_correlated() -> None:
+    """n independent pairs have a correlation with standard error 1 / sqrt(n)."""
+    n = 100_000
+    draws = [generator(0, "task", "one").standard_normal(n), generator(0, "task", "two").standard_normal(n)]
+    draws += [normals(n, "one").astype(float), normals(n, "two").astype(float)]
+    off = np.corrcoef(draws)[np.triu_indices(4, 1)]
+    assert np.all(np.abs(off) < SIGMAS / math.sqrt(n))
