@@ -31,11 +31,16 @@ EXACT_PERIPHERY = {
     "periphery.thermal": 0,
 }
 EXACT_CELLS = {"cell.variation": 0, "cell.read_noise": 0, "cell.stuck": 0, "cell.endurance": None}
-QUIET: dict[str, Any] = {**EXACT_PERIPHERY, **EXACT_CELLS}  # every non-ideality that is not the device's is off
+QUIET: dict[str, Any] = {
+    **EXACT_PERIPHERY,
+    **EXACT_CELLS,
+}  # every non-ideality that is not the device's is off
 UNIT = Continuous(0.0, 1.0, 0.0, False)  # exact, window 0 .. 1 S: dyadic weights have dyadic conductances
 
 
-def bar(weight: Any, changes: dict[str, Any], device: Any = UNIT, *, name: str = "hidden", seed: int = 1) -> Crossbar:
+def bar(
+    weight: Any, changes: dict[str, Any], device: Any = UNIT, *, name: str = "hidden", seed: int = 1
+) -> Crossbar:
     """A quiet crossbar programmed to weight (rows, columns), with some parameters changed."""
     chosen = parameters("m2ru", {**QUIET, **changes})
     return crossbar(device, chosen, np.asarray(weight, np.float32), name=name, seed=seed)
@@ -73,7 +78,9 @@ def write_all(array: Any, changes: Any) -> None:
 
 
 class Xoshiro:
-    """xoshiro256++ as its authors write it (prng.di.unimi.it/xoshiro256plusplus.c), in Python's whole numbers."""
+    """xoshiro256++ as its authors write it (prng.di.unimi.it/xoshiro256plusplus.c), in Python's whole
+    numbers.
+    """
 
     def __init__(self, state: Any) -> None:
         self.s = [int(word) for word in state]

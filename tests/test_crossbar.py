@@ -1,4 +1,4 @@
-"""The analog crossbar: its product against literal weighted-bit streaming, its writes against their schemes."""
+"""The analog crossbar: products against literal weighted-bit streaming, writes against their schemes."""
 
 from __future__ import annotations
 
@@ -67,7 +67,9 @@ def check_in_step(array: Crossbar) -> None:
 def test_exact_products_are_exact(
     rows: int, columns: int, mapping: tuple[str, int], tile: int, bits: int, seed: int
 ) -> None:
-    """Weights k / 64 on a window 0 .. 1 S, inputs m / 2^(n_b - 1): every partial sum is a float32. So no error at all."""
+    """Weights k / 64 on a window 0 .. 1 S, inputs m / 2^(n_b - 1): every partial sum is a float32. So no
+    error at all.
+    """
     rng = RNG(seed)
     weight = rng.integers(-64, 65, (rows, columns)) / 64
     one = 2 ** (bits - 1)
@@ -104,7 +106,7 @@ def test_inputs_go_to_the_nearest_code() -> None:
 def stream(array: Crossbar, p: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weighted-bit streaming as reference/m2ru.md, section 3 says, cycle by cycle, in volts and float64.
 
-    Answers (tiles, columns) integrator voltages before and after the conversion, both in the unit of the weights.
+    Answers (tiles, columns) voltages before and after the conversion, both in the unit of the weights.
     g_k is read from the codes that have a single bit.
     """
     bits = p["periphery.input_bits"] - 1
@@ -134,7 +136,9 @@ def stream(array: Crossbar, p: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarr
 @pytest.mark.parametrize("mapping", MAPPINGS, ids=str)
 @pytest.mark.parametrize("capacitance", [2e-11, 2e-12])
 def test_product_is_weighted_bit_streaming(mapping: tuple[str, int], capacitance: float) -> None:
-    """All gains, offsets, clipping, two tiles: before the conversion equal, after it at most one step per tile off."""
+    """All gains, offsets, clipping, two tiles: before the conversion equal, after it at most one step per
+    tile off.
+    """
     rng = RNG(4)
     changes = mapped(*mapping) | {
         "tile.rows": 20,
@@ -162,12 +166,16 @@ def test_product_is_weighted_bit_streaming(mapping: tuple[str, int], capacitance
 
 
 def test_converter_codes_and_their_ends() -> None:
-    """One weight of 1 and a converter of 3 bits over +-R: codes -4 .. 3 of R / 4, halves to even, cut at the ends."""
+    """One weight of 1 and a converter of 3 bits over +-R: codes -4 .. 3 of R / 4, halves to even, cut at the
+    ends.
+    """
     changes = mapped("reference", 1) | {"periphery.input_bits": None, "periphery.converter_bits": 3}
     p = parameters("m2ru", changes | {"periphery.saturation": 0.8})
     hidden = bar([[1.0]], changes | {"periphery.saturation": 0.8})
     scale = 2.0  # 2 w_max / (1 S)
-    reach = 0.8 * p["periphery.hidden_capacitance"] * scale * p["periphery.clock"] / p["periphery.read_voltage"]
+    reach = (
+        0.8 * p["periphery.hidden_capacitance"] * scale * p["periphery.clock"] / p["periphery.read_voltage"]
+    )
     assert hidden.periphery.reach == pytest.approx(reach)
     x = np.array([0, 0.1, 0.2, 0.374, 0.376, 0.7, 0.9, 5, -0.1, -0.2, -0.7, -0.9, -5]) * reach
     wanted = np.array([0, 0, 1, 1, 2, 3, 3, 3, 0, -1, -3, -4, -4]) * reach / 4
@@ -176,7 +184,11 @@ def test_converter_codes_and_their_ends() -> None:
 
 def test_integrators_clip_each_tile() -> None:
     """Two tiles of one row each: 5 and -5 times the range give +R - R = 0, 5 and 0.5 give 1.5 R."""
-    changes = mapped("reference", 1) | {"periphery.input_bits": None, "periphery.saturation": 0.8, "tile.rows": 1}
+    changes = mapped("reference", 1) | {
+        "periphery.input_bits": None,
+        "periphery.saturation": 0.8,
+        "tile.rows": 1,
+    }
     array = bar([[1.0], [1.0]], changes)
     reach = array.periphery.reach
     got = multiply(array, np.array([[5, -5], [5, 0.5], [0.25, 0.5]]) * reach)[:, 0]
@@ -197,7 +209,9 @@ def test_offset_shifts_every_column_by_its_own() -> None:
 
 
 def test_mismatch_spreads_as_asked() -> None:
-    """Column gains of N columns are N(1, m); the 14 cycle gains have standard deviation within a factor of 2."""
+    """Column gains of N columns are N(1, m); the 14 cycle gains have standard deviation within a factor of
+    2.
+    """
     changes = mapped("reference", 1) | {
         "periphery.column_mismatch": 0.03,
         "periphery.cycle_mismatch": 0.02,
@@ -211,7 +225,9 @@ def test_mismatch_spreads_as_asked() -> None:
     cycle = array.periphery.code[0, single] * 2.0**14 / single - 1
     assert 0.01 < cycle.std() < 0.04
     # all bits on: the cycles' gains add up as 2^-k
-    assert multiply(array, [[1.0]])[0] == pytest.approx(gain * ((1 + cycle) * single / 2.0**14).sum(), rel=1e-5)
+    assert multiply(array, [[1.0]])[0] == pytest.approx(
+        gain * ((1 + cycle) * single / 2.0**14).sum(), rel=1e-5
+    )
 
 
 # ---- noise
@@ -221,7 +237,7 @@ def test_mismatch_spreads_as_asked() -> None:
 def test_read_noise_is_that_of_every_cell_in_every_cycle(mapping: tuple[str, int]) -> None:
     """20,000 noisy products against a simulation of each cell in each cycle: variances within their errors.
 
-    A sample variance of N normals has relative error sqrt(2 / N), the ratio of two such twice the square of it.
+    A sample variance of N normals has relative error sqrt(2 / N), the ratio of two such sqrt(4 / N).
     """
     rng = RNG(5)
     rows, columns, draws, noise = 9, 4, 20_000, 0.3
@@ -249,7 +265,9 @@ def test_read_noise_is_that_of_every_cell_in_every_cycle(mapping: tuple[str, int
 
 
 def test_thermal_noise_of_the_integrator() -> None:
-    """Noise u_k in cycle k counts 2^-k, in each of the tiles: variance tiles (u / unit)^2 sum_k 4^-k, without any input."""
+    """Noise u_k in cycle k counts 2^-k, in each of the tiles: variance tiles (u / unit)^2 sum_k 4^-k,
+    without any input.
+    """
     changes = mapped("reference", 1) | {"periphery.thermal": 0.01, "periphery.input_bits": 5, "tile.rows": 1}
     array = bar(np.zeros((2, 50)), changes)
     p = parameters("m2ru", changes)
@@ -274,7 +292,9 @@ def test_counts_of_reading(mapping: tuple[str, int]) -> None:
     ones = np.unpackbits(code[..., None], axis=-1).sum(axis=-1)  # (vectors, rows)
     assert array.counts[VECTORS] == 9
     assert array.counts[ACTIVE_BITS] == ones.sum()
-    assert array.on[0] == pytest.approx((ones @ array.cells.conductance.astype(float).sum(axis=(0, 2))).sum(), rel=1e-6)
+    assert array.on[0] == pytest.approx(
+        (ones @ array.cells.conductance.astype(float).sum(axis=(0, 2))).sum(), rel=1e-6
+    )
 
 
 def test_exact_inputs_are_one_cycle() -> None:
@@ -299,7 +319,9 @@ SCHEMES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("mapping", [("reference", 1), ("pair", 2)], ids=str)
 def test_writes_are_conserved(kind: str, scheme: str, mapping: tuple[str, int]) -> None:
-    """After any writes: sum of what cells saw = pulses counted; weight, variance, rows as the cells say; in the window."""
+    """After any writes: sum of what cells saw = pulses counted; weight, variance, rows as the cells say; in
+    the window.
+    """
     rng = RNG(7)
     wear = {"cell.variation": 0.1, "cell.stuck": 0.1, "cell.endurance": 6, "cell.read_noise": 0.01}
     array = bar(rng.uniform(-1, 1, (8, 6)), mapped(*mapping) | SCHEMES[scheme] | wear, device_of(kind))
@@ -338,8 +360,8 @@ def test_weights_stay_in_their_range() -> None:
 
 @pytest.mark.parametrize("kind", PRESETS)
 def test_programming_follows_the_weights_asked(kind: str) -> None:
-    """Weights between -1 and 1 are programmed, each value 200 times: without chance as asked for linear devices,
-    on average for levels (stochastic rounding), in the same order for VTEAM (nonlinear, pulse taken for the middle).
+    """Nine weights, each 200 times: without chance as asked for linear devices, on average for levels
+    (stochastic rounding), in the same order for VTEAM (nonlinear, pulse taken for the middle).
     """
     asked = np.linspace(-0.7, 0.7, 9, dtype=np.float32)
     changes = {} if kind in ("ideal", "levels") else {"cycle": 0}
@@ -348,15 +370,17 @@ def test_programming_follows_the_weights_asked(kind: str) -> None:
     assert np.all(np.diff(landed) > 0.03)
     if kind in ("ideal", "continuous"):
         assert landed == pytest.approx(asked, abs=1e-5)
-    if kind == "levels":  # a level's mean conductance is above 1 / mean resistance: up to 3 % (variance 2 % of it)
+    if (
+        kind == "levels"
+    ):  # a level's mean conductance is above 1 / mean resistance: up to 3 % (variance 2 % of it)
         error = SIGMAS * array.weight.std(axis=0) / np.sqrt(200)
         assert np.all(np.abs(landed - asked) < error + 0.05)
 
 
 @pytest.mark.parametrize("mapping", [("pair", 1), ("reference", 2), ("reference", 3)], ids=str)
 def test_cells_of_a_weight_take_turns(mapping: tuple[str, int]) -> None:
-    """m2ru.toml: cells of a weight are "written in turn". 60 dense writes to 12 x 6 weights: 30 or 20 for each of
-    their 2 or 3 cells, and each gets at least half of its share, whatever the number of weights.
+    """m2ru.toml: cells of a weight are "written in turn". 60 dense writes to 12 x 6 weights: 30 or 20 for
+    each of their 2 or 3 cells, and each gets at least half of its share, whatever the number of weights.
     """
     array = bar(np.zeros((12, 6)), mapped(*mapping))
     before = array.cells.writes.copy()
@@ -368,7 +392,7 @@ def test_cells_of_a_weight_take_turns(mapping: tuple[str, int]) -> None:
 
 
 def test_worn_cells_stick_and_the_run_goes_on() -> None:
-    """Endurance 3, no spread: programming is write 1, writes 2 and 3 land, the fourth and later ones don't."""
+    """Endurance 3, no spread: programming is write 1, writes 2 and 3 land, the fourth and later don't."""
     array = bar(np.zeros((2, 3)), mapped("reference", 1) | {"cell.endurance": 3, "cell.endurance_spread": 0})
     for n, weight in enumerate([1, 2, 2, 2], start=1):
         write_all(array, np.full((1, 2, 3), 1 / 64))
@@ -390,7 +414,9 @@ def test_stuck_cells_never_move() -> None:
 
 def test_accumulator_writes_nothing_below_its_least() -> None:
     """Changes of 0.03125 gather up to 0.125: one pulse every fourth time, and nothing is lost."""
-    array = bar(np.zeros((2, 2)), mapped("reference", 1) | {"write.least": 0.125, "write.accumulator_bits": None})
+    array = bar(
+        np.zeros((2, 2)), mapped("reference", 1) | {"write.least": 0.125, "write.accumulator_bits": None}
+    )
     first = array.counts[PULSES]
     for n in range(1, 13):
         write_all(array, np.full((1, 2, 2), 0.03125))
@@ -400,7 +426,9 @@ def test_accumulator_writes_nothing_below_its_least() -> None:
 
 
 def test_accumulator_keeps_what_it_does_not_write() -> None:
-    """Ideal cells, exact accumulators: written + pending = asked; pending < least; every landed step >= least."""
+    """Ideal cells, exact accumulators: written + pending = asked; pending < least; every landed step >=
+    least.
+    """
     rng, least = RNG(9), 0.06
     array = bar(np.zeros((10, 8)), mapped("pair", 1) | {"write.least": least, "write.accumulator_bits": None})
     asked = np.zeros((10, 8))
@@ -419,9 +447,14 @@ def test_accumulator_keeps_what_it_does_not_write() -> None:
 
 
 def test_coarse_accumulator_has_no_bias() -> None:
-    """8 bits: steps of least / 128, rounded at random: n additions of c have mean n c and variance n s^2 f (1 - f)."""
+    """8 bits: steps of least / 128, rounded at random: n additions of c have mean n c and variance n s^2 f
+    (1 - f).
+    """
     least, c, n = 1.0, 0.0023, 100
-    changes = mapped("reference", 1, **{"mapping.hidden_range": 4.0}) | {"write.least": least, "write.accumulator_bits": 8}
+    changes = mapped("reference", 1, **{"mapping.hidden_range": 4.0}) | {
+        "write.least": least,
+        "write.accumulator_bits": 8,
+    }
     array = bar(np.zeros((60, 50)), changes)
     step = least / 2**7
     for sign in (1, -1):
@@ -438,7 +471,9 @@ def test_coarse_accumulator_has_no_bias() -> None:
 
 
 def test_write_verify_ends_near_its_target() -> None:
-    """A cell that needed fewer than 1 + tries pulses was read within the tolerance; reads = cells still in work per round."""
+    """A cell that needed fewer than 1 + tries pulses was read within the tolerance; reads = cells still in
+    work per round.
+    """
     rng = RNG(10)
     tries, tolerance = 12, 0.004
     noisy = device_of("continuous", cycle=0.5)

@@ -47,7 +47,9 @@ def _program(device, conductance, state, gain, change, normal, uniform, written)
 
 def pulse(device: Any, start: Any, change: Any, *, state=0.0, gain=1.0, normal=0.0, uniform=0.5) -> Landed:
     """One pulse on each of many cells (everything is broadcast)."""
-    given = np.broadcast_arrays(*(np.asarray(v, np.float32) for v in (start, state, gain, change, normal, uniform)))
+    given = np.broadcast_arrays(
+        *(np.asarray(v, np.float32) for v in (start, state, gain, change, normal, uniform))
+    )
     g, s, *rest = (v.flatten() for v in given)
     written = np.zeros(g.size, np.bool_)
     _program(device, g, s, *rest, written)
@@ -93,7 +95,7 @@ def follows_the_sign(device: Any) -> None:
 
 
 def stops_at_the_ends(device: Any) -> None:
-    """Without chance, three windows asked lead to (or, for bounded pulses, towards) the end, and stay there."""
+    """Without chance, three windows asked, again and again, lead to the end and stay there."""
     window = device.high - device.low
     start, state = places(device, 10)
     for sign in (1, -1):
@@ -107,7 +109,7 @@ def stops_at_the_ends(device: Any) -> None:
 
 def is_a_function_of_its_arguments(device: Any) -> None:
     start, state = places(device, 50)
-    args = dict(state=state, gain=1.1, normal=0.7, uniform=0.3)
+    args = {"state": state, "gain": 1.1, "normal": 0.7, "uniform": 0.3}
     one, two = (pulse(device, start, 1e-5, **args) for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
 
@@ -142,7 +144,9 @@ def test_ideal_lands_where_it_is_asked() -> None:
 
 @pytest.mark.parametrize(("gain", "cycle"), [(1.0, 0.1), (0.7, 0.3), (1.2, 0.0)])
 def test_continuous_lands_with_its_spread(gain: float, cycle: float) -> None:
-    """landed / asked = gain (1 + cycle n): mean gain, standard deviation gain cycle; errors cycle / sqrt(N), / sqrt(2 N)."""
+    """landed / asked = gain (1 + cycle n): mean gain, standard deviation gain cycle; errors cycle / sqrt(N),
+    / sqrt(2 N).
+    """
     one = make("continuous", cycle=cycle)
     n, change = 100_000, 0.02 * (one.high - one.low)
     chance = np.random.default_rng(5).standard_normal(n)
@@ -152,11 +156,15 @@ def test_continuous_lands_with_its_spread(gain: float, cycle: float) -> None:
         landed = (got.conductance - middle) / (sign * change)
         rounding = 1e-5  # of a conductance, relative to a change of 2 % of the window
         assert landed.mean() == pytest.approx(gain, abs=SIGMAS * gain * cycle / np.sqrt(n) + rounding)
-        assert landed.std() == pytest.approx(gain * cycle, abs=SIGMAS * gain * cycle / np.sqrt(2 * n) + rounding)
+        assert landed.std() == pytest.approx(
+            gain * cycle, abs=SIGMAS * gain * cycle / np.sqrt(2 * n) + rounding
+        )
 
 
 def test_soft_bounds_go_as_a_power() -> None:
-    """From low, every pulse closes the share 2 c / (high - low) of what is left: high - G_n = (high - low) (1 - 2 c / (high - low))^n."""
+    """From low, every pulse closes the share 2 c / (high - low) of what is left: high - G_n = (high - low)
+    (1 - 2 c / (high - low))^n.
+    """
     soft = make("continuous", cycle=0, soft=True)
     window = soft.high - soft.low
     change = 0.01 * window
@@ -178,14 +186,18 @@ def test_soft_bounds_ask_for_the_whole_in_the_middle() -> None:
 
 
 def test_levels_land_with_the_tables_statistics() -> None:
-    """Resistances of 20,000 writes to each level have its mean and standard deviation (cut beyond 3.4 of these)."""
+    """Resistances of 20,000 writes to each level have its mean and standard deviation (cut beyond 3.4 of
+    these).
+    """
     levels, n = DEVICES["levels"], 20_000
     rng = np.random.default_rng(2)
     cut = 0.003  # the window's cut takes less than this share off a standard deviation
     for level in range(levels.centre.size):
         start = level - 1 if level > 0 else 1
         step = 1.001 * (levels.centre[level] - levels.centre[start])
-        got = pulse(levels, levels.centre[start], step, state=start, normal=rng.standard_normal(n), uniform=0.999)
+        got = pulse(
+            levels, levels.centre[start], step, state=start, normal=rng.standard_normal(n), uniform=0.999
+        )
         assert np.all(got.state == level)
         resistance = 1 / got.conductance.astype(float)
         mean, spread = float(levels.mean[level]), float(levels.spread[level])
@@ -223,7 +235,9 @@ def speeds(one: Any, voltage: Any) -> np.ndarray:
 
 
 def test_vteam_moves_beyond_its_thresholds_only() -> None:
-    """dx/dt = k (v / v_t - 1)^a: at twice the threshold k itself, at three times k 2^a, between the thresholds 0."""
+    """dx/dt = k (v / v_t - 1)^a: at twice the threshold k itself, at three times k 2^a, between the
+    thresholds 0.
+    """
     one = DEVICES["vteam"]
     assert not speeds(one, np.linspace(one.v_on, one.v_off, 101)).any()
     assert speeds(one, [2 * one.v_off, 2 * one.v_on]) == pytest.approx([one.k_off, one.k_on])
@@ -247,7 +261,9 @@ def euler(one: Any, start: float, voltage: float, duration: float, steps: int) -
 @pytest.mark.parametrize("v_set", [-0.25, -0.4])
 @pytest.mark.parametrize("share", [0.001, 0.02, 0.3, -0.001, -0.02, -0.3])
 def test_vteam_pulses_follow_its_equations(share: float, v_set: float) -> None:
-    """The pulse that moves a cell in the middle of the conductance window by `share` of it, dG/dx taken by difference."""
+    """The pulse that moves a cell in the middle of the conductance window by `share` of it, dG/dx taken by
+    difference.
+    """
     one = make("vteam", cycle=0, v_set=v_set)
     window, middle = one.high - one.low, 0.5 * (one.low + one.high)
     r_on, r_off, d = 1 / one.high, 1 / one.low, one.thickness
@@ -282,7 +298,9 @@ def test_vteam_pulse_has_a_longest() -> None:
     assert got == pytest.approx(1 / (r_on + (r_off - r_on) * min(place, 1)), rel=1e-5)
 
 
-def fresh(shape: tuple[int, int, int] = (2, 500, 100), *, variation: float = 0.0, wear: Wear = FOREVER, seed=0) -> Cells:
+def fresh(
+    shape: tuple[int, int, int] = (2, 500, 100), *, variation: float = 0.0, wear: Wear = FOREVER, seed=0
+) -> Cells:
     one = DEVICES["continuous"]
     return new_cells(one, shape, variation=variation, wear=wear, rest=1e-4, seed=seed, name="test")
 
@@ -296,7 +314,9 @@ def test_fresh_cells_are_whole() -> None:
 
 
 def test_gains_spread_from_cell_to_cell() -> None:
-    """N gains: mean 1 +- v / sqrt(N), standard deviation v (1 +- 1 / sqrt(2 N)); none below 0, where Phi(-1/v) are cut."""
+    """N gains: mean 1 +- v / sqrt(N), standard deviation v (1 +- 1 / sqrt(2 N)); none below 0, where
+    Phi(-1/v) are cut.
+    """
     gain = fresh(variation=0.1).gain.astype(float)
     assert gain.mean() == pytest.approx(1, abs=SIGMAS * 0.1 / np.sqrt(gain.size))
     assert gain.std() == pytest.approx(0.1, rel=SIGMAS / np.sqrt(2 * gain.size))
@@ -309,7 +329,9 @@ def test_gains_spread_from_cell_to_cell() -> None:
 
 @pytest.mark.parametrize("at", ["low", "high", "random"])
 def test_stuck_cells(at: str) -> None:
-    """A share p of N cells: p +- sqrt(p (1 - p) / N); they stand at an end or uniformly in the window, limit 0."""
+    """A share p of N cells: p +- sqrt(p (1 - p) / N); they stand at an end or uniformly in the window, limit
+    0.
+    """
     one = DEVICES["continuous"]
     cells = fresh(wear=Wear(1e6, 0.0, 0.08, at))
     stuck = cells.limit == 0

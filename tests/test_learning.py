@@ -74,7 +74,9 @@ def test_softmax() -> None:
 
 
 def test_kwta_by_hand() -> None:
-    """5, 3, 1 and two winners: above the largest loser 1 they lead by 4 and 2. With gain 0.5 no further than 2 below 5."""
+    """5, 3, 1 and two winners: above the largest loser 1 they lead by 4 and 2. With gain 0.5 no further than
+    2 below 5.
+    """
     assert kwta([1, 5, 3], 2) == pytest.approx([0, 4 / 6, 2 / 6])
     assert kwta([1, 5, 3], 1).tolist() == [0, 1, 0]
     assert kwta([1, 5, 3.5], 2, 0.5) == pytest.approx([0, 2 / 2.5, 0.5 / 2.5])
@@ -89,7 +91,9 @@ def test_kwta_by_hand() -> None:
     st.sampled_from([0.0, 0.01, 1.0]),
 )
 def test_kwta_has_its_winners(out: list[int], winners: int, gain: float) -> None:
-    """Different outputs: shares sum to 1, just K of them (fewer with a gain) lie above 0, in the order of the outputs."""
+    """Different outputs: shares sum to 1, just K of them (fewer with a gain) lie above 0, in the order of
+    the outputs.
+    """
     winners = min(winners, len(out) - 1)
     share = kwta([v / 10 for v in out], winners, gain)
     assert share.sum() == pytest.approx(1, abs=CLOSE)
@@ -137,7 +141,9 @@ def test_keep_largest_of_many() -> None:
     """129 x 100 normals: per column and over the whole array, the same as NumPy's partition."""
     change = RNG(1).standard_normal((129, 100)).astype(np.float32)
     shape = StreamShape(28, 28, 10, False)
-    work = make_work(parameters("m2ru"), shape, np.zeros((100, 10), np.float32), np.zeros((100, 100), np.float32))
+    work = make_work(
+        parameters("m2ru"), shape, np.zeros((100, 10), np.float32), np.zeros((100, 100), np.float32)
+    )
     for keep in (1, 13, 128, 129, 5000):
         column, whole = change.copy(), change.copy()
         _sparsify(column, keep, False, work)
@@ -176,7 +182,9 @@ def test_feedback_tables(steps: int, hidden: int, classes: int) -> None:
 
 
 def test_timed_feedback_is_the_gradient_of_a_linear_network() -> None:
-    """h_t = lambda h + (1 - lambda)(U^T beta h + ...), o = Psi^T h_T: do/dh_t by finite differences is the table."""
+    """h_t = lambda h + (1 - lambda)(U^T beta h + ...), o = Psi^T h_T: do/dh_t by finite differences is the
+    table.
+    """
     rng, keep, feed, hidden = RNG(3), 0.7, 0.8, 5
     u, psi = rng.normal(0, 0.5, (hidden, hidden)), rng.normal(0, 1, (hidden, 3))
     table = dfa.feedback("timed", psi.astype(np.float32), u.astype(np.float32), 4, keep, feed)
@@ -210,7 +218,7 @@ def test_deltas(steps: int, hidden: int, classes: int) -> None:
 
 @pytest.mark.parametrize(("steps", "hidden", "classes"), SIZES)
 def test_deltas_through_time(steps: int, hidden: int, classes: int) -> None:
-    """g_T = Psi e; delta_t = g_t (1 - c_t^2) (1 - lambda); g_{t-1} = lambda g_t + beta B delta_t, in loops."""
+    """g_T = Psi e; delta_t = g_t (1 - c_t^2) (1 - lambda); g_{t-1} = lambda g_t + beta B delta_t."""
     rng, keep, feed = RNG(5), 0.7, 0.9
     psi = rng.normal(0, 1, (hidden, classes)).astype(np.float32)
     b = rng.normal(0, 0.5, (hidden, hidden)).astype(np.float32)  # row = sending unit
@@ -287,16 +295,14 @@ def _bits(memory, out):
 
 
 def memory_of(slots: int, shape=(1, 1), *, bits=8, kind="nearest", signed=False, lfsr=False, seed=0):
-    return buffer(
-        slots, shape, 2, bits=bits, share_bits=8, kind=kind, signed=signed, lfsr=lfsr, seed=seed
-    )
+    return buffer(slots, shape, 2, bits=bits, share_bits=8, kind=kind, signed=signed, lfsr=lfsr, seed=seed)
 
 
 @pytest.mark.parametrize("lfsr", [False, True], ids=["generator", "lfsr"])
 def test_every_example_is_as_likely_to_stay(lfsr: bool) -> None:
     """M = 5 slots, n = 20 offered, R runs: each is in the memory with chance M / n.
 
-    With inclusions fixed to M per run, sum (O - E)^2 / (E (1 - M / n)) (n - 1) / n is chi-square with n - 1 degrees.
+    As each run has M inclusions, sum (O - E)^2 / (E (1 - M / n)) (n - 1) / n is chi-square, n - 1 degrees.
     """
     memory = memory_of(5, lfsr=lfsr)
     runs, n = 20_000, 20
@@ -309,7 +315,9 @@ def test_every_example_is_as_likely_to_stay(lfsr: bool) -> None:
 
 
 def test_reservoir_counts() -> None:
-    """Slots fill in order; afterwards the n-th example is stored with chance M / n, so about M (1 + ln(n / M)) writes."""
+    """Slots fill in order; afterwards the n-th example is stored with chance M / n, so about M (1 + ln(n /
+    M)) writes.
+    """
     memory = memory_of(50)
     n = 5000
     x = np.zeros((n, 1, 1), np.float32)
@@ -326,7 +334,9 @@ def test_reservoir_counts() -> None:
 @pytest.mark.parametrize(("bits", "signed"), [(1, False), (4, False), (8, True), (4, True), (15, False)])
 @pytest.mark.parametrize("kind", ["truncate", "nearest", "stochastic"])
 def test_stored_examples_fit_their_bits(bits: int, signed: bool, kind: str) -> None:
-    """Codes lie in 0 .. 2^b - 1, or +-(2^(b-1) - 1) with a sign; what is recalled is code / steps, within a step."""
+    """Codes lie in 0 .. 2^b - 1, or +-(2^(b-1) - 1) with a sign; what is recalled is code / steps, within a
+    step.
+    """
     memory = memory_of(40, (6, 5), bits=bits, signed=signed, kind=kind)
     x = RNG(7).uniform(-1 if signed else 0, 1, (40, 6, 5)).astype(np.float32)
     x[:, 0] = 1
@@ -342,7 +352,9 @@ def test_stored_examples_fit_their_bits(bits: int, signed: bool, kind: str) -> N
 
 
 def test_ones_keep_their_code_in_the_largest_memory() -> None:
-    """15 bits, 200,000 full pixels, rounded at random: the code of 1 is 32,767, never one more (an int16 would turn over)."""
+    """15 bits, 200,000 full pixels, rounded at random: the code of 1 is 32,767, never one more (an int16
+    would turn over).
+    """
     memory = memory_of(1, (400, 500), bits=15, kind="stochastic")
     _store(memory, np.ones((1, 400, 500), np.float32), np.zeros(1, np.int64), np.zeros((1, 2), np.float32))
     assert memory.codes.min() == memory.codes.max() == 32767

@@ -82,7 +82,9 @@ def test_forward_is_the_equations(keep: float, feed: float, sizes: tuple[int, in
 
 
 def test_state_on_a_grid() -> None:
-    """With steps of 1/8 the state is a multiple of 1/8; the reference rounds the same values (none near a half)."""
+    """With steps of 1/8 the state is a multiple of 1/8; the reference rounds the same values (none near a
+    half).
+    """
     net = network(0.6, 0.9, 8.0)
     x = RNG(2).uniform(-1, 1, (5, 3)).astype(np.float32)
     memory = trace(5, 3, 7, 4)

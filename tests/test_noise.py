@@ -67,7 +67,7 @@ def test_words_are_those_of_the_published_generator() -> None:
 
 
 def test_normals_draw_from_the_same_words() -> None:
-    """Two normals from each word, some words are refused or finish a tail: 5,000 need 2,500 to 3,000 words."""
+    """Two normals from each word, some are refused or need another: 5,000 take 2,500 to 3,000 words."""
     state = SEED.copy()
     _normals(state, np.empty(5000, np.float32))
     plain = Xoshiro(SEED)
@@ -102,7 +102,9 @@ def test_normals_are_normal() -> None:
 
 
 def test_neighbouring_normals_are_independent() -> None:
-    """The correlation of independent neighbours has standard error 1 / sqrt(n); so has that of their squares."""
+    """The correlation of independent neighbours has standard error 1 / sqrt(n); so has that of their
+    squares.
+    """
     n = 1_000_000
     x = normals(n, "lag").astype(np.float64)
     for values in (x, x * x):
@@ -111,7 +113,9 @@ def test_neighbouring_normals_are_independent() -> None:
 
 
 def test_tails_hold_what_they_should() -> None:
-    """Of 2e7 draws, 2e7 sf(border) lie beyond the border on each side, with Poisson error; the tail begins at 3.65."""
+    """Of 2e7 draws, 2e7 sf(border) lie beyond the border on each side, with Poisson error; the tail begins
+    at 3.65.
+    """
     borders = np.array([2.5, 3.2, 3.6, TAIL, 3.8, 4.2, 4.6, 5.0])
     counts = np.zeros((2, borders.size), np.int64)
     _beyond(kernel_state(1, "tails"), np.empty(100_000, np.float32), borders, 200, counts)
@@ -139,7 +143,7 @@ def test_below_is_uniform(n: int) -> None:
 
 
 def test_below_reaches_the_whole_of_a_large_range() -> None:
-    """The largest of 200,000 numbers below 2^31 - 1 misses the border by 2^31 / 200,000 = 11,000 on average."""
+    """The largest of 200,000 numbers below 2^31 misses the border by 2^31 / 200,000 = 11,000 on average."""
     n = 2**31 - 1
     out = np.empty(200_000, np.int64)
     _below(kernel_state(1, "large"), n, out)

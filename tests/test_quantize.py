@@ -28,7 +28,9 @@ def codes(x: object, levels: int, kind: int, draws: object = 0.0) -> np.ndarray:
     return out
 
 
-@pytest.mark.parametrize(("bits", "unsigned", "signed"), [(1, 1, 0), (4, 15, 7), (8, 255, 127), (15, 32767, 16383)])
+@pytest.mark.parametrize(
+    ("bits", "unsigned", "signed"), [(1, 1, 0), (4, 15, 7), (8, 255, 127), (15, 32767, 16383)]
+)
 def test_steps(bits: int, unsigned: int, signed: int) -> None:
     """b bits count to 2^b - 1; with a sign bit to 2^(b-1) - 1."""
     assert steps(bits, signed=False) == unsigned
@@ -82,9 +84,9 @@ def test_codes_stay_close_and_fit_their_bits(x: float, bits: int, kind: str, dra
 def test_error_of_a_product_by_kind() -> None:
     """A sparse signed 28 x 100 product, 4 bits: truncation is worst, then stochastic, then nearest.
 
-    reference/m2ru.md, section 7, measured 5.0, 3.5 and 2.5 %. Here by hand: one input's error has mean square
-    1/3, 1/6 and 1/12 of a squared step for a fraction that is uniform; without bias (signed weights of mean 0)
-    the errors of the product are as 2 : sqrt(2) : 1.
+    reference/m2ru.md, section 7, measured 5.0, 3.5 and 2.5 %. By hand: an input's error has mean square 1/3,
+    1/6 and 1/12 of a squared step for a fraction that is uniform; signed weights of mean 0 make no bias of
+    it, so the errors of the product are as 2 : sqrt(2) : 1.
     """
     rng = np.random.default_rng(3)
     vectors, levels = 400, 15

@@ -45,7 +45,7 @@ class AdamMiru:
     """Weights, Adam's two moments of each, and the number of steps taken."""
 
     def __init__(self, first: Float, second: Float, settings: Settings) -> None:
-        """Start from W, U, b = first (features + hidden + 1, hidden) and W_o, b_o = second (hidden + 1, classes)."""
+        """Start from first (features + hidden + 1, hidden) = W, U, b and second (hidden + 1, classes)."""
         self._torch = pytorch()
         self.settings = settings
         self.taken = np.zeros(1, np.int64)
