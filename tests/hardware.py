@@ -31,11 +31,11 @@ EXACT_PERIPHERY = {
     "periphery.thermal": 0,
 }
 EXACT_CELLS = {"cell.variation": 0, "cell.read_noise": 0, "cell.stuck": 0, "cell.endurance": None}
-QUIET: dict[str, Any] = {
-    **EXACT_PERIPHERY,
-    **EXACT_CELLS,
-}  # every non-ideality that is not the device's is off
-UNIT = Continuous(0.0, 1.0, 0.0, False)  # exact, window 0 .. 1 S: dyadic weights have dyadic conductances
+# every non-ideality that is not the device's is off, and the first programming is one blind pulse per cell
+QUIET: dict[str, Any] = {**EXACT_PERIPHERY, **EXACT_CELLS, "write.first_tries": 0}
+UNIT = Continuous(
+    np.float32(0), np.float32(1), np.float32(0), False
+)  # exact, window 0 .. 1 S: dyadic weights have dyadic conductances
 
 
 def bar(

@@ -391,6 +391,21 @@ def test_cells_of_a_weight_take_turns(mapping: tuple[str, int]) -> None:
     assert seen.min() >= 60 / len(array.sign) / 2
 
 
+def test_first_programming_is_verified() -> None:
+    """Up to 50 pulses per cell before learning: all 400 noisy cells within the tolerance, blind not."""
+    asked = np.linspace(-0.7, 0.7, 400).reshape(20, 20)
+    noisy = device_of("continuous", cycle=0.4)
+    changes = mapped("reference", 1) | {"cell.variation": 0.2, "write.tolerance": 0.01}
+    verified = bar(asked, changes | {"write.first_tries": 50}, noisy)
+    blind = bar(asked, changes, noisy)
+    assert np.abs(verified.weight - asked).max() <= 0.01 + IN_STEP
+    assert np.abs(blind.weight - asked).max() > 0.1
+    assert blind.counts[VERIFY_READS] == 0
+    # every cell's last read finds it near, and every other is followed by a pulse
+    assert verified.counts[VERIFY_READS] == verified.counts[PULSES] > 400
+    check_in_step(verified)
+
+
 def test_worn_cells_stick_and_the_run_goes_on() -> None:
     """Endurance 3, no spread: programming is write 1, writes 2 and 3 land, the fourth and later don't."""
     array = bar(np.zeros((2, 3)), mapped("reference", 1) | {"cell.endurance": 3, "cell.endurance_spread": 0})

@@ -59,8 +59,8 @@ RECIPE: dict[str, Any] = {
     "replay.soft": 0.4,
     "replay.soft_bits": 8,
     "replay.random": "generator",
+    "write.first_tries": 0,  # the first programming is one blind pulse per cell
 }
-REPLAY = {"replay.slots": 12}
 
 
 def recipe(**changes: Any) -> ParameterSet:

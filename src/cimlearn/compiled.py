@@ -42,18 +42,19 @@ def _cache_folder() -> str:
     return str(folder)
 
 
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+OPTIONS: Any = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
 
 
 def _compile(function: Callable[..., Any], *, from_python: bool) -> Callable[..., Any]:
-    before = config.CACHE_DIR
-    config.CACHE_DIR = _cache_folder()
+    settings: Any = config
+    before = settings.CACHE_DIR
+    settings.CACHE_DIR = _cache_folder()
     try:
-        return numba.njit(
-            cache=from_python, no_cpython_wrapper=not from_python, no_cfunc_wrapper=True, **OPTIONS
-        )(function)
+        compiler: Any = numba.njit
+        options = {"no_cpython_wrapper": not from_python, "no_cfunc_wrapper": True, **OPTIONS}
+        return compiler(cache=from_python, **options)(function)
     finally:
-        config.CACHE_DIR = before
+        settings.CACHE_DIR = before
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,7 +89,9 @@ def dispatched(stub: Callable[..., Any]) -> Any:
 
     # The member's own source is the implementation: a call through one more function costs a microsecond, because
     # an array's state is passed by value, word by word.
-    @overload(choose, strict=False, jit_options={**OPTIONS, "no_cpython_wrapper": True})
+    inner: Any = {"no_cpython_wrapper": True, **OPTIONS}
+
+    @overload(choose, strict=False, jit_options=inner)
     def compiled(description: Any, *rest: Any) -> Any:
         return getattr(members[description.instance_class], "py_func", members[description.instance_class])
 

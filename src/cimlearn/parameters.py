@@ -78,7 +78,9 @@ def _convert(name: str, parameter: Parameter, given: Any) -> Value:
         return tuple(float(_number(name, parameter, item, whole=False)) for item in items)
     if isinstance(sample, str):
         return str(given)
-    return _number(name, parameter, given, whole=isinstance(sample, int) or parameter.unit in ("bit", "count"))
+    return _number(
+        name, parameter, given, whole=isinstance(sample, int) or parameter.unit in ("bit", "count")
+    )
 
 
 def _number(name: str, parameter: Parameter, given: Any, *, whole: bool) -> int | float:
@@ -86,7 +88,9 @@ def _number(name: str, parameter: Parameter, given: Any, *, whole: bool) -> int 
     try:
         number = float(given)
     except (TypeError, ValueError):
-        raise InputError(f"{name} = {given!r} is not a number; it takes a value like {parameter.value!r}") from None
+        raise InputError(
+            f"{name} = {given!r} is not a number; it takes a value like {parameter.value!r}"
+        ) from None
     if whole and not number.is_integer():
         raise InputError(f"{name} = {given} is not a whole number")
     low, high = parameter.range or (float("-inf"), float("inf"))
@@ -135,7 +139,9 @@ class ParameterSet(Mapping[str, Value]):
         for name, given in changes.items():
             old = self.entry(name)
             value = _convert(name, old, given)
-            entries[name] = old.model_copy(update={"value": value, "changed": value != old.value or old.changed})
+            entries[name] = old.model_copy(
+                update={"value": value, "changed": value != old.value or old.changed}
+            )
         return ParameterSet(entries)
 
     def merged(self, other: ParameterSet) -> ParameterSet:

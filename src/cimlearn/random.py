@@ -26,4 +26,4 @@ def generator(seed: int, *names: str) -> np.random.Generator:
 
 def kernel_state(seed: int, *names: str) -> NDArray[np.uint64]:
     """(4,) state of a xoshiro256++ generator that belongs to `names` under `seed` (>= 0)."""
-    return _sequence(seed, names).generate_state(4, np.uint64)
+    return _sequence(seed, names).generate_state(4, np.uint64).astype(np.uint64)

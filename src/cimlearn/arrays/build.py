@@ -42,7 +42,8 @@ def write_scheme(p: ParameterSet) -> WriteScheme:
     """The write scheme that the parameters ask for."""
     least, bits = p["write.least"], p["write.accumulator_bits"]
     resolution = 0.0 if bits is None or least == 0 else least / 2.0 ** (bits - 1)
-    return WriteScheme(float(least), resolution, int(p["write.tries"]), float(p["write.tolerance"]))
+    tries, first = int(p["write.tries"]), int(p["write.first_tries"])
+    return WriteScheme(float(least), resolution, tries, float(p["write.tolerance"]), first)
 
 
 def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name: str, seed: int) -> Crossbar:
@@ -55,17 +56,21 @@ def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name:
     scale = bound / (cells * window) if paired else 2 * bound / (cells * window)
     reference = 0.0 if paired else 0.5 * cells * (device.low + device.high)
     shape = (len(sign), rows, columns)
-    rest = 0.5 * (device.low + device.high)
     wear = Wear(p["cell.endurance"], p["cell.endurance_spread"], p["cell.stuck"], p["cell.stuck_at"])
     tiles = row_tiles(rows, p["tile.rows"])
-    fresh = new_cells(device, shape, variation=p["cell.variation"], wear=wear, rest=rest, seed=seed, name=name)
+    fresh = new_cells(device, shape, variation=p["cell.variation"], wear=wear, seed=seed, name=name)
     bar = Crossbar(
         device=device,
         gambles=isinstance(device, Levels),
         cells=fresh,
         scheme=write_scheme(p),
         periphery=periphery(
-            describe_periphery(p, name), scale=scale, tiles=len(tiles) - 1, columns=columns, seed=seed, name=name
+            describe_periphery(p, name),
+            scale=scale,
+            tiles=len(tiles) - 1,
+            columns=columns,
+            seed=seed,
+            name=name,
         ),
         sign=sign,
         scale=float(scale),
@@ -80,7 +85,7 @@ def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name:
         row=np.zeros((2, rows), np.float32),
         column=np.zeros((3, columns), np.float32),
         pick=np.zeros((3, rows * columns), np.int32),
-        asked=np.zeros((4, rows * columns), np.float32),
+        asked=np.zeros((5, rows * columns), np.float32),
         read_words=kernel_state(seed, name, "read"),
         write_words=kernel_state(seed, name, "write"),
         counts=np.zeros(COUNTERS, np.int64),

@@ -4,7 +4,8 @@
 
 Mapping 'reference': n cells against a fixed reference, s = +1, scale = 2 w_max / (n (G_max - G_min)) and G_ref =
 n (G_max + G_min) / 2, so that w runs from -w_max to w_max (Scientific Reports 2024, s41598-024-78290-w, writes the
-same with resistances). Mapping 'pair': n cells with s = +1 and n with s = -1, G_ref = 0, scale = w_max / (n (G_max - G_min)).
+same with resistances). Mapping 'pair': n cells with s = +1 and n with s = -1, G_ref = 0 and
+scale = w_max / (n (G_max - G_min)).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class WriteScheme(NamedTuple):
     resolution: float  # smallest step of the accumulator (stochastic rounding); 0 = exact
     tries: int  # extra pulses of write-verify; 0 = write blindly
     tolerance: float  # write-verify stops within this of the wanted weight
+    first_tries: int  # extra pulses of write-verify when the array is first programmed
 
 
 class Crossbar(NamedTuple):
@@ -52,7 +54,9 @@ class Crossbar(NamedTuple):
     row: NDArray[np.float32]  # (2, rows) scratch: effective input; its noise weight
     column: NDArray[np.float32]  # (3, columns) scratch: sum; its variance; random numbers
     pick: NDArray[np.int32]  # (3, rows * columns) scratch: layer, row, column of each cell that is written
-    asked: NDArray[np.float32]  # (4, rows * columns) scratch: change and target [S]; normals; uniforms
+    asked: NDArray[
+        np.float32
+    ]  # (5, rows * columns) scratch: change, target [S]; normals; uniforms; moved [S]
     read_words: NDArray[np.uint64]  # (4,) generator of read noise
     write_words: NDArray[np.uint64]  # (4,) generator of write noise
     counts: NDArray[np.int64]  # (COUNTERS,)
@@ -156,27 +160,34 @@ def _choose(bar, change):
 @kernel
 def _pulse(bar, count):
     """One pulse on each of the `count` chosen cells; a worn cell sees it and stays."""
-    cells, device, pick = bar.cells, bar.device, bar.pick
-    ask, normals, uniforms = bar.asked[0], bar.asked[2], bar.asked[3]
+    device, pick = bar.device, bar.pick
+    ask, normals, uniforms, moved = bar.asked[0], bar.asked[2], bar.asked[3], bar.asked[4]
+    conductance, states = bar.cells.conductance.reshape(-1), bar.cells.state.reshape(-1)
+    gains, writes, limits = (
+        bar.cells.gain.reshape(-1),
+        bar.cells.writes.reshape(-1),
+        bar.cells.limit.reshape(-1),
+    )
+    _, rows, columns = bar.cells.conductance.shape
     fill_normal(bar.write_words, normals[:count])
     if bar.gambles:
         fill_uniform(bar.write_words, uniforms[:count])
     pulses = 0
     for n in range(count):
-        k, i, j = pick[0, n], pick[1, n], pick[2, n]
-        now = cells.conductance[k, i, j]
-        reached, state, pulsed = program(
-            device, now, cells.state[k, i, j], cells.gain[k, i, j], ask[n], normals[n], uniforms[n]
-        )
-        if pulsed:
-            pulses += 1
-            seen = cells.writes[k, i, j] + np.uint32(1)
-            cells.writes[k, i, j] = seen
-            if seen <= cells.limit[k, i, j]:
-                cells.conductance[k, i, j] = reached
-                cells.state[k, i, j] = state
-                bar.row_on[i] += reached - now
+        place = np.uint64((pick[0, n] * rows + pick[1, n]) * columns + pick[2, n])
+        now, before = conductance[place], states[place]
+        reached, state, pulsed = program(device, now, before, gains[place], ask[n], normals[n], uniforms[n])
+        seen = writes[place] + (np.uint32(1) if pulsed else np.uint32(0))
+        pulses += 1 if pulsed else 0
+        alive = pulsed and seen <= limits[place]
+        reached = np.float32(reached) if alive else now
+        writes[place] = seen
+        conductance[place] = reached
+        states[place] = state if alive else before
+        moved[n] = reached - now
     bar.counts[PULSES] += pulses
+    for n in range(count):
+        bar.row_on[pick[1, n]] += moved[n]
 
 
 @kernel
@@ -213,16 +224,21 @@ def _refresh(bar, change):
 
 
 @kernel
-def _write(bar, change):
-    if bar.scheme.least > 0:
-        _gathered(bar.scheme, bar.pending, change, bar.write_words)
-    count = _choose(bar, change)
+def _pulse_until(bar, count, tries):
+    """A pulse on each chosen cell, then up to `tries` more on those that a read finds too far off."""
     _pulse(bar, count)
-    for _ in range(bar.scheme.tries):
+    for _ in range(tries):
         count = _still_off(bar, count)
         if count == 0:
             break
         _pulse(bar, count)
+
+
+@kernel
+def _write(bar, change):
+    if bar.scheme.least > 0:
+        _gathered(bar.scheme, bar.pending, change, bar.write_words)
+    _pulse_until(bar, _choose(bar, change), bar.scheme.tries)
     _refresh(bar, change)
 
 
@@ -232,15 +248,18 @@ write.register(Crossbar, _write)
 
 @entry
 def program_all(bar, wanted):
-    """Bring every weight from rest to wanted (rows, columns) with one blind pulse on each of its cells."""
+    """Bring every weight from rest to wanted (rows, columns), all its cells alike, with write-verify."""
     layers, (rows, columns) = bar.sign.size, wanted.shape
+    middle = 0.5 * (bar.device.low + bar.device.high)  # where a weight of 0 keeps its cells
     for k in range(layers):
         for i in range(rows):
             for j in range(columns):
                 n = i * columns + j
+                target = middle + wanted[i, j] * bar.sign[k] / (bar.scale * layers)
                 bar.pick[0, n], bar.pick[1, n], bar.pick[2, n] = k, i, j
-                bar.asked[0, n] = wanted[i, j] * bar.sign[k] / (bar.scale * layers)
-        _pulse(bar, rows * columns)
+                bar.asked[0, n] = target - bar.cells.conductance[k, i, j]
+                bar.asked[1, n] = inside(bar.device, np.float32(target))
+        _pulse_until(bar, rows * columns, bar.scheme.first_tries)
     _refresh(bar, np.ones(wanted.shape, np.float32))
 
 

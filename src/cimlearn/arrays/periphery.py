@@ -2,9 +2,9 @@
 
 A signed input of n_b bits is streamed as sign and magnitude, x_i = s_i sum_k b_ik 2^-k, k = 1 .. n_b - 1. In
 cycle k the integrator of column j adds  g_k 2^-k sum_i s_i b_ik w_ij  (in units of the weight), g_k the gain of
-that cycle; after the last cycle the column is scaled by its own gain (feedback capacitor), shifted by its offset, cut to the
-integrator's range and converted once. With g_k common to all columns the sum over cycles is one product with the
-*effective* input  s_i sum_k g_k 2^-k b_ik,  read from a table of 2^(n_b-1) entries; independent noise of the
+that cycle; after the last cycle the column is scaled by its own gain (feedback capacitor), shifted by its offset,
+cut to the integrator's range and converted once. With g_k common to all columns the sum over cycles is one product with the
+shifted by its offset, *effective* input  s_i sum_k g_k 2^-k b_ik,  read from a table of 2^(n_b-1) entries; independent noise of the
 cycles adds in variance with weights  (g_k 2^-k)^2 b_ik, a second table. Both are exact, not approximations, while
 no integrator reaches its range before the last cycle (tests/test_crossbar.py streams cycle by cycle to check).
 """
@@ -23,7 +23,9 @@ class Periphery(NamedTuple):
     """Numbers of the periphery, in units of weight x input unless a unit is given."""
 
     steps: float  # 2^(n_b-1) steps of an input's magnitude; 0 = inputs are not quantised
-    code: NDArray[np.float32]  # (2, steps) of each code: effective input; sum of squared cycle weights, for noise
+    code: NDArray[
+        np.float32
+    ]  # (2, steps) of each code: effective input; sum of squared cycle weights, for noise
     ones: NDArray[np.int64]  # (steps,) bits that are 1 in each code
     column: NDArray[np.float32]  # (2, row tiles, columns) of each integrator: gain; offset
     reach: float  # the integrator's range: results are cut to +-reach; infinity = none
@@ -69,7 +71,9 @@ def periphery(
     step, top = 0.0, 0.0
     if description.converter_bits is not None:
         if description.saturation is None:
-            raise ValueError("a converter needs a range: periphery.saturation can't be none with converter bits")
+            raise ValueError(
+                "a converter needs a range: periphery.saturation can't be none with converter bits"
+            )
         top = 2.0 ** (description.converter_bits - 1) - 1
         step = reach / 2.0 ** (description.converter_bits - 1)
     cycles = np.sum(4.0 ** -np.arange(1, bits + 1)) if bits else 1.0

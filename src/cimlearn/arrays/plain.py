@@ -38,7 +38,9 @@ def accumulate(total, weight, x, first, last):
     for i in range(first, last - 3, 4):
         a, b, c, d = x[i], x[i + 1], x[i + 2], x[i + 3]
         for j in range(columns):
-            total[j] += (a * weight[i, j] + b * weight[i + 1, j]) + (c * weight[i + 2, j] + d * weight[i + 3, j])
+            total[j] += (a * weight[i, j] + b * weight[i + 1, j]) + (
+                c * weight[i + 2, j] + d * weight[i + 3, j]
+            )
     for i in range(last - (last - first) % 4, last):
         a = x[i]
         for j in range(columns):

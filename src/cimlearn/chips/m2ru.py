@@ -39,14 +39,18 @@ def initial_weights(p: ParameterSet, shape: StreamShape, seed: int) -> tuple[Flo
     draw = generator(seed, "initial weights")
     hidden = p["network.hidden"]
     spread = p["network.output_scale"] / np.sqrt(hidden)
-    inputs = draw.standard_normal((shape.features, hidden)) * p["network.input_scale"] / np.sqrt(shape.features)
+    inputs = (
+        draw.standard_normal((shape.features, hidden)) * p["network.input_scale"] / np.sqrt(shape.features)
+    )
     orthogonal, upper = np.linalg.qr(draw.standard_normal((hidden, hidden)))
     recurrent = orthogonal * np.sign(np.diag(upper)) * p["network.recurrent_scale"]
     reach = spread * np.sqrt(3.0)  # uniform in +-reach has standard deviation `spread`
     psi = draw.uniform(-reach, reach, (hidden, shape.classes))
     own = draw.uniform(-reach, reach, (hidden, shape.classes))
     first = np.concatenate([inputs, recurrent, np.zeros((1, hidden))]).astype(np.float32)
-    second = np.concatenate([psi if p["rule.aligned"] else own, np.zeros((1, shape.classes))]).astype(np.float32)
+    second = np.concatenate([psi if p["rule.aligned"] else own, np.zeros((1, shape.classes))]).astype(
+        np.float32
+    )
     return first, second, psi.astype(np.float32)
 
 
@@ -223,13 +227,16 @@ class M2RU:
             share = p["periphery.columns_per_converter"]
             cycles = (p["periphery.input_bits"] or 2) - 1
             for name, array in (("hidden", net.hidden), ("output", net.output)):
-                parts[name] = _array_counts(array, p["tile.columns"], cycles, converts=p["periphery.converter_bits"])
+                parts[name] = _array_counts(
+                    array, p["tile.columns"], cycles, converts=p["periphery.converter_bits"]
+                )
                 serial += parts[name]["vectors"] * (cycles + share)
             parts["time"] = {"forward_cycles": serial}
         digital = {
             "multiply_add": steps * 3 * hidden,
             "tanh": steps * hidden,
-            "tile_add": steps * hidden * (_tiles(net.hidden) - 1) + passes * shape.classes * (_tiles(net.output) - 1),
+            "tile_add": steps * hidden * (_tiles(net.hidden) - 1)
+            + passes * shape.classes * (_tiles(net.output) - 1),
             "exp": passes * shape.classes if p["rule.answer"] == "softmax" and learning else 0,
             "kwta": passes if p["rule.answer"] == "kwta" and learning else 0,
         }
@@ -273,7 +280,11 @@ class M2RU:
     def load(self, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> None:
         """Go on from `state`; raises ValueError where a tensor is missing or has another shape."""
         for name, place in self._tensors():
-            if name not in tensors or tensors[name].shape != place.shape or tensors[name].dtype != place.dtype:
+            if (
+                name not in tensors
+                or tensors[name].shape != place.shape
+                or tensors[name].dtype != place.dtype
+            ):
                 raise ValueError(f"the state lacks {name} of shape {place.shape} {place.dtype}")
             place[...] = tensors[name]
 
@@ -325,7 +336,10 @@ def _array_counts(array: Crossbar, widest: int, cycles: int, *, converts: int | 
 
 def _changing(name: str, array: Any) -> list[tuple[str, NDArray[Any]]]:
     """The changing tensors of one array, by name."""
-    found: list[tuple[str, NDArray[Any]]] = [(f"{name}.weight", array.weight), (f"{name}.counts", array.counts)]
+    found: list[tuple[str, NDArray[Any]]] = [
+        (f"{name}.weight", array.weight),
+        (f"{name}.counts", array.counts),
+    ]
     if isinstance(array, Crossbar):
         found += [(f"{name}.cells.{field}", getattr(array.cells, field)) for field in array.cells._fields]
         fields = ("variance", "row_on", "pending", "turn", "read_words", "write_words", "on")

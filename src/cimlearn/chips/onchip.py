@@ -59,7 +59,7 @@ class Work(NamedTuple):
     raw: NDArray[np.float32]  # (steps, features) a recalled example
     x: NDArray[np.float32]  # (steps, features) inputs less their offset
     threshold: NDArray[np.float32]  # (max(hidden, classes),) scratch of the sparsifier
-    count: NDArray[np.float32]  # (max(hidden, classes),) scratch of the sparsifier
+    counted: NDArray[np.float32]  # (max(hidden, classes),) scratch of the sparsifier
     progress: NDArray[np.int64]  # (PROGRESS,)
     offset: NDArray[np.float64]  # (1,) mean input, subtracted
 
@@ -80,7 +80,7 @@ def sparsify(change, keep, whole, work):
         rows, columns = change.shape
         group = change.reshape(rows * columns, 1) if whole else change
         count = group.shape[1]
-        keep_largest(group, keep, work.threshold[:count], work.count[:count])
+        keep_largest(group, keep, work.threshold[:count], work.counted[:count])
 
 
 @kernel
@@ -160,7 +160,9 @@ def propose(rule, work):
     else:
         back = trace.buffer[: trace.state.size]
         copies = (work.output_copy, work.recurrent_copy)
-        deltas_through(copies[0], copies[1], work.error, trace.candidate, rule.keep, rule.feed, work.delta, back)
+        deltas_through(
+            copies[0], copies[1], work.error, trace.candidate, rule.keep, rule.feed, work.delta, back
+        )
     add_products(work.hidden, trace.rows, work.delta)
     for i in range(work.output.shape[0]):
         for k in range(work.error.size):

@@ -8,7 +8,8 @@ It answers what a cell of conductance [S] and internal `state` becomes when a ch
 is the cell's own factor (device-to-device variation). Its chance comes from outside: `normal` ~ N(0, 1) and
 `uniform` ~ U[0, 1), so the same arguments give the same answer. `written` is False where the device applied
 no pulse at all (a table device whose rounding gave no level).
-Every description begins with `low` and `high`, the window of the conductance [S].
+Every description begins with `low` and `high`, the window of the conductance [S], and has a method `rest()` that
+answers the conductance [S] and the state of a fresh cell near the middle of the window.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ NEVER = np.uint32(0xFFFFFFFF)  # an endurance that no run reaches
 
 
 @dispatched
-def program(device: Any, conductance: Any, state: Any, gain: Any, change: Any, normal: Any, uniform: Any) -> Any:
+def program(
+    device: Any, conductance: Any, state: Any, gain: Any, change: Any, normal: Any, uniform: Any
+) -> Any:
     """(conductance [S], state, written) of a cell after a change [S] was asked for."""
 
 
@@ -36,7 +39,9 @@ class Cells(NamedTuple):
     state: NDArray[np.float32]  # (layers, rows, columns) internal state of the device, its own unit
     gain: NDArray[np.float32]  # (layers, rows, columns) device-to-device factor of every write
     writes: NDArray[np.uint32]  # (layers, rows, columns) pulses seen
-    limit: NDArray[np.uint32]  # (layers, rows, columns) endurance: a cell that saw this many is stuck; 0 = from the start
+    limit: NDArray[
+        np.uint32
+    ]  # (layers, rows, columns) endurance: a cell that saw this many is stuck; 0 = from the start
 
 
 class Wear(NamedTuple):
@@ -49,15 +54,22 @@ class Wear(NamedTuple):
 
 
 def new_cells(
-    device: Any, shape: tuple[int, int, int], *, variation: float, wear: Wear, rest: float, seed: int, name: str
+    device: Any,
+    shape: tuple[int, int, int],
+    *,
+    variation: float,
+    wear: Wear,
+    seed: int,
+    name: str,
 ) -> Cells:
-    """Fresh cells at conductance `rest` [S]; stuck ones where the wear says so.
+    """Fresh cells at rest; stuck ones where the wear says so.
 
     `shape` is (layers, rows, columns). The device-to-device factor is normal around 1 with standard deviation
     `variation`, cut at 0. Endurance is log-normal between cells (assumed law) with median `wear.endurance`.
     """
     draw = generator(seed, name, "cells")
     gain = np.maximum(1.0 + variation * draw.standard_normal(shape), 0.0).astype(np.float32)
+    rest, state = device.rest()
     conductance = np.full(shape, rest, np.float32)
     limit = np.full(shape, NEVER, np.uint32)
     if wear.endurance is not None:
@@ -68,7 +80,12 @@ def new_cells(
     at = places[wear.stuck_at] if wear.stuck_at in places else draw.random(shape)
     conductance[stuck] = np.broadcast_to(device.low + at * (device.high - device.low), shape)[stuck]
     limit[stuck] = 0
-    return Cells(conductance, np.zeros(shape, np.float32), gain, np.zeros(shape, np.uint32), limit)
+    return Cells(conductance, np.full(shape, state, np.float32), gain, np.zeros(shape, np.uint32), limit)
+
+
+def middle(device: Any) -> tuple[float, float]:
+    """(conductance [S], state) of a fresh cell that needs no state: the middle of the window."""
+    return 0.5 * (float(device.low) + float(device.high)), 0.0
 
 
 @kernel

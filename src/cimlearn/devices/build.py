@@ -14,14 +14,14 @@ from cimlearn.devices.vteam import Vteam
 from cimlearn.errors import InputError
 
 
-def _window(low: float, high: float) -> tuple[float, float]:
+def _window(low: float, high: float) -> tuple[np.float32, np.float32]:
     if not low < high:
         raise InputError(f"device.low = {low:g} S is not below device.high = {high:g} S; swap or change them")
-    return float(low), float(high)
+    return np.float32(low), np.float32(high)
 
 
 def _continuous(p: dict[str, Any]) -> Continuous:
-    return Continuous(*_window(p["low"], p["high"]), float(p["cycle"]), bool(p["soft"]))
+    return Continuous(*_window(p["low"], p["high"]), np.float32(p["cycle"]), bool(p["soft"]))
 
 
 def _ideal(p: dict[str, Any]) -> Ideal:
@@ -38,7 +38,13 @@ def _levels(p: dict[str, Any]) -> Levels:
         raise InputError("device.mean must fall from level to level and stay above 0 ohm; sort it")
     low, high = 1.0 / float(mean[0]), 1.0 / float(mean[-1])
     margin = p["margin"]
-    return Levels(low * (1 - margin), high * (1 + margin), mean, spread, (1.0 / mean).astype(np.float32))
+    return Levels(
+        np.float32(low * (1 - margin)),
+        np.float32(high * (1 + margin)),
+        mean,
+        spread,
+        (1.0 / mean).astype(np.float32),
+    )
 
 
 def _vteam(p: dict[str, Any]) -> Vteam:
@@ -48,7 +54,19 @@ def _vteam(p: dict[str, Any]) -> Vteam:
             f"device.v_reset = {p['v_reset']:g} V or device.v_set = {p['v_set']:g} V lies within the thresholds "
             f"({p['v_on']:g} to {p['v_off']:g} V) and moves nothing; raise the amplitude"
         )
-    names = ("k_off", "k_on", "v_off", "v_on", "a_off", "a_on", "thickness", "v_reset", "v_set", "longest", "cycle")
+    names = (
+        "k_off",
+        "k_on",
+        "v_off",
+        "v_on",
+        "a_off",
+        "a_on",
+        "thickness",
+        "v_reset",
+        "v_set",
+        "longest",
+        "cycle",
+    )
     return Vteam(low, high, *(float(p[name]) for name in names))
 
 

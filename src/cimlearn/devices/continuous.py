@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from cimlearn.compiled import kernel
-from cimlearn.devices.base import inside, program
+from cimlearn.devices.base import inside, middle, program
 
 
 class Continuous(NamedTuple):
@@ -19,19 +21,23 @@ class Continuous(NamedTuple):
     Nature Neuroscience 10 (2007), 485).
     """
 
-    low: float  # smallest conductance [S]
-    high: float  # largest conductance [S]
-    cycle: float  # cycle-to-cycle standard deviation of a write, relative to the change
+    low: np.float32  # smallest conductance [S]
+    high: np.float32  # largest conductance [S]
+    cycle: np.float32  # cycle-to-cycle standard deviation of a write, relative to the change
     soft: bool  # soft bounds instead of a linear response
+
+    def rest(self) -> tuple[float, float]:
+        """(conductance [S], state) of a fresh cell."""
+        return middle(self)
 
 
 @kernel
 def _program(device, conductance, state, gain, change, normal, uniform):
     asked = change * gain
-    asked *= 1 + device.cycle * normal
+    asked *= np.float32(1) + device.cycle * normal
     if device.soft:
         room = device.high - conductance if asked > 0 else conductance - device.low
-        asked *= 2 * room / (device.high - device.low)
+        asked *= np.float32(2) * room / (device.high - device.low)
     return inside(device, conductance + asked), state, True
 
 

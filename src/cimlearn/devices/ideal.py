@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from cimlearn.compiled import kernel
-from cimlearn.devices.base import inside, program
+from cimlearn.devices.base import inside, middle, program
 
 
 class Ideal(NamedTuple):
     """No noise, no spread, any conductance of the window."""
 
-    low: float  # smallest conductance [S]
-    high: float  # largest conductance [S]
+    low: np.float32  # smallest conductance [S]
+    high: np.float32  # largest conductance [S]
+
+    def rest(self) -> tuple[float, float]:
+        """(conductance [S], state) of a fresh cell."""
+        return middle(self)
 
 
 @kernel

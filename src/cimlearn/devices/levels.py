@@ -19,11 +19,16 @@ class Levels(NamedTuple):
     `state` is the level.
     """
 
-    low: float  # smallest conductance [S] a draw may land on
-    high: float  # largest conductance [S] a draw may land on
+    low: np.float32  # smallest conductance [S] a draw may land on
+    high: np.float32  # largest conductance [S] a draw may land on
     mean: NDArray[np.float32]  # (levels,) mean resistance [ohm], falling
     spread: NDArray[np.float32]  # (levels,) standard deviation of the resistance [ohm]
     centre: NDArray[np.float32]  # (levels,) mean conductance [S] = 1 / mean, rising
+
+    def rest(self) -> tuple[float, float]:
+        """(conductance [S], level) of a fresh cell: the level nearest to the middle of the window."""
+        level = int(np.argmin(np.abs(self.centre - 0.5 * (self.low + self.high))))
+        return float(self.centre[level]), float(level)
 
 
 @kernel
@@ -52,8 +57,8 @@ def _program(device, conductance, state, gain, change, normal, uniform):
     if target == level:
         return conductance, state, False
     resistance = device.mean[target] + device.spread[target] * normal
-    resistance = max(resistance, 1 / device.high)
-    return inside(device, 1 / resistance), np.float32(target), True
+    resistance = max(resistance, np.float32(1) / device.high)
+    return inside(device, np.float32(1) / resistance), np.float32(target), True
 
 
 program.register(Levels, _program)

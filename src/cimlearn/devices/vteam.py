@@ -15,14 +15,14 @@ from typing import NamedTuple
 import numpy as np
 
 from cimlearn.compiled import kernel
-from cimlearn.devices.base import inside, program
+from cimlearn.devices.base import inside, middle, program
 
 
 class Vteam(NamedTuple):
     """The model's parameters and the two write pulses. `state` is x / d in 0 .. 1, for the record."""
 
-    low: float  # 1 / r_off [S]
-    high: float  # 1 / r_on [S]
+    low: np.float32  # 1 / r_off [S]
+    high: np.float32  # 1 / r_on [S]
     k_off: float  # [m/s]
     k_on: float  # [m/s], negative
     v_off: float  # [V]
@@ -34,6 +34,10 @@ class Vteam(NamedTuple):
     v_set: float  # amplitude of a pulse that lowers the resistance [V], negative
     longest: float  # longest pulse [s]
     cycle: float  # cycle-to-cycle standard deviation of the displacement, relative
+
+    def rest(self) -> tuple[float, float]:
+        """(conductance [S], state) of a fresh cell."""
+        return middle(self)
 
 
 @kernel

@@ -4,8 +4,8 @@
     dW = -sum_t delta_t x_t^T   dU = -sum_t delta_t (beta h_{t-1})^T   db = -sum_t delta_t   dW_o = -e h_T^T
 
 Direct feedback alignment: g_t = Psi_t e with Psi_t fixed; nothing is propagated back. Three choices of Psi_t:
-'direct' Psi_t = Psi; 'decayed' Psi_t = lambda^(T-t) Psi; 'timed' Psi_t = (lambda I + (1 - lambda) beta U_0)^(T-t) Psi with
-U_0 the random matrix that the recurrent weights were programmed with: what a linear network with the initial
+'direct' Psi_t = Psi; 'decayed' Psi_t = lambda^(T-t) Psi; 'timed' Psi_t = (lambda I + (1 - lambda) beta U_0)^(T-t) Psi
+with U_0 the random matrix that the recurrent weights were programmed with: what a linear network with the initial
 weights would ask for, computed once and kept in a memory.
 
 Feedback through time ('through'): g_T = Psi e and g_{t-1} = lambda g_t + beta B delta_t, with Psi and B copies of the

@@ -26,8 +26,8 @@ def kwta(out, share, winners, gain):
     """share (classes,): the `winners` largest outputs in proportion to their lead, the others nothing.
 
     share_k = max(0, out_k - theta) / sum, with theta so that just `winners` outputs lie above it: the largest
-    loser, but no further below the largest winner than 1 / gain. A circuit settles on it by inhibition; the more a winner leads,
-    the closer its share is to 1, as with softmax.
+    loser, but no further below the largest winner than 1 / gain. A circuit settles on it by inhibition;
+    the more a winner leads, the closer its share is to 1, as with softmax.
     """
     count = min(winners, out.size)
     top = out[0]

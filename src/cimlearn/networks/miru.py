@@ -4,8 +4,8 @@
     h_t = lambda h_{t-1} + (1 - lambda) c_t
     o   = W_o h_T + b_o
 
-Source: Zyarah and Kudithipudi, Neurocomputing 2026, 10.1016/j.neucom.2026.132847. On the chip W, U and b are the rows of one
-array (features, then hidden units, then the bias row, driven with 1), and W_o, b_o the rows of another.
+Source: Zyarah and Kudithipudi, Neurocomputing 2026, 10.1016/j.neucom.2026.132847. On the chip W, U and b are
+the rows of one array (features, then hidden units, then the bias row, driven with 1), and W_o, b_o the rows of another.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def tanh(values):
     for j in range(values.size):
         x = min(max(values[j], -limit), limit)
         s = x * x
-        above = np.float32(34459425) + s * (np.float32(4729725) + s * (np.float32(135135) + s * (np.float32(990) + s)))
+        above = np.float32(34459425) + s * (
+            np.float32(4729725) + s * (np.float32(135135) + s * (np.float32(990) + s))
+        )
         below = np.float32(34459425) + s * (
             np.float32(16216200) + s * (np.float32(945945) + s * (np.float32(13860) + s * np.float32(45)))
         )

@@ -59,7 +59,7 @@ class Stream(Protocol):
     def chunks(self, task: int, size: int, start: int = 0) -> Iterator[Chunk]:
         """Training examples of `task` from number `start` on, `size` at a time (the last may be shorter).
 
-        Chunk borders never change an example: chunks(k, 10, 20) begins with the 21st example of chunks(k, 500).
+        Chunk borders never change an example: chunks(k, 10, 20) begins with the 21st one of chunks(k, 500).
         """
 
     def held_out(self, task: int, size: int) -> Iterator[Chunk]:

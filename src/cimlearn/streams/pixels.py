@@ -67,7 +67,7 @@ def rotation(image: tuple[int, int, int], angle: float) -> Rotated:
         row'    = cy + (row - cy) cos(angle) + (column - cx) sin(angle)
         column' = cx - (row - cy) sin(angle) + (column - cx) cos(angle)
     """
-    from scipy import sparse  # type: ignore[import-untyped]  # 0.3 s that only rotations need
+    from scipy import sparse  # 0.3 s that only rotations need
 
     height, width, channels = image
     cy, cx = (height - 1) / 2, (width - 1) / 2
