@@ -307,19 +307,35 @@ def test_vteam_pulse_has_a_longest() -> None:
     assert got == pytest.approx(1 / (r_on + (r_off - r_on) * min(place, 1)), rel=1e-5)
 
 
+REST = np.float32(DEVICES["continuous"].rest()[0])
+
+
 def fresh(
     shape: tuple[int, int, int] = (2, 500, 100), *, variation: float = 0.0, wear: Wear = FOREVER, seed=0
 ) -> Cells:
     one = DEVICES["continuous"]
-    return new_cells(one, shape, variation=variation, wear=wear, rest=1e-4, seed=seed, name="test")
+    return new_cells(one, shape, variation=variation, wear=wear, seed=seed, name="test")
 
 
 def test_fresh_cells_are_whole() -> None:
     cells = fresh()
-    assert np.all(cells.conductance == np.float32(1e-4))
+    assert np.all(cells.conductance == REST)
     assert np.all(cells.gain == 1)
     assert np.all(cells.limit == NEVER)
     assert not cells.writes.any()
+
+
+@pytest.mark.parametrize("kind", DEVICES)
+def test_cells_rest_near_the_middle(kind: str) -> None:
+    """Fresh cells stand within a fifth of the window of its middle; those of a table on a level that is theirs."""
+    one = DEVICES[kind]
+    cells = new_cells(one, (1, 3, 2), variation=0.0, wear=FOREVER, seed=0, name="test")
+    low, high = float(one.low), float(one.high)
+    assert np.allclose(cells.conductance, (low + high) / 2, rtol=0, atol=0.2 * (high - low))
+    if kind == "levels":
+        assert np.array_equal(cells.conductance, one.centre[cells.state.astype(int)])
+    if kind == "continuous":
+        assert np.allclose(cells.conductance, (low + high) / 2, rtol=SINGLE)
 
 
 def test_gains_spread_from_cell_to_cell() -> None:
@@ -345,7 +361,7 @@ def test_stuck_cells(at: str) -> None:
     cells = fresh(wear=Wear(1e6, 0.0, 0.08, at))
     stuck = cells.limit == 0
     assert stuck.mean() == pytest.approx(0.08, abs=SIGMAS * np.sqrt(0.08 * 0.92 / stuck.size))
-    assert np.all(cells.conductance[~stuck] == np.float32(1e-4))
+    assert np.all(cells.conductance[~stuck] == REST)
     place = (cells.conductance[stuck].astype(float) - one.low) / (one.high - one.low)
     if at == "random":
         assert stats.kstest(place, "uniform").pvalue > UNLIKELY

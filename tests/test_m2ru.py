@@ -39,9 +39,9 @@ RECIPE: dict[str, Any] = {
     "rule.refresh": 7,
     "rule.aligned": True,
     "rule.rate_input": 1.5,
-    "rule.rate_recurrent": 1.2,
+    "rule.rate_recurrent": 0.15,
     "rule.rate_bias": 0.1,
-    "rule.rate_output": 1.0,
+    "rule.rate_output": 0.125,
     "rule.rate_output_bias": 0.05,
     "rule.answer": "softmax",
     "rule.winners": 2,
@@ -91,13 +91,11 @@ class Plainly:
         self.rate_first = np.concatenate(
             [
                 np.full(n, p["rule.rate_input"] / n),
-                np.full(hidden, p["rule.rate_recurrent"] / hidden),
+                np.full(hidden, p["rule.rate_recurrent"]),
                 [p["rule.rate_bias"]],
             ]
         )
-        self.rate_second = np.append(
-            np.full(hidden, p["rule.rate_output"] / hidden), p["rule.rate_output_bias"]
-        )
+        self.rate_second = np.append(np.full(hidden, p["rule.rate_output"]), p["rule.rate_output_bias"])
         self.d_first, self.d_second = np.zeros_like(first), np.zeros_like(second)
         self.inputs: list[float] = []  # means of the examples that the offset is measured on
         self.new = self.waiting = self.seen = 0
@@ -521,7 +519,12 @@ def digits_run(on: str) -> tuple[M2RU, float]:
     others.
     """
     stream = open_stream("permuted-digits", seed=0)
-    more = {"network__hidden": 64, "rule__rate_output": 2.0, "rule__refresh": 100}
+    more = {
+        "network__hidden": 64,
+        "rule__rate_output": 2.0 / 64,
+        "rule__rate_recurrent": 1.2 / 64,
+        "rule__refresh": 100,
+    }
     p = recipe(replay__slots=50, replay__quantiser="nearest", **more)
     chip = M2RU(p, stream.shape, seed=5, on=on)
     chip.learn(*next(stream.chunks(0, 1400)))

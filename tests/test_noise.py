@@ -39,15 +39,18 @@ def _below(state, n, out):
 
 
 @numba.njit
-def _beyond(state, block, borders, blocks, counts):
+def _histogram(state, block, blocks, counts, tail):
+    """Counts of width 1/20 from -4 to 4 (outside: the end bins), and all |x| beyond the ziggurat's tail."""
+    found = 0
     for _ in range(blocks):
         fill_normal(state, block)
         for x in block:
-            for k in range(borders.size):
-                if x > borders[k]:
-                    counts[0, k] += 1
-                elif x < -borders[k]:
-                    counts[1, k] += 1
+            place = int(np.floor((x + 4) * 20)) + 1
+            counts[min(max(place, 0), counts.size - 1)] += 1
+            if abs(x) > TAIL:
+                tail[found] = x
+                found += 1
+    return found
 
 
 def normals(count: int, name: str) -> np.ndarray:
@@ -112,16 +115,29 @@ def test_neighbouring_normals_are_independent() -> None:
             assert abs(np.corrcoef(values[lag:], values[:-lag])[0, 1]) < SIGMAS / math.sqrt(n)
 
 
-def test_tails_hold_what_they_should() -> None:
-    """Of 2e7 draws, 2e7 sf(border) lie beyond the border on each side, with Poisson error; the tail begins
-    at 3.65.
+def test_every_part_of_twenty_million_normals() -> None:
+    """Bins 1/20 wide against the normal's; beyond the ziggurat's tail, a = 3.65, Poisson counts on both sides, mean
+    phi(a) / Q(a), and the tail's own distribution. A wedge or tail taken wrongly shows here.
     """
-    borders = np.array([2.5, 3.2, 3.6, TAIL, 3.8, 4.2, 4.6, 5.0])
-    counts = np.zeros((2, borders.size), np.int64)
-    _beyond(kernel_state(1, "tails"), np.empty(100_000, np.float32), borders, 200, counts)
-    expected = 2e7 * stats.norm.sf(borders)
-    assert expected[-1] > 5
-    assert np.all(np.abs(counts - expected) < SIGMAS * np.sqrt(expected)), (counts, expected)
+    n = 20_000_000
+    counts, tail = np.zeros(162, np.int64), np.empty(20_000, np.float32)
+    found = _histogram(kernel_state(1, "tails"), np.empty(100_000, np.float32), n // 100_000, counts, tail)
+    inner = stats.norm.cdf(np.linspace(-4, 4, 161))
+    expected = n * np.diff(np.concatenate([[0], inner, [1]]))
+    assert expected.min() > 100
+    assert stats.chisquare(counts, expected).pvalue > UNLIKELY
+    tail = tail[:found].astype(np.float64)
+    q = stats.norm.sf(TAIL)
+    for side in (tail[tail > 0], -tail[tail < 0]):
+        assert abs(side.size - n * q) < SIGMAS * np.sqrt(n * q)
+    size = np.abs(tail)
+    mean = stats.norm.pdf(TAIL) / q
+    spread = np.sqrt(1 + TAIL * mean - mean**2)  # standard deviation of a normal beyond a
+    assert abs(size.mean() - mean) < SIGMAS * spread / np.sqrt(found)
+    assert stats.kstest(1 - stats.norm.sf(size) / q, "uniform").pvalue > UNLIKELY
+    for border in (4.2, 4.6, 5.0):
+        wanted = 2 * n * stats.norm.sf(border)
+        assert abs(np.sum(size > border) - wanted) < SIGMAS * np.sqrt(wanted)
 
 
 def test_uniforms_are_uniform_in_24_bits() -> None:

@@ -28,7 +28,9 @@ def quantise(x, steps, kind, draw):
     """
     scaled = x * np.float32(steps)
     if kind == STOCHASTIC:
-        return int(np.floor(scaled + draw))
+        return int(
+            min(np.floor(scaled + draw), np.float32(steps))
+        )  # float32 may round 1 * L + draw up to L + 1
     half = np.float32(0.5) if kind == NEAREST else np.float32(0.0)
     magnitude = int(abs(scaled) + half)
     return -magnitude if scaled < 0 else magnitude

@@ -49,12 +49,12 @@ def write_scheme(p: ParameterSet) -> WriteScheme:
 def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name: str, seed: int) -> Crossbar:
     """An array called `name` ('hidden' or 'output'), programmed once to weight (rows, columns)."""
     rows, columns = weight.shape
-    cells, window = p["mapping.cells"], device.high - device.low
+    cells, (low, high) = p["mapping.cells"], device.window()
     bound = p[f"mapping.{name}_range"]
     paired = p["mapping.kind"] == "pair"
     sign = np.array([1.0] * cells + [-1.0] * (cells if paired else 0), np.float32)
-    scale = bound / (cells * window) if paired else 2 * bound / (cells * window)
-    reference = 0.0 if paired else 0.5 * cells * (device.low + device.high)
+    scale = (1 if paired else 2) * bound / (cells * (high - low))
+    reference = 0.0 if paired else 0.5 * cells * (low + high)
     shape = (len(sign), rows, columns)
     wear = Wear(p["cell.endurance"], p["cell.endurance_spread"], p["cell.stuck"], p["cell.stuck_at"])
     tiles = row_tiles(rows, p["tile.rows"])
@@ -81,7 +81,7 @@ def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name:
         variance=np.zeros((rows, columns), np.float32),
         row_on=np.zeros(rows),
         pending=np.zeros((rows, columns) if p["write.least"] > 0 else (0, 0), np.float32),
-        turn=np.zeros(1, np.int64),
+        turn=np.zeros((rows, columns), np.uint8),
         row=np.zeros((2, rows), np.float32),
         column=np.zeros((3, columns), np.float32),
         pick=np.zeros((3, rows * columns), np.int32),
@@ -91,6 +91,6 @@ def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name:
         counts=np.zeros(COUNTERS, np.int64),
         on=np.zeros(1),
     )
-    program_all(bar, np.clip(weight, -bound, bound).astype(np.float32))
+    program_all(bar, np.clip(weight, -bound, bound).astype(np.float32), 0.5 * (low + high))
     bar.row_on[:] = bar.cells.conductance.sum(axis=(0, 2), dtype=np.float64)
     return bar

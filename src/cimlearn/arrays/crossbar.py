@@ -50,7 +50,7 @@ class Crossbar(NamedTuple):
     variance: NDArray[np.float32]  # (rows, columns) variance of a read for a full input, in weight^2
     row_on: NDArray[np.float64]  # (rows,) conductance of all cells of the row [S]
     pending: NDArray[np.float32]  # (rows, columns) digital accumulators, or (0, 0)
-    turn: NDArray[np.int64]  # (1,) which cell of a weight is written next
+    turn: NDArray[np.uint8]  # (rows, columns) which cell of each weight is written next
     row: NDArray[np.float32]  # (2, rows) scratch: effective input; its noise weight
     column: NDArray[np.float32]  # (3, columns) scratch: sum; its variance; random numbers
     pick: NDArray[np.int32]  # (3, rows * columns) scratch: layer, row, column of each cell that is written
@@ -136,9 +136,9 @@ def _gathered(scheme, pending, change, words):
 
 @kernel
 def _choose(bar, change):
-    """Which cells are written, in turn, and the change [S] asked of each; answers how many."""
+    """Which cells are written (those of a weight in turn) and the change [S] asked of each; answers how many."""
     pick, ask, target = bar.pick, bar.asked[0], bar.asked[1]
-    layers, turn = bar.sign.size, bar.turn[0]
+    turn, layers = bar.turn, bar.sign.size
     per_weight = np.float32(1.0 / bar.scale)
     count, rows = 0, 0
     for i in range(change.shape[0]):
@@ -146,13 +146,13 @@ def _choose(bar, change):
         for j in range(change.shape[1]):
             step = change[i, j]
             if step != 0:
-                pick[0, count], pick[1, count], pick[2, count] = turn, i, j
-                ask[count] = step * per_weight * bar.sign[turn]
-                target[count] = inside(bar.device, bar.cells.conductance[turn, i, j] + ask[count])
-                turn = turn + 1 if turn + 1 < layers else 0
+                k = turn[i, j]
+                turn[i, j] = k + 1 if k + 1 < layers else 0
+                pick[0, count], pick[1, count], pick[2, count] = k, i, j
+                ask[count] = step * per_weight * bar.sign[k]
+                target[count] = inside(bar.device, bar.cells.conductance[k, i, j] + ask[count])
                 count += 1
         rows += 1 if count > before else 0
-    bar.turn[0] = turn
     bar.counts[ROW_WRITES] += rows
     return count
 
@@ -247,10 +247,12 @@ write.register(Crossbar, _write)
 
 
 @entry
-def program_all(bar, wanted):
-    """Bring every weight from rest to wanted (rows, columns), all its cells alike, with write-verify."""
+def program_all(bar, wanted, middle):
+    """Bring every weight from rest to wanted (rows, columns), all its cells alike, with write-verify.
+
+    A weight of 0 has its cells at `middle` [S].
+    """
     layers, (rows, columns) = bar.sign.size, wanted.shape
-    middle = 0.5 * (bar.device.low + bar.device.high)  # where a weight of 0 keeps its cells
     for k in range(layers):
         for i in range(rows):
             for j in range(columns):

@@ -3,9 +3,9 @@
 A signed input of n_b bits is streamed as sign and magnitude, x_i = s_i sum_k b_ik 2^-k, k = 1 .. n_b - 1. In
 cycle k the integrator of column j adds  g_k 2^-k sum_i s_i b_ik w_ij  (in units of the weight), g_k the gain of
 that cycle; after the last cycle the column is scaled by its own gain (feedback capacitor), shifted by its offset,
-cut to the integrator's range and converted once. With g_k common to all columns the sum over cycles is one product with the
-shifted by its offset, *effective* input  s_i sum_k g_k 2^-k b_ik,  read from a table of 2^(n_b-1) entries; independent noise of the
-cycles adds in variance with weights  (g_k 2^-k)^2 b_ik, a second table. Both are exact, not approximations, while
+cut to the integrator's range and converted once. With g_k common to all columns the sum over cycles is one product
+with the *effective* input  s_i sum_k g_k 2^-k b_ik,  read from a table of 2^(n_b-1) entries; independent noise of
+the cycles adds in variance with weights  (g_k 2^-k)^2 b_ik, a second table. Both are exact, not approximations, while
 no integrator reaches its range before the last cycle (tests/test_crossbar.py streams cycle by cycle to check).
 """
 

@@ -55,18 +55,18 @@ def initial_weights(p: ParameterSet, shape: StreamShape, seed: int) -> tuple[Flo
 
 
 def make_rule(p: ParameterSet, shape: StreamShape, psi: Float, recurrent: Float) -> Rule:
-    """The learning rule's constants, rates divided by the fan-in of the weights that they move."""
+    """The learning rule's constants; the rate of input weights is divided by the number of features."""
     hidden = p["network.hidden"]
     keep, feed = p["network.lambda"], p["network.beta"]
     hidden_rate = np.concatenate(
         [
             np.full(shape.features, p["rule.rate_input"] / shape.features),
-            np.full(hidden, p["rule.rate_recurrent"] / hidden),
+            np.full(hidden, p["rule.rate_recurrent"]),
             np.full(1, p["rule.rate_bias"]),
         ]
     )
     output_rate = np.concatenate(
-        [np.full(hidden, p["rule.rate_output"] / hidden), np.full(1, p["rule.rate_output_bias"])]
+        [np.full(hidden, p["rule.rate_output"]), np.full(1, p["rule.rate_output_bias"])]
     )
     direct = p["rule.feedback"] != "through"
     steps = shape.steps if direct else 0

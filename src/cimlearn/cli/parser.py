@@ -92,3 +92,8 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 def _add_report(parser: argparse.ArgumentParser) -> None:
     """Arguments of `report`."""
     parser.add_argument("folders", nargs="+", metavar="DIR", help="run folders")
+    parser.add_argument(
+        "--compare",
+        metavar="FILE.png",
+        help="also draw the accuracy of all the runs on one axis in this file",
+    )

@@ -8,8 +8,9 @@ It answers what a cell of conductance [S] and internal `state` becomes when a ch
 is the cell's own factor (device-to-device variation). Its chance comes from outside: `normal` ~ N(0, 1) and
 `uniform` ~ U[0, 1), so the same arguments give the same answer. `written` is False where the device applied
 no pulse at all (a table device whose rounding gave no level).
-Every description begins with `low` and `high`, the window of the conductance [S], and has a method `rest()` that
-answers the conductance [S] and the state of a fresh cell near the middle of the window.
+Every description begins with `low` and `high`, the bounds of the conductance [S], and has two methods: `window()`
+answers the conductances [S] that the smallest and largest weight are mapped to, `rest()` the conductance [S] and the
+state of a fresh cell near the middle of that window.
 """
 
 from __future__ import annotations
@@ -81,6 +82,11 @@ def new_cells(
     conductance[stuck] = np.broadcast_to(device.low + at * (device.high - device.low), shape)[stuck]
     limit[stuck] = 0
     return Cells(conductance, np.full(shape, state, np.float32), gain, np.zeros(shape, np.uint32), limit)
+
+
+def bounds(device: Any) -> tuple[float, float]:
+    """(lowest, highest) conductance [S] of a device whose whole range carries weights."""
+    return float(device.low), float(device.high)
 
 
 def middle(device: Any) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cimlearn.compiled import kernel
-from cimlearn.devices.base import inside, middle, program
+from cimlearn.devices.base import bounds, inside, middle, program
 
 
 class Continuous(NamedTuple):
@@ -25,6 +25,10 @@ class Continuous(NamedTuple):
     high: np.float32  # largest conductance [S]
     cycle: np.float32  # cycle-to-cycle standard deviation of a write, relative to the change
     soft: bool  # soft bounds instead of a linear response
+
+    def window(self) -> tuple[float, float]:
+        """Conductances [S] of the smallest and the largest weight."""
+        return bounds(self)
 
     def rest(self) -> tuple[float, float]:
         """(conductance [S], state) of a fresh cell."""

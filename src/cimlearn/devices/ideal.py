@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cimlearn.compiled import kernel
-from cimlearn.devices.base import inside, middle, program
+from cimlearn.devices.base import bounds, inside, middle, program
 
 
 class Ideal(NamedTuple):
@@ -15,6 +15,10 @@ class Ideal(NamedTuple):
 
     low: np.float32  # smallest conductance [S]
     high: np.float32  # largest conductance [S]
+
+    def window(self) -> tuple[float, float]:
+        """Conductances [S] of the smallest and the largest weight."""
+        return bounds(self)
 
     def rest(self) -> tuple[float, float]:
         """(conductance [S], state) of a fresh cell."""

@@ -25,9 +25,13 @@ class Levels(NamedTuple):
     spread: NDArray[np.float32]  # (levels,) standard deviation of the resistance [ohm]
     centre: NDArray[np.float32]  # (levels,) mean conductance [S] = 1 / mean, rising
 
+    def window(self) -> tuple[float, float]:
+        """Conductances [S] of the smallest and the largest weight."""
+        return float(self.centre[0]), float(self.centre[-1])
+
     def rest(self) -> tuple[float, float]:
         """(conductance [S], level) of a fresh cell: the level nearest to the middle of the window."""
-        level = int(np.argmin(np.abs(self.centre - 0.5 * (self.low + self.high))))
+        level = int(np.argmin(np.abs(self.centre - 0.5 * sum(self.window()))))
         return float(self.centre[level]), float(level)
 
 

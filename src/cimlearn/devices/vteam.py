@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cimlearn.compiled import kernel
-from cimlearn.devices.base import inside, middle, program
+from cimlearn.devices.base import bounds, inside, middle, program
 
 
 class Vteam(NamedTuple):
@@ -34,6 +34,10 @@ class Vteam(NamedTuple):
     v_set: float  # amplitude of a pulse that lowers the resistance [V], negative
     longest: float  # longest pulse [s]
     cycle: float  # cycle-to-cycle standard deviation of the displacement, relative
+
+    def window(self) -> tuple[float, float]:
+        """Conductances [S] of the smallest and the largest weight."""
+        return bounds(self)
 
     def rest(self) -> tuple[float, float]:
         """(conductance [S], state) of a fresh cell."""

@@ -34,11 +34,14 @@ def kwta(out, share, winners, gain):
     for k in range(1, out.size):
         top = max(top, out[k])
     theta = top
-    for _ in range(count):  # walk down to the largest loser, one place at a time
+    above = 0
+    while above < count:  # walk down to the largest loser; equal outputs win together
         below = np.float32(-np.inf)
+        above = 0
         for k in range(out.size):
             if out[k] < theta and out[k] > below:
                 below = out[k]
+            above += 1 if out[k] >= theta else 0
         if below == np.float32(-np.inf):
             break
         theta = below
