@@ -11,7 +11,7 @@ endif
 .PHONY: run test check bench clean
 
 run: .venv/run-installed
-	.venv/bin/cimlearn run m2ru --set stream.examples=6000
+	.venv/bin/cimlearn run m2ru --set stream.examples=6000 --set stream.held_out=2000 --set rule.batch=2
 
 test: .venv/test-installed
 	.venv/bin/python -m pytest
