@@ -265,19 +265,19 @@ class Wide(toy.NearestMean):
     """A chip whose array is larger than the map of a record."""
 
     def writes(self) -> dict[str, np.ndarray]:
-        return {"wide": np.arange(3 * 130).reshape(3, 130)}
+        return {"wide": np.arange(2 * 3 * 130).reshape(2, 3, 130)}
 
 
 def test_write_statistics_are_those_of_the_cells() -> None:
     chip = Wide(toy.CHIP, toy.Blobs.shape, 0)
     record = make_record(chip, seed=0, task=0, name="t", accuracy=[0.5], examples=1)
     wide, cells = record["writes"]["wide"], chip.writes()["wide"]
-    assert (wide["cells"], wide["total"], wide["max"]) == (390, int(cells.sum()), 389)
+    assert (wide["cells"], wide["total"], wide["max"]) == (780, int(cells.sum()), 779)
     assert wide["mean"] == cells.mean()
     counts, _ = np.histogram(cells, wide["histogram"]["edges"])
     assert counts.tolist() == wide["histogram"]["counts"]
     assert wide["map"]["block"] == [1, 3]
-    drawn = np.array(wide["map"]["mean"])
+    drawn, cells = np.array(wide["map"]["mean"]), cells.mean(axis=0)  # of the two cells of each weight
     assert drawn.shape == (3, 44)
     assert drawn[1, 0] == pytest.approx(cells[1, :3].mean(), abs=5e-4)
     assert drawn[2, 43] == pytest.approx(cells[2, 129:].mean(), abs=5e-4)  # the last block is narrower

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cimlearn.chips import onchip, parameters
-from cimlearn.chips.m2ru import make_work
+from cimlearn.chips.setup import make_work
 from cimlearn.learning import dfa, sparsify
 from cimlearn.learning.replay import buffer, lfsr_step, random_below, random_bits, recall, store
 from cimlearn.streams.base import StreamShape

@@ -10,7 +10,8 @@ import pytest
 from hardware import QUIET, Xoshiro
 
 from cimlearn.chips import build, parameters
-from cimlearn.chips.m2ru import M2RU, initial_weights, make_rule
+from cimlearn.chips.m2ru import M2RU
+from cimlearn.chips.setup import initial_weights, make_rule
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import kernel_state
@@ -391,7 +392,7 @@ def test_ledger_counts_what_cells_saw() -> None:
     ledger = chip.ledger()
     for name, array in chip.arrays().items():
         assert ledger.total(name, "writes") == array.cells.writes.sum() == chip.writes()[name].sum()
-        assert chip.writes()[name].shape == array.weight.shape
+        assert chip.writes()[name].shape == (1, *array.weight.shape)
         assert chip.worn()[name] == np.sum(array.cells.limit == 0) > 0
         assert ledger.conductance_on["learn"][name] > 0 < ledger.conductance_on["predict"][name]
     assert ledger.counts["predict"]["hidden"]["writes"] == 0

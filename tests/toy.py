@@ -69,10 +69,13 @@ class NearestMean:
         return Ledger(counts, {"learn": {"mean": float(self.means.sum())}})
 
     def writes(self) -> dict[str, np.ndarray]:
-        return {"mean": self.written}
+        return {"mean": self.written[None]}
 
     def worn(self) -> dict[str, int]:
         return {"mean": 1}
+
+    def memory_bits(self) -> dict[str, int]:
+        return {"means": 64 * self.means.size}
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         counters = [self.seen, self.predicted, self.started]

@@ -32,11 +32,12 @@ def make_record(
         "examples": examples,
         "ledger": chip.ledger().as_dict(),
         "writes": {array: _writes(counts, worn.get(array, 0)) for array, counts in chip.writes().items()},
+        "memory_bits": chip.memory_bits(),
     }
 
 
 def _writes(counts: NDArray[np.int64], worn: int) -> dict[str, Any]:
-    """Statistics of the (rows, columns) writes of one array's cells."""
+    """Statistics of the (cells per weight, rows, columns) writes of one array's cells."""
     most = int(counts.max(initial=0))
     width = most // _BINS + 1  # whole numbers per bar
     bars = np.bincount(counts.ravel() // width, minlength=_BINS)
@@ -47,12 +48,12 @@ def _writes(counts: NDArray[np.int64], worn: int) -> dict[str, Any]:
         "max": most,
         "worn": int(worn),
         "histogram": {"edges": [width * i for i in range(_BINS + 1)], "counts": bars.tolist()},
-        "map": _map(counts),
+        "map": _map(counts.mean(axis=0)),
     }
 
 
-def _map(counts: NDArray[np.int64]) -> dict[str, Any]:
-    """(rows, columns) writes as means over blocks, at most 64 x 64 of them."""
+def _map(counts: NDArray[np.float64]) -> dict[str, Any]:
+    """(rows, columns) writes per cell as means over blocks, at most 64 x 64 of them."""
     rows, columns = counts.shape
     block = [max(1, -(-rows // _BLOCKS)), max(1, -(-columns // _BLOCKS))]
     starts = [np.arange(0, size, step) for size, step in zip(counts.shape, block, strict=True)]

@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.chips.m2ru import initial_weights
-from cimlearn.learning.replay import Buffer, buffer, recall_many, store_all
+from cimlearn.chips.setup import buffer_counts, example_bits, initial_weights, make_memory
+from cimlearn.learning.replay import recall_many, store_all
 from cimlearn.learning.software import AdamMiru, Float, Settings
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
@@ -39,17 +39,7 @@ class AdamTwin:
         self._input_scale = np.float32(p["adam.input_scale"])
         first[: shape.features] /= self._input_scale
         self.network = AdamMiru(first, second, _settings(p))
-        self.memory: Buffer = buffer(
-            p["replay.slots"],
-            (shape.steps, shape.features),
-            shape.classes,
-            bits=p["replay.bits"],
-            share_bits=p["replay.soft_bits"],
-            kind=p["replay.quantiser"],
-            signed=shape.signed,
-            lfsr=p["replay.random"] == "lfsr",
-            seed=seed,
-        )
+        self.memory = make_memory(p, shape, seed)
         batch = p["adam.batch"]
         replayed = batch * p["replay.ratio"] if p["replay.slots"] else 0
         self._x = np.zeros((batch, shape.steps, shape.features), np.float32)  # new examples, as they came
@@ -148,11 +138,7 @@ class AdamTwin:
         }
 
     def _example_bits(self) -> int:
-        """Bits of one example in the replay memory."""
-        p, shape = self.parameters, self.shape
-        answer = shape.classes * p["replay.soft_bits"] if p["adam.soft"] > 0 else 0
-        label = max(1, int(np.ceil(np.log2(max(2, shape.classes)))))
-        return int(shape.steps * shape.features * p["replay.bits"] + label + answer)
+        return example_bits(self.parameters, self.shape, self.parameters["adam.soft"])
 
     def ledger(self) -> Ledger:
         """Arithmetic done so far, by phase; it follows from the number of passes and steps."""
@@ -163,7 +149,8 @@ class AdamTwin:
         learn["exp"] = learned * self.shape.classes
         learn["adam"] = updates * weights
         predict = self._arithmetic(int(self._progress[CLASSIFIED]), backward=False)
-        counts = {"learn": {"digital": learn, "buffer": self._moved()}, "predict": {"digital": predict}}
+        moved = buffer_counts(self.memory, self._example_bits(), int(self._progress[REPLAYED]))
+        counts = {"learn": {"digital": learn, "buffer": moved}, "predict": {"digital": predict}}
         return Ledger(counts, {})
 
     def _arithmetic(self, passes: int, *, backward: bool) -> dict[str, int]:
@@ -175,17 +162,6 @@ class AdamTwin:
         if backward:  # outer products, and the error through W_o and through U
             multiply_add += first + second + hidden * classes + (steps - 1) * hidden * hidden
         return {"multiply_add": passes * multiply_add, "tanh": passes * steps * hidden}
-
-    def _moved(self) -> dict[str, int]:
-        """Bits moved in and out of the replay memory."""
-        stored, replayed = int(self.memory.stored[0]), int(self._progress[REPLAYED])
-        return {
-            "offered": int(self.memory.seen[0]),
-            "stored": stored,
-            "replayed": replayed,
-            "bits_written": stored * self._example_bits(),
-            "bits_read": replayed * self._example_bits(),
-        }
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Everything that `load` needs."""

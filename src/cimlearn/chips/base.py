@@ -30,7 +30,7 @@ class Chip(Protocol):
         """What was done so far: counts of (phase, part, action), conductance switched on."""
 
     def writes(self) -> dict[str, NDArray[np.int64]]:
-        """Per array: (rows, columns) writes seen by the cells of each weight so far; empty for software."""
+        """Per array: (cells per weight, rows, columns) writes seen by each cell so far; empty for software."""
 
     def worn(self) -> dict[str, int]:
         """Per array: cells that no longer change (stuck from the start or worn out); empty for software."""
