@@ -53,10 +53,12 @@ class Crossbar(NamedTuple):
     turn: NDArray[np.uint8]  # (rows, columns) which cell of each weight is written next
     row: NDArray[np.float32]  # (2, rows) scratch: effective input; its noise weight
     column: NDArray[np.float32]  # (3, columns) scratch: sum; its variance; random numbers
-    pick: NDArray[np.int32]  # (3, rows * columns) scratch: layer, row, column of each cell that is written
+    pick: NDArray[
+        np.int32
+    ]  # (3, rows * columns + 1) scratch: layer, row, column of each cell that is written
     asked: NDArray[
         np.float32
-    ]  # (5, rows * columns) scratch: change, target [S]; normals; uniforms; moved [S]
+    ]  # (5, rows * columns + 1) scratch: change, target [S]; normals; uniforms; moved [S]
     read_words: NDArray[np.uint64]  # (4,) generator of read noise
     write_words: NDArray[np.uint64]  # (4,) generator of write noise
     counts: NDArray[np.int64]  # (COUNTERS,)
@@ -136,25 +138,35 @@ def _gathered(scheme, pending, change, words):
 
 @kernel
 def _choose(bar, change):
-    """Which cells are written (those of a weight in turn) and the change [S] asked of each; answers how many."""
-    pick, ask, target = bar.pick, bar.asked[0], bar.asked[1]
-    turn, layers = bar.turn, bar.sign.size
+    """Which cells are written (those of a weight in turn) and the change [S] asked of each; answers how many.
+
+    Without a branch on what is written, which no processor could foretell: every weight is put down as the next
+    choice, and stays if its change isn't 0.
+    """
+    pick, ask, turn, layers = bar.pick, bar.asked[0], bar.turn, bar.sign.size
     per_weight = np.float32(1.0 / bar.scale)
     count, rows = 0, 0
     for i in range(change.shape[0]):
         before = count
         for j in range(change.shape[1]):
-            step = change[i, j]
-            if step != 0:
-                k = turn[i, j]
-                turn[i, j] = k + 1 if k + 1 < layers else 0
-                pick[0, count], pick[1, count], pick[2, count] = k, i, j
-                ask[count] = step * per_weight * bar.sign[k]
-                target[count] = inside(bar.device, bar.cells.conductance[k, i, j] + ask[count])
-                count += 1
+            step, k = change[i, j], turn[i, j]
+            written = 1 if step != 0 else 0
+            pick[0, count], pick[1, count], pick[2, count] = k, i, j
+            ask[count] = step * per_weight * bar.sign[k]
+            turn[i, j] = (k + written) % layers if layers > 1 else 0
+            count += written
         rows += 1 if count > before else 0
     bar.counts[ROW_WRITES] += rows
     return count
+
+
+@kernel
+def _aim(bar, count):
+    """Where the chosen cells shall land [S], for write-verify."""
+    pick, ask, target = bar.pick, bar.asked[0], bar.asked[1]
+    for n in range(count):
+        now = bar.cells.conductance[pick[0, n], pick[1, n], pick[2, n]]
+        target[n] = inside(bar.device, now + ask[n])
 
 
 @kernel
@@ -186,8 +198,15 @@ def _pulse(bar, count):
         states[place] = state if alive else before
         moved[n] = reached - now
     bar.counts[PULSES] += pulses
-    for n in range(count):
-        bar.row_on[pick[1, n]] += moved[n]
+    start = 0
+    while start < count:  # one sum per run of cells of the same row
+        row, end = pick[1, start], start
+        total = 0.0
+        while end < count and pick[1, end] == row:
+            total += moved[end]
+            end += 1
+        bar.row_on[row] += total
+        start = end
 
 
 @kernel
@@ -206,21 +225,25 @@ def _still_off(bar, count):
 
 
 @kernel
-def _refresh(bar, change):
-    """Bring the weights that were written, and their read variances, in step with the cells."""
-    conductance, sign = bar.cells.conductance, bar.sign
+def _refresh(bar):
+    """Bring the weights and their read variances in step with the cells."""
+    weight, variance = bar.weight, bar.variance
     scale, reference = np.float32(bar.scale), np.float32(bar.reference)
     unit = np.float32(bar.read_variance * bar.scale * bar.scale)
-    for i in range(change.shape[0]):
-        for j in range(change.shape[1]):
-            if change[i, j] != 0:
-                total, power = -reference, np.float32(0)
-                for k in range(sign.size):
-                    g = conductance[k, i, j]
-                    total += sign[k] * g
-                    power += g * g
-                bar.weight[i, j] = scale * total
-                bar.variance[i, j] = unit * power
+    rows, columns = weight.shape
+    for i in range(rows):
+        for j in range(columns):
+            weight[i, j] = -reference
+            variance[i, j] = 0
+        for k in range(bar.sign.size):
+            sign = bar.sign[k]
+            for j in range(columns):
+                g = bar.cells.conductance[k, i, j]
+                weight[i, j] += sign * g
+                variance[i, j] += g * g
+        for j in range(columns):
+            weight[i, j] *= scale
+            variance[i, j] *= unit
 
 
 @kernel
@@ -238,8 +261,11 @@ def _pulse_until(bar, count, tries):
 def _write(bar, change):
     if bar.scheme.least > 0:
         _gathered(bar.scheme, bar.pending, change, bar.write_words)
-    _pulse_until(bar, _choose(bar, change), bar.scheme.tries)
-    _refresh(bar, change)
+    count = _choose(bar, change)
+    if bar.scheme.tries > 0:
+        _aim(bar, count)
+    _pulse_until(bar, count, bar.scheme.tries)
+    _refresh(bar)
 
 
 product.register(Crossbar, _product)
@@ -262,7 +288,7 @@ def program_all(bar, wanted, middle):
                 bar.asked[0, n] = target - bar.cells.conductance[k, i, j]
                 bar.asked[1, n] = inside(bar.device, np.float32(target))
         _pulse_until(bar, rows * columns, bar.scheme.first_tries)
-    _refresh(bar, np.ones(wanted.shape, np.float32))
+    _refresh(bar)
 
 
 def row_tiles(rows: int, largest: int) -> NDArray[np.int64]:

@@ -56,6 +56,26 @@ def kwta(out, share, winners, gain):
 
 
 @kernel
+def _at_least(change, threshold, count):
+    """count (columns,) = magnitudes in each column of change (rows, columns) that reach threshold (columns,)."""
+    rows, columns = change.shape
+    one, zero = np.float32(1), np.float32(0)
+    for j in range(columns):
+        count[j] = zero
+    for i in range(0, rows - 3, 4):
+        for j in range(columns):
+            limit = threshold[j]
+            a = one if abs(change[i, j]) >= limit else zero
+            b = one if abs(change[i + 1, j]) >= limit else zero
+            c = one if abs(change[i + 2, j]) >= limit else zero
+            d = one if abs(change[i + 3, j]) >= limit else zero
+            count[j] += (a + b) + (c + d)
+    for i in range(rows - rows % 4, rows):
+        for j in range(columns):
+            count[j] += one if abs(change[i, j]) >= threshold[j] else zero
+
+
+@kernel
 def keep_largest(change, keep, threshold, count):
     """In each column of change (rows, columns) only the `keep` largest magnitudes stay; the others become 0.
 
@@ -66,18 +86,14 @@ def keep_largest(change, keep, threshold, count):
     rows, columns = change.shape
     if keep >= rows:
         return
-    one, zero = np.float32(1), np.float32(0)
-    limit = np.float32(keep)
+    zero, limit = np.float32(0), np.float32(keep)
     bits = threshold.view(np.int32)
     for j in range(columns):
         bits[j] = 0
     for place in range(30, -1, -1):
         for j in range(columns):
             bits[j] |= np.int32(1 << place)
-            count[j] = zero
-        for i in range(rows):
-            for j in range(columns):
-                count[j] += one if abs(change[i, j]) >= threshold[j] else zero
+        _at_least(change, threshold, count)
         unsure = 0
         for j in range(columns):
             if not count[j] >= limit:
@@ -85,17 +101,15 @@ def keep_largest(change, keep, threshold, count):
             unsure += count[j] != limit
         if unsure == 0:
             break
+    _at_least(change, threshold, count)
+    for i in range(rows):
+        for j in range(columns):
+            change[i, j] = change[i, j] if abs(change[i, j]) >= threshold[j] else zero
     for j in range(columns):
-        count[j] = limit
-    for i in range(rows):
-        for j in range(columns):
-            count[j] -= one if abs(change[i, j]) > threshold[j] else zero
-    for i in range(rows):
-        for j in range(columns):
-            size = abs(change[i, j])
-            if size < threshold[j]:
+        surplus = count[j] - limit  # equal magnitudes at the threshold
+        for i in range(rows - 1, -1, -1):
+            if surplus <= zero:
+                break
+            if abs(change[i, j]) == threshold[j]:
                 change[i, j] = zero
-            elif size == threshold[j]:
-                if count[j] <= zero:
-                    change[i, j] = zero
-                count[j] -= one
+                surplus -= np.float32(1)
