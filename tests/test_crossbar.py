@@ -402,6 +402,16 @@ def test_cells_of_a_weight_take_turns(mapping: tuple[str, int]) -> None:
     assert seen.min() >= 60 / len(array.sign) / 2
 
 
+@pytest.mark.parametrize("mapping", [("pair", 1), ("reference", 4)], ids=str)
+def test_cells_of_a_weight_can_share_a_change(mapping: tuple[str, int]) -> None:
+    """write.cells = all: a change of 1/8 is a pulse on each of a weight's cells, which together move it by 1/8."""
+    array = bar(np.zeros((5, 6)), mapped(*mapping, **{"write.cells": "all"}))
+    before = array.cells.writes.copy()
+    write_all(array, np.full((1, 5, 6), 0.125))
+    assert np.all(array.cells.writes - before == 1)
+    assert array.weight == pytest.approx(np.full((5, 6), 0.125), abs=1e-6)
+
+
 def test_first_programming_is_verified() -> None:
     """Up to 50 pulses per cell before learning: all 400 noisy cells within the tolerance, blind not."""
     asked = np.linspace(-0.7, 0.7, 400).reshape(20, 20)

@@ -43,7 +43,9 @@ def write_scheme(p: ParameterSet) -> WriteScheme:
     least, bits = p["write.least"], p["write.accumulator_bits"]
     resolution = 0.0 if bits is None or least == 0 else least / 2.0 ** (bits - 1)
     tries, first = int(p["write.tries"]), int(p["write.first_tries"])
-    return WriteScheme(float(least), resolution, tries, float(p["write.tolerance"]), first)
+    return WriteScheme(
+        float(least), resolution, tries, float(p["write.tolerance"]), first, p["write.cells"] == "all"
+    )
 
 
 def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name: str, seed: int) -> Crossbar:
@@ -84,8 +86,8 @@ def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name:
         turn=np.zeros((rows, columns), np.uint8),
         row=np.zeros((2, rows), np.float32),
         column=np.zeros((3, columns), np.float32),
-        pick=np.zeros((3, rows * columns + 1), np.int32),
-        asked=np.zeros((5, rows * columns + 1), np.float32),
+        pick=np.zeros((3, len(sign) * rows * columns + 1), np.int32),
+        asked=np.zeros((5, len(sign) * rows * columns + 1), np.float32),
         read_words=kernel_state(seed, name, "read"),
         write_words=kernel_state(seed, name, "write"),
         counts=np.zeros(COUNTERS, np.int64),

@@ -31,6 +31,7 @@ class WriteScheme(NamedTuple):
     tries: int  # extra pulses of write-verify; 0 = write blindly
     tolerance: float  # write-verify stops within this of the wanted weight
     first_tries: int  # extra pulses of write-verify when the array is first programmed
+    together: bool  # a change is shared by all cells of a weight, not given to one of them in turn
 
 
 class Crossbar(NamedTuple):
@@ -53,12 +54,8 @@ class Crossbar(NamedTuple):
     turn: NDArray[np.uint8]  # (rows, columns) which cell of each weight is written next
     row: NDArray[np.float32]  # (2, rows) scratch: effective input; its noise weight
     column: NDArray[np.float32]  # (3, columns) scratch: sum; its variance; random numbers
-    pick: NDArray[
-        np.int32
-    ]  # (3, rows * columns + 1) scratch: layer, row, column of each cell that is written
-    asked: NDArray[
-        np.float32
-    ]  # (5, rows * columns + 1) scratch: change, target [S]; normals; uniforms; moved [S]
+    pick: NDArray[np.int32]  # (3, cells + 1) scratch: layer, row, column of each cell that is written
+    asked: NDArray[np.float32]  # (5, cells + 1) scratch: change, target [S]; normals; uniforms; moved [S]
     read_words: NDArray[np.uint64]  # (4,) generator of read noise
     write_words: NDArray[np.uint64]  # (4,) generator of write noise
     counts: NDArray[np.int64]  # (COUNTERS,)
@@ -138,23 +135,26 @@ def _gathered(scheme, pending, change, words):
 
 @kernel
 def _choose(bar, change):
-    """Which cells are written (those of a weight in turn) and the change [S] asked of each; answers how many.
+    """Which cells are written (of a weight all, or one in turn) and the change [S] asked of each; answers how many.
 
     Without a branch on what is written, which no processor could foretell: every weight is put down as the next
     choice, and stays if its change isn't 0.
     """
     pick, ask, turn, layers = bar.pick, bar.asked[0], bar.turn, bar.sign.size
-    per_weight = np.float32(1.0 / bar.scale)
+    together = layers if bar.scheme.together else 1
+    per_weight = np.float32(1.0 / (bar.scale * together))
     count, rows = 0, 0
     for i in range(change.shape[0]):
         before = count
         for j in range(change.shape[1]):
-            step, k = change[i, j], turn[i, j]
+            step = change[i, j]
             written = 1 if step != 0 else 0
-            pick[0, count], pick[1, count], pick[2, count] = k, i, j
-            ask[count] = step * per_weight * bar.sign[k]
-            turn[i, j] = (k + written) % layers if layers > 1 else 0
-            count += written
+            for _ in range(together):
+                k = turn[i, j]
+                pick[0, count], pick[1, count], pick[2, count] = k, i, j
+                ask[count] = step * per_weight * bar.sign[k]
+                turn[i, j] = (k + written) % layers if layers > 1 else 0
+                count += written
         rows += 1 if count > before else 0
     bar.counts[ROW_WRITES] += rows
     return count
