@@ -19,6 +19,7 @@ from cimlearn.chips.accounts import array_phase, forward_digital, learning_digit
 from cimlearn.chips.setup import (
     Float,
     buffer_counts,
+    check_reach,
     example_bits,
     initial_weights,
     make_memory,
@@ -49,6 +50,8 @@ class M2RU:
             cell = device(p.part("device"))
             hidden = crossbar(cell, p, first, name="hidden", seed=seed)
             output = crossbar(cell, p, second, name="output", seed=seed)
+            for name, array in (("hidden", hidden), ("output", output)):
+                check_reach(p, name, array.periphery.reach)
         else:
             hidden, output = plain(first), plain(second)
         state_bits = p["network.state_bits"] if on == "chip" else None

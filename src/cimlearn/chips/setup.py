@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.chips.onchip import PROGRESS, Rule, Work
+from cimlearn.errors import InputError
 from cimlearn.learning.dfa import feedback
 from cimlearn.learning.replay import Buffer, buffer
 from cimlearn.networks.miru import trace
@@ -97,6 +98,17 @@ def make_work(p: ParameterSet, shape: StreamShape, psi: Float, recurrent: Float)
         np.zeros(PROGRESS, np.int64),
         np.zeros(1),
     )
+
+
+def check_reach(p: ParameterSet, name: str, reach: float) -> None:
+    """Raise InputError where the integrators of array `name` saturate (at `reach`) on less than one weight."""
+    bound, charge = p[f"mapping.{name}_range"], p[f"periphery.{name}_capacitance"]
+    if reach < bound:
+        raise InputError(
+            f"periphery.{name}_capacitance = {charge:g} F lets the integrators saturate at {reach:.2g}, below the "
+            f"largest weight {bound:g}; several cells per weight and small ranges need more charge: "
+            f"at least {charge * bound / reach:.2g} F, several times that for sums of weights"
+        )
 
 
 def make_memory(p: ParameterSet, shape: StreamShape, seed: int) -> Buffer:
