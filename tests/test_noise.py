@@ -10,7 +10,7 @@ import pytest
 from hardware import SIGMAS, UNLIKELY, Xoshiro
 from scipy import stats
 
-from cimlearn.noise import TAIL, below, fill_normal, fill_uniform, next_word
+from cimlearn.noise import TAIL, fill_normal, fill_uniform, next_word
 from cimlearn.random import generator, kernel_state
 
 SEED = np.array([1, 2, 3, 4], np.uint64)
@@ -30,12 +30,6 @@ def _normals(state, out):
 @numba.njit
 def _uniforms(state, out):
     fill_uniform(state, out)
-
-
-@numba.njit
-def _below(state, n, out):
-    for i in range(out.size):
-        out[i] = below(state, n)
 
 
 @numba.njit
@@ -147,25 +141,6 @@ def test_uniforms_are_uniform_in_24_bits() -> None:
     assert 1 - 1e-5 < out.max() < 1
     assert np.all(out * 2.0**24 == np.rint(out * 2.0**24))
     assert stats.kstest(out, "uniform").pvalue > UNLIKELY
-
-
-@pytest.mark.parametrize("n", [1, 2, 7, 1000])
-def test_below_is_uniform(n: int) -> None:
-    out = np.empty(200_000, np.int64)
-    _below(kernel_state(1, "below"), n, out)
-    counts = np.bincount(out, minlength=n)
-    assert counts.size == n
-    assert n == 1 or stats.chisquare(counts).pvalue > UNLIKELY
-
-
-def test_below_reaches_the_whole_of_a_large_range() -> None:
-    """The largest of 200,000 numbers below 2^31 misses the border by 2^31 / 200,000 = 11,000 on average."""
-    n = 2**31 - 1
-    out = np.empty(200_000, np.int64)
-    _below(kernel_state(1, "large"), n, out)
-    assert 0 <= out.min() < 2e5
-    assert n - 2e5 < out.max() < n
-    assert stats.kstest(out / n, "uniform").pvalue > UNLIKELY
 
 
 def test_names_and_seeds_give_states_of_their_own() -> None:

@@ -102,6 +102,20 @@ def test_adam_is_the_published_algorithm(clip: float) -> None:
         assert relative(network.tensors()["hidden.weight"], w) < SINGLE
 
 
+def change_and_gradient(settings: dict[str, Any], shape: StreamShape) -> tuple[M2RU, Any, Any]:
+    """A float twin that has seen one example and waits to write; autograd's gradients and answers for the same."""
+    parameters = chips.parameters("m2ru", settings)
+    chip = M2RU(parameters, shape, seed=3, on="float")
+    x, y = examples(1, shape)
+    before = chip.weights()
+    chip.learn(x, y)
+    keep, feed = parameters["network.lambda"], parameters["network.beta"]
+    network = AdamMiru(before["hidden"], before["output"], PLAIN._replace(keep=keep, feed=feed))
+    target = np.eye(shape.classes, dtype=np.float32)[y]
+    gradients, answers = network.gradients(x, target, np.ones(1, np.float32))
+    return chip, gradients, answers
+
+
 def test_the_chips_rule_asks_for_the_true_gradient() -> None:
     """Feedback through time with fresh copies is backpropagation: every change equals autograd's gradient."""
     shape = StreamShape(steps=12, features=7, classes=5, signed=True)
@@ -114,15 +128,7 @@ def test_the_chips_rule_asks_for_the_true_gradient() -> None:
         "rule.centre_over": 0,
         "rule.answer": "softmax",
     }
-    parameters = chips.parameters("m2ru", settings)
-    chip = M2RU(parameters, shape, seed=3, on="float")
-    x, y = examples(1, shape)
-    before = chip.weights()
-    chip.learn(x, y)
-    keep, feed = parameters["network.lambda"], parameters["network.beta"]
-    network = AdamMiru(before["hidden"], before["output"], PLAIN._replace(keep=keep, feed=feed))
-    target = np.eye(shape.classes, dtype=np.float32)[y]
-    (hidden, output), answers = network.gradients(x, target, np.ones(1, np.float32))
+    chip, (hidden, output), answers = change_and_gradient(settings, shape)
     assert np.abs(chip.work.share - answers[0]).max() < CHIP_GRADIENT
     assert relative(chip.work.output, output.numpy()) < CHIP_GRADIENT
     for rows in (slice(0, 7), slice(7, 30), slice(30, 31)):  # W, U and b
@@ -139,15 +145,7 @@ def test_direct_feedback_has_the_true_output_gradient(feedback: str) -> None:
         "replay.slots": 0,
         "rule.centre_over": 0,
     }
-    parameters = chips.parameters("m2ru", settings)
-    chip = M2RU(parameters, shape, seed=3, on="float")
-    x, y = examples(1, shape)
-    before = chip.weights()
-    chip.learn(x, y)
-    keep, feed = parameters["network.lambda"], parameters["network.beta"]
-    network = AdamMiru(before["hidden"], before["output"], PLAIN._replace(keep=keep, feed=feed))
-    target = np.eye(shape.classes, dtype=np.float32)[y]
-    (hidden, output), _ = network.gradients(x, target, np.ones(1, np.float32))
+    chip, (hidden, output), _ = change_and_gradient(settings, shape)
     assert relative(chip.work.output, output.numpy()) < CHIP_GRADIENT
     assert relative(chip.work.hidden, hidden.numpy()) > 0.1  # alignment is no gradient
 

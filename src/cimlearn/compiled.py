@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable
-from functools import cache
+from functools import cache, update_wrapper
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +82,9 @@ def dispatched(stub: Callable[..., Any]) -> Any:
     def choose(description: Any, *rest: Any) -> Any:
         return members[type(description)](description, *rest)
 
-    choose.__name__ = stub.__name__
-    choose.__doc__ = stub.__doc__
-    choose.register = members.__setitem__  # type: ignore[attr-defined]
-    choose.members = members  # type: ignore[attr-defined]
+    dispatcher: Any = update_wrapper(choose, stub)
+    dispatcher.register = members.__setitem__
+    dispatcher.members = members
 
     # The member's own source is the implementation: a call through one more function costs a microsecond, because
     # an array's state is passed by value, word by word.
@@ -95,4 +94,4 @@ def dispatched(stub: Callable[..., Any]) -> Any:
     def compiled(description: Any, *rest: Any) -> Any:
         return getattr(members[description.instance_class], "py_func", members[description.instance_class])
 
-    return choose
+    return dispatcher

@@ -55,12 +55,6 @@ def uniform(state):
 
 
 @kernel
-def below(state, n):
-    """A whole number in 0 .. n-1; n < 2^31. Multiply-shift on 33 bits: bias below n / 2^33."""
-    return np.int64(((next_word(state) >> np.uint64(31)) * np.uint64(n)) >> np.uint64(33))
-
-
-@kernel
 def _outside(state, layer, value):
     """A normal for a value (>= 0, in units of the layer) beyond the layer's bound; negative means: draw again."""
     if layer == 0:

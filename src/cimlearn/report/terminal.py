@@ -26,15 +26,24 @@ class Owned(Protocol):
     """A parameter as `parameters_table` needs it: of a preset, or of a run."""
 
     @property
-    def value(self) -> Any: ...  # noqa: D102
+    def value(self) -> Any:
+        """What it is set to."""
+
     @property
-    def unit(self) -> str: ...  # noqa: D102
+    def unit(self) -> str:
+        """SI unit, "1" for a pure number."""
+
     @property
-    def origin(self) -> str: ...  # noqa: D102
+    def origin(self) -> str:
+        """Who owns the value."""
+
     @property
-    def source(self) -> str: ...  # noqa: D102
+    def source(self) -> str:
+        """Where it comes from."""
+
     @property
-    def changed(self) -> bool: ...  # noqa: D102
+    def changed(self) -> bool:
+        """Whether the user set it."""
 
 
 def _table(title: str) -> Table:
