@@ -419,6 +419,18 @@ def test_counts_by_hand() -> None:
     assert learn["digital"]["tile_add"] == 240 * 8 * 2 + 60 * 3 * 1
     assert learn["digital"]["exp"] == 60 * 3
     assert learn["time"]["updates"] == 30
+    assert learn["hidden"]["products"] == 240 * 96
+    assert learn["hidden"]["row_pulses"] == learn["hidden"]["active_bits"]  # one column tile, one cell per weight
+    # 7 cycles streamed, then one converter for each of 8 (or 3) columns: one cycle more
+    assert learn["hidden"]["integrations"] == 240 * 3 * 8 * (7 + 1)
+    assert learn["time"]["stream_cycles"] == (240 + 60) * 7
+    assert learn["time"]["convert_cycles"] == 240 + 60
+    # 24 multiply-adds of the state in one cycle of 128 lanes, 3 tiles added in 2; at the end 3 outputs and 1 addition
+    assert learn["time"]["state_cycles"] == 60 * (4 * (1 + 2) + 1 + 1)
+    # 12 rows of 8 columns one after the other, 8 x (3 + 3) for the error in one cycle; 9 rows of the output
+    assert learn["time"]["gradient_cycles"] == 60 * (4 * (12 + 1) + 9)
+    assert learn["time"]["sweep_cycles"] == 30 * 1  # 123 weights, not sparse
+    assert learn["digital"]["gradient"] == 240 * 8 * (3 + 3) + 240 * 96 + 60 * 27
     chip.predict(x[:10])
     predict = chip.ledger().counts["predict"]
     assert (predict["hidden"]["vectors"], predict["output"]["vectors"]) == (40, 10)
@@ -428,11 +440,14 @@ def test_counts_by_hand() -> None:
 def test_twice_the_stream_is_twice_the_work() -> None:
     """What doesn't depend on the data doubles exactly; nothing of it is spent before the first example."""
     steady = {
-        "hidden": ("vectors", "tile_reads", "cycles", "conversions"),
-        "output": ("vectors", "tile_reads", "cycles", "conversions"),
-        "digital": ("multiply_add", "tanh", "tile_add", "exp", "scale"),
-        "time": ("forward_cycles", "updates"),
+        "hidden": ("vectors", "products", "tile_reads", "cycles", "conversions", "integrations"),
+        "output": ("vectors", "products", "tile_reads", "cycles", "conversions", "integrations"),
+        "digital": ("multiply_add", "gradient", "tanh", "tile_add", "exp", "scale"),
+        "time": ("stream_cycles", "convert_cycles", "state_cycles", "gradient_cycles", "sweep_cycles", "updates"),
         "buffer": ("offered", "replayed", "bits_read"),
+        "trace": ("bits_written", "bits_read"),
+        "changes": ("bits_written", "bits_read"),
+        "feedback": ("bits_read",),
     }
     chip = make(rule__refresh=15, **NOISY)
     x, y = examples(30)
@@ -452,12 +467,14 @@ def test_twice_the_stream_is_twice_the_work() -> None:
 
 def test_memory_bits_by_hand() -> None:
     """12 slots of 4 x 3 values of 4 bits, a label of 2 bits and 3 answers of 8; 8-bit copies of 8 x 3 and 8
-    x 8 weights.
+    x 8 weights; 4 steps of 12 rows and 8 candidates, 16 bits; 16 bits for each of the 12 x 8 + 9 x 3 changes.
     """
     chip = make(**NOISY)
-    assert chip.memory_bits() == {"replay": 12 * (48 + 2 + 24), "feedback": 8 * (24 + 64)}
-    direct = make("float", rule__feedback="direct", replay__soft=0, replay__slots=5, write__least=0.1)
-    assert direct.memory_bits() == {"replay": 5 * (48 + 2), "feedback": 8 * 4 * 3 * 8}
+    work = {"trace": 4 * (12 + 8) * 16, "changes": (96 + 27) * 16}
+    assert chip.memory_bits() == {"replay": 12 * (48 + 2 + 24), "feedback": 8 * (24 + 64), **work}
+    direct = make("float", rule__feedback="timed", replay__soft=0, replay__slots=5, write__least=0.1)
+    assert direct.memory_bits() == {"replay": 5 * (48 + 2), "feedback": 8 * 4 * 3 * 8, **work}
+    assert make(rule__feedback="direct").memory_bits()["feedback"] == 8 * 3 * 8
     assert make(write__least=0.1).memory_bits()["accumulators"] == 8 * (12 * 8 + 9 * 3)
 
 

@@ -74,6 +74,9 @@ class NearestMean:
     def worn(self) -> dict[str, int]:
         return {"mean": 1}
 
+    def inventory(self) -> dict[str, dict[str, int]]:
+        return {"memory": self.memory_bits()}
+
     def memory_bits(self) -> dict[str, int]:
         return {"means": 64 * self.means.size}
 

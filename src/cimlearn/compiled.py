@@ -1,8 +1,8 @@
-"""How kernels are compiled: numba, no GIL, on disk, under a folder named by the digest of all sources.
+"""How kernels are compiled: numba, no GIL, on disk, under a folder named by the digest of all sources that kernels can see.
 
 A kernel calls kernels of other files (a device's `program` from an array's `write`), and numba's own cache
 looks only at the file of the outermost one. A stale cache would give stale physics, so the folder's name
-changes with any source file. See docs/decisions/0002-compiled-cache.md.
+changes with any file that a kernel may import. See docs/decisions/0002-compiled-cache.md.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numba.core import config
 from numba.extending import overload
 
 KEPT = 4  # folders of compiled code that stay; older ones are removed
+NO_KERNELS = ("cli", "costs", "report", "streams", "studies")  # folders that no kernel may import (test_architecture)
 
 
 @cache
@@ -28,6 +29,8 @@ def _cache_folder() -> str:
     package = Path(__file__).parent
     digest = hashlib.sha256(numba.__version__.encode())
     for file in sorted(package.rglob("*.py")):
+        if file.relative_to(package).parts[0] in NO_KERNELS:
+            continue
         digest.update(file.read_bytes())
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cimlearn" / "compiled"
     folder = base / digest.hexdigest()[:16]

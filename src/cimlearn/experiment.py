@@ -64,8 +64,8 @@ class Experiment:
         chip = chips.build(self.chip, self.on, parameters=self.parameters[0], shape=stream.shape, seed=seed)
         return stream, chip
 
-    def configuration(self, stream: Stream) -> dict[str, Any]:
-        """The run.json of this experiment on its opened `stream`."""
+    def configuration(self, stream: Stream, chip: Chip) -> dict[str, Any]:
+        """The run.json of this experiment on its opened `stream` and new `chip`."""
         entries = self.parameters[0].merged(self.parameters[1])
         return {
             "format": FORMAT,
@@ -79,6 +79,7 @@ class Experiment:
             "shape": stream.shape._asdict(),
             "tasks": [task._asdict() for task in stream.tasks],
             "parameters": shown_parameters(self),
+            "inventory": chip.inventory(),
             "settings": {name: entries[name] for name in sorted(self.settings)},
             "data": dict(sorted(stream.checksums.items())),
             "data_folder": self.data,
@@ -123,8 +124,8 @@ class Experiment:
         if threads < 1:
             raise InputError(f"threads = {threads}: give a whole number from 1 on")
         before = read_configuration(Path(resume)) if resume is not None else None
-        stream, _ = self.build(self.seeds[0])  # so that what can't be built leaves no folder behind
-        configuration = self.configuration(stream)
+        stream, chip = self.build(self.seeds[0])  # so that what can't be built leaves no folder behind
+        configuration = self.configuration(stream, chip)
         if resume is not None and before is not None:
             folder = Path(resume)
             _refuse_other(before, configuration, folder)
@@ -132,7 +133,7 @@ class Experiment:
             folder = create(out, f"{self.chip}-{stream.name}-{self.on}")
             write_json(folder / "run.json", configuration)
         tasks = tuple(stream.tasks)
-        del stream
+        del stream, chip
         with locked(folder):
             run_seeds(self.seeds, tasks, self.build, folder, progress, threads, checkpoint_seconds)
         return folder

@@ -12,7 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.chips.setup import buffer_counts, example_bits, initial_weights, make_memory
+from cimlearn.chips.accounts import buffer_counts, example_bits
+from cimlearn.chips.setup import initial_weights, make_memory
 from cimlearn.learning.replay import recall_many, store_all
 from cimlearn.learning.software import AdamMiru, Float, Settings
 from cimlearn.ledger import Ledger
@@ -137,6 +138,10 @@ class AdamTwin:
             "batch": len(self._x) * shape.steps * shape.features * _FLOAT_BITS,
         }
 
+    def inventory(self) -> dict[str, dict[str, int]]:
+        """No hardware."""
+        return {}
+
     def _example_bits(self) -> int:
         return example_bits(self.parameters, self.shape, self.parameters["adam.soft"])
 
@@ -149,7 +154,14 @@ class AdamTwin:
         learn["exp"] = learned * self.shape.classes
         learn["adam"] = updates * weights
         predict = self._arithmetic(int(self._progress[CLASSIFIED]), backward=False)
-        moved = buffer_counts(self.memory, self._example_bits(), int(self._progress[REPLAYED]))
+        moved = buffer_counts(
+            self.parameters,
+            self.shape,
+            self._example_bits(),
+            offered=int(self.memory.seen[0]),
+            stored=int(self.memory.stored[0]),
+            replayed=int(self._progress[REPLAYED]),
+        )
         counts = {"learn": {"digital": learn, "buffer": moved}, "predict": {"digital": predict}}
         return Ledger(counts, {})
 

@@ -41,6 +41,9 @@ class Chip(Protocol):
     def memory_bits(self) -> dict[str, int]:
         """Bits of each digital memory that learning needs, by name."""
 
+    def inventory(self) -> dict[str, dict[str, int]]:
+        """What the chip is made of: part -> piece -> how many; empty for software."""
+
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Everything that `load` needs: named tensors, and plain JSON values."""
 

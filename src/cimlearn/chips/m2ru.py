@@ -5,22 +5,20 @@ The same class runs the float twin: the same rule, stream and replay on plain fl
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cimlearn.arrays.base import ACTIVE_BITS, PULSES, ROW_WRITES, VECTORS, VERIFY_READS
 from cimlearn.arrays.build import crossbar
 from cimlearn.arrays.crossbar import Crossbar
 from cimlearn.arrays.plain import plain
 from cimlearn.chips import onchip
-from cimlearn.chips.accounts import array_phase, forward_digital, learning_digital, update_time
+from cimlearn.chips.accounts import ArrayTally, Tally, inventory, memory_bits, phase_counts
 from cimlearn.chips.setup import (
     Float,
-    buffer_counts,
     check_reach,
-    example_bits,
     initial_weights,
     make_memory,
     make_rule,
@@ -33,7 +31,6 @@ from cimlearn.parameters import ParameterSet
 from cimlearn.random import kernel_state
 from cimlearn.streams.base import StreamShape
 
-FEEDBACK_BITS = 8  # a feedback number is kept as the converter gives it
 WORK_STATE = ("hidden", "output", "output_copy", "recurrent_copy", "progress", "offset")
 
 
@@ -105,53 +102,39 @@ class M2RU:
 
     def memory_bits(self) -> dict[str, int]:
         """Bits of each digital memory that learning needs."""
-        p = self.parameters
-        bits = {
-            "replay": p["replay.slots"] * self._example_bits(),
-            "feedback": self._feedback_words() * FEEDBACK_BITS,
-        }
-        if self.on == "chip" and p["write.least"] > 0:
-            weights = sum(a.weight.size for a in self.arrays().values())
-            bits["accumulators"] = weights * (p["write.accumulator_bits"] or 32)
-        return bits
+        return memory_bits(self.parameters, self.shape, on_chip=self.on == "chip")
 
-    def _example_bits(self) -> int:
-        return example_bits(self.parameters, self.shape, self.parameters["replay.soft"])
-
-    def _feedback_words(self) -> int:
-        """Numbers that the feedback memory holds."""
-        work = self.work
-        return int(self.rule.feedback.size or work.output_copy.size + work.recurrent_copy.size)
+    def inventory(self) -> dict[str, dict[str, int]]:
+        """What the chip is made of; empty for the float twin."""
+        return inventory(self.parameters, self.shape) if self.on == "chip" else {}
 
     def ledger(self) -> Ledger:
         """What was done so far, by phase."""
-        counts = {
-            "learn": self._phase(self.net, int(self.work.progress[onchip.LEARNED]), learning=True),
-            "predict": self._phase(self._testing, int(self._classified[0]), learning=False),
+        phases = {
+            "learn": (self.net, self._learned()),
+            "predict": (self._testing, Tally(None, int(self._classified[0]))),
         }
-        on: dict[str, dict[str, float]] = {}
-        if self.on == "chip":
-            for phase, net in (("learn", self.net), ("predict", self._testing)):
-                on[phase] = {"hidden": float(net.hidden.on[0]), "output": float(net.output.on[0])}
+        counts, on = {}, {}
+        for name, (net, tally) in phases.items():
+            if self.on == "chip":
+                arrays = {"hidden": _tally(net.hidden), "output": _tally(net.output)}
+                tally = tally._replace(arrays=arrays)
+                on[name] = {array: one.on for array, one in arrays.items()}
+            counts[name] = phase_counts(self.parameters, self.shape, tally, learning=name == "learn")
         return Ledger(counts, on)
 
-    def _phase(self, net: Miru, passes: int, *, learning: bool) -> dict[str, dict[str, int]]:
-        """Counts of one phase by part and action."""
-        p, shape = self.parameters, self.shape
-        parts = array_phase(net, p) if self.on == "chip" else {}
-        digital = Counter(forward_digital(net, p, shape, passes))
-        if learning:
-            progress, rule = self.work.progress, self.rule
-            updates = int(progress[onchip.UPDATES])
-            sparse, direct = bool(rule.keep_hidden or rule.keep_output), len(rule.feedback) > 0
-            digital.update(learning_digital(p, shape, passes, updates, direct=direct, sparse=sparse))
-            replayed = int(progress[onchip.REPLAYED])
-            parts["buffer"] = buffer_counts(self.memory, self._example_bits(), replayed)
-            if self.on == "chip":
-                parts["time"].update(update_time(net, updates))
-            if rule.refresh:
-                parts["feedback"] = {"copies_read": int(progress[onchip.COPIES])}
-        return {**parts, "digital": dict(digital)}
+    def _learned(self) -> Tally:
+        """What learning did beside the arrays."""
+        progress = self.work.progress
+        return Tally(
+            None,
+            passes=int(progress[onchip.LEARNED]),
+            updates=int(progress[onchip.UPDATES]),
+            offered=int(self.memory.seen[0]),
+            stored=int(self.memory.stored[0]),
+            replayed=int(progress[onchip.REPLAYED]),
+            copies=int(progress[onchip.COPIES]),
+        )
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Everything that `load` needs."""
@@ -182,6 +165,18 @@ class M2RU:
         found += [(f"replay.{field}", getattr(self.memory, field)) for field in keep]
         found += [(f"work.{field}", getattr(self.work, field)) for field in WORK_STATE]
         return found
+
+
+def _tally(array: Crossbar) -> ArrayTally:
+    """What the counters of an array say."""
+    return ArrayTally(
+        vectors=int(array.counts[VECTORS]),
+        active_bits=int(array.counts[ACTIVE_BITS]),
+        pulses=int(array.counts[PULSES]),
+        verify_reads=int(array.counts[VERIFY_READS]),
+        row_writes=int(array.counts[ROW_WRITES]),
+        on=float(array.on[0]),
+    )
 
 
 def _tester(array: Any, seed: int, name: str) -> Any:

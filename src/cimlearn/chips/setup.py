@@ -124,22 +124,3 @@ def make_memory(p: ParameterSet, shape: StreamShape, seed: int) -> Buffer:
         lfsr=p["replay.random"] == "lfsr",
         seed=seed,
     )
-
-
-def example_bits(p: ParameterSet, shape: StreamShape, soft: float) -> int:
-    """Bits of one stored example: inputs, label, and the answer where `soft` > 0 uses it."""
-    answer = shape.classes * p["replay.soft_bits"] if soft > 0 else 0
-    label = max(1, int(np.ceil(np.log2(max(2, shape.classes)))))
-    return shape.steps * shape.features * int(p["replay.bits"]) + label + answer
-
-
-def buffer_counts(memory: Buffer, bits: int, replayed: int) -> dict[str, int]:
-    """Examples and bits moved in and out of the replay memory, `bits` an example."""
-    stored = int(memory.stored[0])
-    return {
-        "offered": int(memory.seen[0]),
-        "stored": stored,
-        "replayed": replayed,
-        "bits_written": stored * bits,
-        "bits_read": replayed * bits,
-    }

@@ -1,0 +1,80 @@
+"""The ledger that M2RU is expected to have, without a run: for prices of a design that nobody has trained yet.
+
+Sizes, cycles and passes are exact. What depends on data is a parameter of its own (`expected.*`): the share of input
+bits that are 1, the mean conductance, how changes become pulses. Their defaults were measured in a run.
+"""
+
+from __future__ import annotations
+
+import math
+
+from cimlearn.chips.accounts import ArraySize, ArrayTally, Tally, phase_counts, sizes
+from cimlearn.devices.presets import window
+from cimlearn.ledger import Ledger
+from cimlearn.parameters import ParameterSet
+from cimlearn.streams.base import StreamShape
+
+
+def expected(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int) -> Ledger:
+    """The ledger after `learned` new examples (with their replays) and `predicted` ones.
+
+    p
+        parameters of the chip with those of the preset `expected` merged in
+    """
+    phases = {"learn": _learn(p, shape, learned), "predict": _pass(p, shape, predicted)}
+    counts = {name: phase_counts(p, shape, tally, learning=name == "learn") for name, tally in phases.items()}
+    on = {
+        name: {array: one.on for array, one in (tally.arrays or {}).items()} for name, tally in phases.items()
+    }
+    return Ledger(counts, on)
+
+
+def _pass(p: ParameterSet, shape: StreamShape, passes: int) -> Tally:
+    """`passes` examples forward."""
+    arrays = sizes(p, shape)
+    vectors = {"hidden": passes * shape.steps, "output": passes}
+    return Tally({name: _reads(p, name, size, vectors[name]) for name, size in arrays.items()}, passes)
+
+
+def _learn(p: ParameterSet, shape: StreamShape, new: int) -> Tally:
+    """`new` examples learned, with their replays, readings of the feedback copies and writes."""
+    arrays, slots = sizes(p, shape), p["replay.slots"]
+    replayed = new * p["replay.ratio"] if slots else 0
+    updates, refresh = new // p["rule.batch"], p["rule.refresh"]
+    copies = -(-new // refresh) if refresh and p["rule.feedback"] == "through" else 0
+    passes = new + replayed
+    rows = copies * p["network.hidden"]  # each copy reads every recurrent and output row alone
+    vectors = {"hidden": passes * shape.steps + rows, "output": passes + rows}
+    tallies = {}
+    for name, size in arrays.items():
+        reads = _reads(p, name, size, vectors[name])
+        proposed = updates * _kept(p, name, size)
+        pulses = round(proposed * p["expected.pulses_per_change"])
+        verify = pulses if p["write.tries"] else 0
+        due = min(1.0, p["expected.pulses_per_change"])
+        tallies[name] = reads._replace(
+            pulses=pulses, verify_reads=verify, row_writes=round(updates * size.rows * due)
+        )
+    late = slots * math.log(new / slots) if 0 < slots < new else 0.0
+    stored = min(new, slots) + round(late)
+    return Tally(tallies, passes, updates, new if slots else 0, stored, replayed, copies)
+
+
+def _reads(p: ParameterSet, name: str, size: ArraySize, vectors: int) -> ArrayTally:
+    """`vectors` inputs driven into one array, with the expected share of active bits and conductance."""
+    active = round(vectors * size.cycles * size.rows * p[f"expected.{name}_bits_on"])
+    low, high = window(p.part("device"))
+    mean = low + p["expected.conductance"] * (high - low)
+    return ArrayTally(vectors, active, 0, 0, 0, active * size.columns * size.layers * mean)
+
+
+def _kept(p: ParameterSet, name: str, size: ArraySize) -> int:
+    """Changes of one update that the sparsifier lets through."""
+    keep = p[f"rule.keep_{name}"]
+    if not keep:
+        kept = size.weights
+    elif p["rule.keep_over"] == "array":
+        kept = min(keep, size.weights)
+    else:
+        kept = min(keep, size.rows) * size.columns
+    return kept * (size.layers if p["write.cells"] == "all" else 1)
