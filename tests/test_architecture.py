@@ -23,7 +23,7 @@ ARRAYS = {"arrays", *DEVICES}
 NETWORKS = {"networks", *ARRAYS}
 LEARNING = {"learning", *NETWORKS}
 LOOP = {"experiment", "scheduler", "loop", "checkpoint", "record", "runfolder"}
-EXPERIMENT = {*LOOP, "chips", "streams", "cimlearn", *GROUND}
+EXPERIMENT = {*LOOP, "chips", "streams", "costs.prices", "costs.prices.is_price", "cimlearn", *GROUND}
 REPORT = {"report", "metrics", "costs", "presets", "cimlearn", "errors", "ledger", "parameters", "units"}
 EVERYTHING = {"api", "cli", "sweep", "studies", *EXPERIMENT, *REPORT}
 

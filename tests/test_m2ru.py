@@ -420,7 +420,9 @@ def test_counts_by_hand() -> None:
     assert learn["digital"]["exp"] == 60 * 3
     assert learn["time"]["updates"] == 30
     assert learn["hidden"]["products"] == 240 * 96
-    assert learn["hidden"]["row_pulses"] == learn["hidden"]["active_bits"]  # one column tile, one cell per weight
+    assert (
+        learn["hidden"]["row_pulses"] == learn["hidden"]["active_bits"]
+    )  # one column tile, one cell per weight
     # 7 cycles streamed, then one converter for each of 8 (or 3) columns: one cycle more
     assert learn["hidden"]["integrations"] == 240 * 3 * 8 * (7 + 1)
     assert learn["time"]["stream_cycles"] == (240 + 60) * 7
@@ -443,7 +445,14 @@ def test_twice_the_stream_is_twice_the_work() -> None:
         "hidden": ("vectors", "products", "tile_reads", "cycles", "conversions", "integrations"),
         "output": ("vectors", "products", "tile_reads", "cycles", "conversions", "integrations"),
         "digital": ("multiply_add", "gradient", "tanh", "tile_add", "exp", "scale"),
-        "time": ("stream_cycles", "convert_cycles", "state_cycles", "gradient_cycles", "sweep_cycles", "updates"),
+        "time": (
+            "stream_cycles",
+            "convert_cycles",
+            "state_cycles",
+            "gradient_cycles",
+            "sweep_cycles",
+            "updates",
+        ),
         "buffer": ("offered", "replayed", "bits_read"),
         "trace": ("bits_written", "bits_read"),
         "changes": ("bits_written", "bits_read"),

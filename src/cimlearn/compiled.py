@@ -20,7 +20,13 @@ from numba.core import config
 from numba.extending import overload
 
 KEPT = 4  # folders of compiled code that stay; older ones are removed
-NO_KERNELS = ("cli", "costs", "report", "streams", "studies")  # folders that no kernel may import (test_architecture)
+NO_KERNELS = (
+    "cli",
+    "costs",
+    "report",
+    "streams",
+    "studies",
+)  # folders that no kernel may import (test_architecture)
 
 
 @cache

@@ -14,6 +14,8 @@ from typing import Any
 
 from cimlearn import __version__, chips, streams
 from cimlearn.chips.base import Chip
+from cimlearn.costs import prices
+from cimlearn.costs.prices import is_price
 from cimlearn.errors import InputError, nearest
 from cimlearn.parameters import ParameterSet
 from cimlearn.runfolder import FORMAT, create, locked, read_configuration, write_json
@@ -45,12 +47,19 @@ class Experiment:
         mine = {name: value for name, value in self.settings.items() if name.startswith("stream.")}
         if mine and not isinstance(self.stream, str):
             raise InputError(f"{min(mine)} can't be set: the stream was made from arrays; change it there")
-        rest = {name: value for name, value in self.settings.items() if name not in mine}
+        rest = {
+            name: value for name, value in self.settings.items() if name not in mine and not is_price(name)
+        }
         try:
             return chips.parameters(self.chip, rest), of_stream.replace(mine)
         except InputError:
-            _check_names(rest, chips.parameters(self.chip, {}), of_stream)
+            _check_names(rest, chips.parameters(self.chip, {}), of_stream.merged(self.prices))
             raise
+
+    @cached_property
+    def prices(self) -> ParameterSet:
+        """What things cost, with the settings put in; prices never change a record."""
+        return prices.parameters({name: value for name, value in self.settings.items() if is_price(name)})
 
     def open_stream(self, seed: int) -> Stream:
         """The stream of one seed."""
@@ -66,7 +75,7 @@ class Experiment:
 
     def configuration(self, stream: Stream, chip: Chip) -> dict[str, Any]:
         """The run.json of this experiment on its opened `stream` and new `chip`."""
-        entries = self.parameters[0].merged(self.parameters[1])
+        entries = self._all_parameters()
         return {
             "format": FORMAT,
             "cimlearn": __version__,
@@ -78,7 +87,8 @@ class Experiment:
             "seeds": list(self.seeds),
             "shape": stream.shape._asdict(),
             "tasks": [task._asdict() for task in stream.tasks],
-            "parameters": shown_parameters(self),
+            "parameters": _owned(self.parameters[0].merged(self.parameters[1])),
+            "prices": _owned(self.prices),
             "inventory": chip.inventory(),
             "settings": {name: entries[name] for name in sorted(self.settings)},
             "data": dict(sorted(stream.checksums.items())),
@@ -93,10 +103,14 @@ class Experiment:
         words += ["--stream", self.stream] if isinstance(self.stream, str) else []
         words += ["--on", self.on, "--seeds", ",".join(str(seed) for seed in self.seeds) + ","]
         words += ["--data", self.data] if self.data is not None else []
-        entries = self.parameters[0].merged(self.parameters[1])
+        entries = self._all_parameters()
         for name in sorted(self.settings):
             words += ["--set", f"{name}={_text(entries[name])}"]
         return words
+
+    def _all_parameters(self) -> ParameterSet:
+        """Those of chip and stream, and the prices."""
+        return self.parameters[0].merged(self.parameters[1]).merged(self.prices)
 
     def run(
         self,
@@ -140,11 +154,26 @@ class Experiment:
 
 
 def shown_parameters(experiment: Experiment) -> dict[str, dict[str, Any]]:
-    """Every parameter of chip and stream by name, with its owner, as plain values."""
+    """Every parameter of chip and stream, and every price, by name with its owner, as plain values."""
     of_chip, of_stream = experiment.parameters
+    return _owned(of_chip.merged(of_stream)) | _owned(experiment.prices)
+
+
+def _owned(parameters: ParameterSet) -> dict[str, dict[str, Any]]:
+    """Parameters by name with their owners, as plain values."""
     fields = ("value", "unit", "origin", "source", "help", "changed")
-    entries = sorted(of_chip.merged(of_stream).entries().items())
+    entries = sorted(parameters.entries().items())
     return {name: {field: getattr(entry, field) for field in fields} for name, entry in entries}
+
+
+def same_experiment(before: Mapping[str, Any], now: Experiment) -> bool:
+    """Whether the run.json `before` describes the experiment `now` (chip, stream, placement, seeds, parameters)."""
+    told = (before["chip"], before["opened"], before["on"], tuple(before["seeds"]))
+    if told != (now.chip, now.stream, now.on, now.seeds):
+        return False
+    old = {name: entry["value"] for name, entry in before["parameters"].items()}
+    new = now.parameters[0].merged(now.parameters[1])
+    return old == {name: list(v) if isinstance(v, tuple) else v for name, v in new.items()}
 
 
 def _text(value: Any) -> str:
@@ -166,12 +195,12 @@ def described_in(folder: Path) -> Experiment:
     )
 
 
-def _check_names(settings: Mapping[str, Any], of_chip: ParameterSet, of_stream: ParameterSet) -> None:
-    """Raise InputError for an unknown setting nearest to one of the stream's, which a chip can't know."""
-    names = [*of_chip, *of_stream]
+def _check_names(settings: Mapping[str, Any], of_chip: ParameterSet, others: ParameterSet) -> None:
+    """Raise InputError for an unknown setting nearest to one of `others`, which a chip can't know."""
+    names = [*of_chip, *others]
     for name in settings:
         close = get_close_matches(name, names, n=1, cutoff=0.5)
-        if close and close[0] in list(of_stream):
+        if close and close[0] in list(others):
             raise InputError(f"unknown parameter '{name}'; {nearest(name, names)}")
 
 

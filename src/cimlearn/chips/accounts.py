@@ -128,9 +128,7 @@ def phase_counts(p: ParameterSet, shape: StreamShape, tally: Tally, *, learning:
     return {**parts, "digital": digital}
 
 
-def _array_counts(
-    p: ParameterSet, shape: StreamShape, tally: Tally, *, learning: bool
-) -> dict[str, Counts]:
+def _array_counts(p: ParameterSet, shape: StreamShape, tally: Tally, *, learning: bool) -> dict[str, Counts]:
     """Counts of the arrays and of serial cycles."""
     parts, time = {}, {"stream_cycles": 0, "convert_cycles": 0}
     for name, size in sizes(p, shape).items():
@@ -150,6 +148,7 @@ def _array_counts(
         }
         time["stream_cycles"] += one.vectors * size.cycles
         time["convert_cycles"] += one.vectors * size.convert_cycles
+    time |= {"examples": tally.passes, "steps": tally.passes * shape.steps}
     parts["time"] = time | _digital_cycles(p, shape, tally, learning=learning)
     if learning:
         rows = sum(array.row_writes for array in (tally.arrays or {}).values())
@@ -218,6 +217,14 @@ def _learning(p: ParameterSet, shape: StreamShape, tally: Tally) -> Counts:
     }
 
 
+def kept(p: ParameterSet, name: str, size: ArraySize) -> int:
+    """Changes of one update that the sparsifier lets through, at most."""
+    keep = p[f"rule.keep_{name}"]
+    if not keep:
+        return size.weights
+    return min(keep, size.weights) if p["rule.keep_over"] == "array" else min(keep, size.rows) * size.columns
+
+
 def _memories(p: ParameterSet, shape: StreamShape, tally: Tally) -> dict[str, Counts]:
     """Bits moved in the memories of learning.
 
@@ -229,7 +236,16 @@ def _memories(p: ParameterSet, shape: StreamShape, tally: Tally) -> dict[str, Co
     steps, moved = tally.passes * shape.steps, (tally.passes + tally.updates) * weights
     back = shape.classes if _direct(p) else hidden
     copied = tally.copies * hidden * (hidden + shape.classes)
+    gathered: dict[str, Counts] = {}
+    if tally.arrays is not None and p["write.least"] > 0:
+        bits = (
+            tally.updates
+            * sum(kept(p, *item) for item in arrays.items())
+            * (p["write.accumulator_bits"] or 32)
+        )
+        gathered = {"accumulators": {"bits_written": bits, "bits_read": bits}}
     return {
+        **gathered,
         "trace": {
             "bits_written": steps * (rows + hidden) * word,
             "bits_read": steps * (rows + hidden + rows * hidden) * word,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from cimlearn.chips.accounts import ArraySize, ArrayTally, Tally, phase_counts, sizes
+from cimlearn.chips.accounts import ArraySize, ArrayTally, Tally, kept, phase_counts, sizes
 from cimlearn.devices.presets import window
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
@@ -48,7 +48,8 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> Tally:
     tallies = {}
     for name, size in arrays.items():
         reads = _reads(p, name, size, vectors[name])
-        proposed = updates * _kept(p, name, size)
+        together = size.layers if p["write.cells"] == "all" else 1
+        proposed = updates * kept(p, name, size) * together
         pulses = round(proposed * p["expected.pulses_per_change"])
         verify = pulses if p["write.tries"] else 0
         due = min(1.0, p["expected.pulses_per_change"])
@@ -66,15 +67,3 @@ def _reads(p: ParameterSet, name: str, size: ArraySize, vectors: int) -> ArrayTa
     low, high = window(p.part("device"))
     mean = low + p["expected.conductance"] * (high - low)
     return ArrayTally(vectors, active, 0, 0, 0, active * size.columns * size.layers * mean)
-
-
-def _kept(p: ParameterSet, name: str, size: ArraySize) -> int:
-    """Changes of one update that the sparsifier lets through."""
-    keep = p[f"rule.keep_{name}"]
-    if not keep:
-        kept = size.weights
-    elif p["rule.keep_over"] == "array":
-        kept = min(keep, size.weights)
-    else:
-        kept = min(keep, size.rows) * size.columns
-    return kept * (size.layers if p["write.cells"] == "all" else 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cimlearn import metrics
+from cimlearn.report.costs import run_costs
 from cimlearn.report.records import Run
 
 
@@ -40,6 +41,7 @@ def summarise(run: Run) -> dict[str, Any]:
     is that of the first such seed, so that its counts stay whole numbers; other seeds differ only by chance.
     """
     last = run.last()
+    costs = run_costs(run)
     return {
         "chip": run.config["chip"],
         "stream": run.config["stream"],
@@ -52,5 +54,6 @@ def summarise(run: Run) -> dict[str, Any]:
         "examples_per_second": examples_per_second(run),
         "ledger": {"counts": last.counts, "conductance_on_S": last.conductance_on} if last else None,
         "writes": writes_per_cell(run),
+        **({} if costs is None else costs.as_dict()),
         "run_folder": str(run.folder),
     }

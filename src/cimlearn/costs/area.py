@@ -1,0 +1,42 @@
+"""Area by part [m2]: pieces of the inventory times the area of one."""
+
+from __future__ import annotations
+
+from cimlearn.costs.energy import converter_area
+from cimlearn.costs.machine import Machine, Parts
+from cimlearn.parameters import ParameterSet
+
+
+def area(m: Machine, p: ParameterSet) -> Parts:
+    """Area of each part of the chip [m2]; wiring between the parts is not in it."""
+    feature = p["technology.feature"]
+    analog = (feature / 65e-9) ** 2  # prices of amplifiers, shifters and K-WTA are at 65 nm
+
+    def pieces(kind: str) -> int:
+        return sum(a[kind] for a in m.arrays.values())
+
+    capacitors = sum(a["integrators"] * m.capacitance[name] for name, a in m.arrays.items())
+    return {
+        "cells": pieces("cells") * p["price.cell_features"] * feature**2,
+        "level_shifters": pieces("level_shifters") * p["price.shifter_area"] * analog,
+        "integrators": capacitors * (1 + p["price.load"]) / p["price.capacitor"]
+        + pieces("integrators") * p["price.amplifier_area"] * analog,
+        "converters": pieces("converters") * converter_area(p, m.converter_bits),
+        "kwta": m.kwta_inputs * p["price.kwta_area"] * analog,
+        "logic": logic_area(p, m.lanes, m.state_bits, m.word_bits, m.change_bits),
+        "memories": memory_area(p, sum(m.memory_bits.values())),
+    }
+
+
+def logic_area(p: ParameterSet, lanes: int, a: int, b: int, total: int) -> float:
+    """Area of `lanes` multiply-add units of a x b bits, with sums of `total` bits [m2].
+
+    Registers and control take as much more area as they take energy (price.logic_overhead; an assumption).
+    """
+    scale = (p["technology.feature"] / p["price.logic_feature"]) ** 2 * (1 + p["price.logic_overhead"])
+    return lanes * (p["price.logic_area"] * a * b / 64 + p["price.add_area"] * total / 8) * scale
+
+
+def memory_area(p: ParameterSet, bits: float) -> float:
+    """Area of a static memory of `bits` bits [m2]."""
+    return bits * p["technology.sram_cell"] / p["price.sram_efficiency"]

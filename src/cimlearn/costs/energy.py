@@ -1,0 +1,213 @@
+"""Energy of a ledger by phase and part [J]: counts times prices, nothing else.
+
+Symbols: V_r read voltage, V_dd supply, T cycle, G_on conductance switched on (summed over cycles and bits), C_f
+integrator capacitor, N_bits converter resolution, n_x number of x.
+
+    cells         (G_on + G_mean n_pulses n_ref) V_r^2 T         n_ref reference columns per tile
+    read drive    the same conductance times V_r (V_dd - V_r) T: currents are drawn from V_dd
+    shifters      n_pulses (C_shifter V_dd^2 + C_row V_r^2),  C_row = columns of a tile x cell pitch x wire
+    integrators   n_integrations T V_dd I,  I = branches g_m / (g_m/I_D),  g_m = ln(2^(N_bits + 1)) (1 + load) C_f / (s T)
+    converters    n_conversions E(N_bits)
+    memories      n_bits E_sram(capacity) / 64,  E_sram = price.sram sqrt(capacity / 8 kB)      (Horowitz 2014)
+    logic         additions ~ bits, multiplications ~ product of bits, times 1 + overhead       (Horowitz 2014)
+    writes        n_writes V_w^2 G_mean t_w;  a verifying read is a read of one cell and a conversion
+
+G_mean is the mean conductance of the cells that inputs switched on, from the ledger itself; the references have
+it too. The amplifier settles to half a step of the converter in the part s of a cycle (textbook switched-capacitor design).
+Logic and converter prices are scaled between nodes by feature x V_dd^2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from cimlearn.costs.machine import Machine, Parts
+from cimlearn.errors import InputError
+from cimlearn.ledger import Ledger
+from cimlearn.parameters import ParameterSet
+
+
+def add_energy(p: ParameterSet, bits: float) -> float:
+    """Energy of one addition of numbers of `bits` bits, with registers, clock and control [J]."""
+    return p["price.add"] * bits / 8 * logic_scale(p) * (1 + p["price.logic_overhead"])
+
+
+def multiply_add_energy(p: ParameterSet, a: float, b: float, total: float) -> float:
+    """Energy of one a x b bit multiplication and its addition to a sum of `total` bits [J]."""
+    product = p["price.multiply"] * a * b / 64 * logic_scale(p) * (1 + p["price.logic_overhead"])
+    return product + add_energy(p, total)
+
+
+def logic_scale(p: ParameterSet) -> float:
+    """Energy of logic at the chosen node and supply, relative to the node and supply of its prices."""
+    feature = p["technology.feature"] / p["price.logic_feature"]
+    return feature * (p["technology.supply"] / p["price.logic_supply"]) ** 2
+
+
+def memory_energy(p: ParameterSet, capacity: float) -> float:
+    """Energy of moving one bit in or out of a memory of `capacity` bits [J]."""
+    eight_kilobytes = 8 * 8192.0
+    return p["price.sram"] / 64 * math.sqrt(capacity / eight_kilobytes) * logic_scale(p)
+
+
+def table_energy(p: ParameterSet) -> float:
+    """Energy of one look-up of 8 bits in a function table [J]."""
+    return 8 * memory_energy(p, p["price.table_bits"])
+
+
+def conversion_energy(p: ParameterSet, bits: int | None) -> float:
+    """Energy of one conversion [J]; 0 where nothing is converted.
+
+    Raises
+    ------
+    InputError
+        If there is no price for that many bits.
+    """
+    if bits is None:
+        return 0.0
+    node = p["technology.feature"] / p["price.converter_feature"]
+    scale = node * (p["technology.supply"] / p["price.converter_supply"]) ** 2
+    return _of_bits(p, "price.converter", bits) * scale
+
+
+def converter_area(p: ParameterSet, bits: int | None) -> float:
+    """Area of one converter [m2]."""
+    scale = (p["technology.feature"] / p["price.converter_feature"]) ** 2
+    return 0.0 if bits is None else _of_bits(p, "price.converter_area", bits) * scale
+
+
+def _of_bits(p: ParameterSet, name: str, bits: int) -> float:
+    """The entry of a price list for `bits` bits."""
+    known, prices = p["price.converter_bits"], p[name]
+    if len(known) != len(prices):
+        raise InputError(
+            f"{name} has {len(prices)} prices for {len(known)} resolutions (price.converter_bits); give as many"
+        )
+    if min(prices) < 0:
+        raise InputError(f"{name} = {min(prices):g} is negative; a price is 0 or more")
+    if bits not in known:
+        listed = ", ".join(f"{b:g}" for b in known)
+        raise InputError(
+            f"no price for a conversion of {bits} bits (known: {listed}); "
+            f"add it to price.converter_bits, price.converter and price.converter_area"
+        )
+    return float(prices[known.index(bits)])
+
+
+def integrator_power(p: ParameterSet, capacitance: float, clock: float, bits: int | None) -> float:
+    """Power of one integrator's amplifier with the capacitor `capacitance` [F] at `clock` [Hz], in W."""
+    constants = math.log(2.0 ** ((bits or 8) + 1))
+    transconductance = constants * (1 + p["price.load"]) * capacitance * clock / p["price.settling"]
+    current = p["price.branches"] * transconductance / p["price.gm_per_ampere"]
+    return current * p["technology.supply"]
+
+
+def row_capacitance(p: ParameterSet, columns: int) -> float:
+    """Capacitance of a row wire over `columns` cells [F]."""
+    pitch = math.sqrt(p["price.cell_features"]) * p["technology.feature"]
+    return columns * pitch * p["price.wire"]
+
+
+def energy(ledger: Ledger, machine: Machine, p: ParameterSet) -> dict[str, Parts]:
+    """Energy by phase and part [J], without leakage (which is power times time).
+
+    Raises
+    ------
+    InputError
+        If the ledger is empty or a price is missing.
+    """
+    if not any(ledger.counts.values()):
+        raise InputError(
+            "the ledger is empty: nothing was done, so there is nothing to price; run the chip first"
+        )
+    mean = {name: mean_conductance(ledger, machine, name) for name in machine.arrays}
+    return {
+        phase: _phase(counts, ledger.conductance_on.get(phase, {}), mean, machine, p)
+        for phase, counts in ledger.counts.items()
+    }
+
+
+def mean_conductance(ledger: Ledger, m: Machine, name: str) -> float:
+    """Mean conductance of the cells of an array that active input bits switched on, over all phases [S]."""
+    bits = ledger.total(name, "active_bits")
+    cells = bits * m.arrays[name]["columns"] * m.layers(name)
+    return sum(on.get(name, 0.0) for on in ledger.conductance_on.values()) / cells if cells else 0.0
+
+
+def _phase(
+    counts: Mapping[str, Mapping[str, int]],
+    on: Mapping[str, float],
+    mean: Mapping[str, float],
+    m: Machine,
+    p: ParameterSet,
+) -> Parts:
+    """The parts of one phase."""
+    parts: Parts = {}
+    for name in m.arrays:
+        array = _array(name, counts.get(name, {}), on.get(name, 0.0), mean[name], m, p)
+        for part, value in array.items():
+            parts[part] = parts.get(part, 0.0) + value
+    return parts | _state(counts.get("digital", {}), m, p) | _learning(counts, m, p)
+
+
+def _array(name: str, n: Mapping[str, int], on: float, mean: float, m: Machine, p: ParameterSet) -> Parts:
+    """Reads and writes of one array."""
+    a = m.arrays[name]
+
+    def get(action: str) -> int:
+        return n.get(action, 0)
+
+    supply, cycle = p["technology.supply"], 1.0 / m.clock
+    pulses = get("row_pulses")
+    on += pulses * mean * p["price.reference_columns"] if m.referenced else 0.0
+    charge = on * m.read_voltage * cycle  # [C]
+    wire = row_capacitance(p, -(-a["columns"] // m.column_tiles(name)))
+    shifter = p["price.shifter_load"] * supply**2 + wire * m.read_voltage**2
+    amplifier = integrator_power(p, m.capacitance[name], m.clock, m.converter_bits)
+    conversion = conversion_energy(p, m.converter_bits)
+    write = p["price.write_voltage"] ** 2 * mean * p["price.write_pulse"]
+    verify = m.read_voltage * supply * mean * cycle + conversion
+    return {
+        "cells": charge * m.read_voltage,
+        "read_drive": charge * max(0.0, supply - m.read_voltage),
+        "level_shifters": pulses * shifter,
+        "integrators": get("integrations") * cycle * amplifier,
+        "converters": get("conversions") * conversion,
+        "writes": get("writes") * write + get("verify_reads") * verify,
+    }
+
+
+def _state(n: Mapping[str, int], m: Machine, p: ParameterSet) -> Parts:
+    """The digital state unit: coefficients, tanh and sums of tiles; and the answer."""
+    coefficients = n.get("multiply_add", 0) * multiply_add_energy(p, m.state_bits, m.word_bits, m.state_bits)
+    kwta_scale = (p["technology.supply"] / 1.2) ** 2 * p["technology.feature"] / 65e-9
+    return {
+        "state_unit": coefficients
+        + n.get("tanh", 0) * table_energy(p)
+        + n.get("tile_add", 0) * add_energy(p, m.state_bits),
+        "kwta": n.get("kwta", 0) * m.classes * p["price.kwta"] * kwta_scale,
+        "softmax": n.get("exp", 0) * (table_energy(p) + multiply_add_energy(p, 8, 8, 16)),
+    }
+
+
+def _learning(counts: Mapping[str, Mapping[str, int]], m: Machine, p: ParameterSet) -> Parts:
+    """Gradients, their memories, the sparsifier, replay and random numbers."""
+    digital, buffer = counts.get("digital", {}), counts.get("buffer", {})
+
+    def moved(memory: str) -> float:
+        """Energy of the bits moved in and out of one memory."""
+        n = counts.get("buffer" if memory == "replay" else memory, {})
+        bits = n.get("bits_read", 0) + n.get("bits_written", 0)
+        return bits * memory_energy(p, m.memory_bits.get(memory, 0))
+
+    return {
+        "gradient": digital.get("gradient", 0)
+        * multiply_add_energy(p, m.state_bits, m.word_bits, m.change_bits)
+        + digital.get("scale", 0) * multiply_add_energy(p, m.change_bits, m.word_bits, m.change_bits),
+        "gradient_memory": moved("trace") + moved("changes") + moved("accumulators"),
+        "feedback_memory": moved("feedback"),
+        "sparsifier": digital.get("compare", 0) * add_energy(p, m.change_bits),
+        "replay_memory": moved("replay"),
+        "random_numbers": buffer.get("random_numbers", 0) * add_energy(p, p["price.random_bits"]),
+    }

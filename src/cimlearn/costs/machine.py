@@ -1,0 +1,68 @@
+"""The chip as prices see it: its inventory and the few numbers of its parameters that a price depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cimlearn.errors import InputError
+
+Parts = dict[str, float]  # part -> joules, watts or square metres
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Sizes and operating point."""
+
+    arrays: Mapping[str, Mapping[str, int]]  # array -> piece -> how many
+    memory_bits: Mapping[str, int]  # memory -> bits
+    lanes: int  # digital multiply-add units
+    kwta_inputs: int
+    clock: float  # [Hz]
+    read_voltage: float  # V_r [V]
+    converter_bits: int | None
+    capacitance: Mapping[str, float]  # array -> C_f [F]
+    referenced: bool  # cells against a fixed reference, not pairs
+    classes: int
+    state_bits: int  # of the digital state
+    word_bits: int  # of coefficients and feedback numbers
+    change_bits: int  # of a change while it is added up
+
+    def layers(self, name: str) -> int:
+        """Cells per weight of an array."""
+        a = self.arrays[name]
+        return a["cells"] // a["weights"]
+
+    def column_tiles(self, name: str) -> int:
+        """Column tiles of an array."""
+        a = self.arrays[name]
+        return a["level_shifters"] // (a["rows"] * self.layers(name))
+
+
+def machine(inventory: Mapping[str, Mapping[str, int]], p: Mapping[str, Any]) -> Machine:
+    """The machine of an inventory (see chips) and the chip's parameters.
+
+    Raises
+    ------
+    InputError
+        If the inventory is empty, as that of a software twin.
+    """
+    if not inventory:
+        raise InputError("a software twin has no hardware to price; price the chip: --on chip")
+    names = [name for name in inventory if name not in ("memory", "digital")]
+    return Machine(
+        arrays={name: inventory[name] for name in names},
+        memory_bits=inventory["memory"],
+        lanes=inventory["digital"]["lanes"],
+        kwta_inputs=inventory["digital"]["kwta_inputs"],
+        clock=p["periphery.clock"],
+        read_voltage=p["periphery.read_voltage"],
+        converter_bits=p["periphery.converter_bits"],
+        capacitance={name: p[f"periphery.{name}_capacitance"] for name in names},
+        referenced=p["mapping.kind"] == "reference",
+        classes=inventory["output"]["columns"],
+        state_bits=p["network.state_bits"] or 32,
+        word_bits=8,
+        change_bits=p["digital.change_bits"],
+    )

@@ -1,0 +1,49 @@
+"""What a study is: a frozen sweep of experiments, an analysis that reads only their records, and a drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from cimlearn.report.records import Run
+from cimlearn.sweep import Point
+
+Row = dict[str, Any]  # one line of a figure's data: column -> value
+Runs = Mapping[str, Run]  # by the name of their point
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One published statement beside our own number."""
+
+    text: str
+    stated: str  # where
+    published: str  # as printed: '15 GOPS'
+    ours: str  # with spread, where there is one
+    ratio: float | None  # ours / published; None where that means nothing
+    verdict: str  # 'reproduced', 'not reproduced' or 'not comparable'
+    reason: str
+    command: str  # that redoes it
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an analysis found."""
+
+    rows: Sequence[Row]  # the figure's data, every point that is drawn
+    caption: str  # what one sees, in one or two sentences
+    claims: Sequence[Claim] = ()
+
+
+@dataclass(frozen=True)
+class Study:
+    """One published figure or table."""
+
+    name: str  # '4a'
+    title: str
+    points: Callable[[bool], Sequence[Point]]  # of the full sweep, or of the quick one (True)
+    analyse: Callable[[Runs, bool], Result]  # from the runs of `points`
+    draw: Callable[[Result], Figure] | None  # None: a table only
