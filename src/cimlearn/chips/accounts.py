@@ -9,12 +9,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from cimlearn.chips.sizes import FEEDBACK_BITS, ArraySize, Counts, example_bits, is_direct, sizes
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
-
-Counts = dict[str, int]
-
-FEEDBACK_BITS = 8  # a feedback number is kept as the converter gives it
 
 
 class ArrayTally(NamedTuple):
@@ -38,59 +35,6 @@ class Tally(NamedTuple):
     stored: int = 0  # of these, stored
     replayed: int = 0  # examples recalled
     copies: int = 0  # times that the feedback copies were read
-
-
-class ArraySize(NamedTuple):
-    """One array of weights and how it is cut into tiles."""
-
-    rows: int
-    columns: int
-    layers: int  # cells per weight
-    row_tiles: int
-    column_tiles: int
-    converters: int  # of all tiles together
-    cycles: int  # that a vector is streamed
-    convert_cycles: int  # that its conversions take; 0 without converters
-
-    @property
-    def weights(self) -> int:
-        """Weights of the array."""
-        return self.rows * self.columns
-
-
-def sizes(p: ParameterSet, shape: StreamShape) -> dict[str, ArraySize]:
-    """Both arrays of the network, by name."""
-    hidden = p["network.hidden"]
-    return {
-        "hidden": _size(p, shape.features + hidden + 1, hidden),
-        "output": _size(p, hidden + 1, shape.classes),
-    }
-
-
-def _size(p: ParameterSet, rows: int, columns: int) -> ArraySize:
-    """An array of rows x columns weights."""
-    layers = p["mapping.cells"] * (2 if p["mapping.kind"] == "pair" else 1)
-    row_tiles, column_tiles = -(-rows // p["tile.rows"]), -(-columns // p["tile.columns"])
-    widest = -(-columns // column_tiles)  # columns of the widest tile
-    each = min(p["periphery.converters"], widest)
-    converts = p["periphery.converter_bits"] is not None
-    return ArraySize(
-        rows,
-        columns,
-        layers,
-        row_tiles,
-        column_tiles,
-        converters=row_tiles * column_tiles * each if converts else 0,
-        cycles=(p["periphery.input_bits"] or 2) - 1,
-        convert_cycles=-(-widest // each) if converts else 0,
-    )
-
-
-def example_bits(p: ParameterSet, shape: StreamShape, soft: float) -> int:
-    """Bits of one stored example: inputs, label, and the answer where `soft` > 0 uses it."""
-    answer = shape.classes * p["replay.soft_bits"] if soft > 0 else 0
-    label = max(1, math.ceil(math.log2(max(2, shape.classes))))
-    return shape.steps * shape.features * int(p["replay.bits"]) + label + answer
 
 
 def buffer_counts(
@@ -177,11 +121,6 @@ def _levels(tiles: int) -> int:
     return math.ceil(math.log2(tiles))
 
 
-def _direct(p: ParameterSet) -> bool:
-    """Whether the error reaches each step directly (direct feedback alignment)."""
-    return p["rule.feedback"] != "through"
-
-
 def _sparse(p: ParameterSet) -> bool:
     """Whether only the largest changes are written."""
     return bool(p["rule.keep_hidden"] or p["rule.keep_output"])
@@ -189,7 +128,7 @@ def _sparse(p: ParameterSet) -> bool:
 
 def _projected(p: ParameterSet, shape: StreamShape) -> int:
     """Multiply-adds per hidden unit and step that bring the error back."""
-    return shape.classes + 3 if _direct(p) else p["network.hidden"] + 4
+    return shape.classes + 3 if is_direct(p) else p["network.hidden"] + 4
 
 
 def _forward(p: ParameterSet, shape: StreamShape, tally: Tally) -> Counts:
@@ -234,7 +173,7 @@ def _memories(p: ParameterSet, shape: StreamShape, tally: Tally) -> dict[str, Co
     hidden, arrays, word = p["network.hidden"], sizes(p, shape), p["network.state_bits"] or 32
     rows, weights = arrays["hidden"].rows, sum(size.weights for size in arrays.values())
     steps, moved = tally.passes * shape.steps, (tally.passes + tally.updates) * weights
-    back = shape.classes if _direct(p) else hidden
+    back = shape.classes if is_direct(p) else hidden
     copied = tally.copies * hidden * (hidden + shape.classes)
     gathered: dict[str, Counts] = {}
     if tally.arrays is not None and p["write.least"] > 0:
@@ -260,44 +199,3 @@ def _memories(p: ParameterSet, shape: StreamShape, tally: Tally) -> dict[str, Co
             "bits_read": steps * hidden * back * FEEDBACK_BITS,
         },
     }
-
-
-def memory_bits(p: ParameterSet, shape: StreamShape, *, on_chip: bool) -> Counts:
-    """Bits of each digital memory that learning needs."""
-    hidden, arrays, word = p["network.hidden"], sizes(p, shape), p["network.state_bits"] or 32
-    weights = sum(size.weights for size in arrays.values())
-    if _direct(p):
-        steps = shape.steps if p["rule.feedback"] == "timed" else 1
-        feedback = steps * hidden * shape.classes
-    else:
-        feedback = hidden * (hidden + shape.classes)
-    bits = {
-        "replay": p["replay.slots"] * example_bits(p, shape, p["replay.soft"]),
-        "feedback": feedback * FEEDBACK_BITS,
-        "trace": shape.steps * (arrays["hidden"].rows + hidden) * word,
-        "changes": weights * p["digital.change_bits"],
-    }
-    if on_chip and p["write.least"] > 0:
-        bits["accumulators"] = weights * (p["write.accumulator_bits"] or 32)
-    return bits
-
-
-def inventory(p: ParameterSet, shape: StreamShape) -> dict[str, Counts]:
-    """What the chip is made of: pieces of each array, bits of each memory, digital units."""
-    parts: dict[str, Counts] = {}
-    for name, size in sizes(p, shape).items():
-        tiled_columns = size.row_tiles * size.columns
-        parts[name] = {
-            "weights": size.weights,
-            "cells": size.weights * size.layers,
-            "tiles": size.row_tiles * size.column_tiles,
-            "rows": size.rows,
-            "columns": size.columns,
-            "level_shifters": size.rows * size.layers * size.column_tiles,
-            "integrators": tiled_columns,
-            "converters": size.converters,
-        }
-    digital = {"lanes": p["digital.lanes"], "kwta_inputs": 0}
-    if p["rule.answer"] == "kwta":
-        digital["kwta_inputs"] = shape.classes
-    return {**parts, "memory": memory_bits(p, shape, on_chip=True), "digital": digital}

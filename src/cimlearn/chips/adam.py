@@ -12,8 +12,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.chips.accounts import buffer_counts, example_bits
+from cimlearn.chips.accounts import buffer_counts
 from cimlearn.chips.setup import initial_weights, make_memory
+from cimlearn.chips.sizes import example_bits
 from cimlearn.learning.replay import recall_many, store_all
 from cimlearn.learning.software import AdamMiru, Float, Settings
 from cimlearn.ledger import Ledger

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-from cimlearn.chips.accounts import ArraySize, ArrayTally, Tally, kept, phase_counts, sizes
+from cimlearn.chips.accounts import ArrayTally, Tally, kept, phase_counts
+from cimlearn.chips.sizes import ArraySize, sizes
 from cimlearn.devices.presets import window
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet

@@ -15,7 +15,7 @@ from cimlearn.arrays.build import crossbar
 from cimlearn.arrays.crossbar import Crossbar
 from cimlearn.arrays.plain import plain
 from cimlearn.chips import onchip
-from cimlearn.chips.accounts import ArrayTally, Tally, inventory, memory_bits, phase_counts
+from cimlearn.chips.accounts import ArrayTally, Tally, phase_counts
 from cimlearn.chips.setup import (
     Float,
     check_reach,
@@ -24,6 +24,7 @@ from cimlearn.chips.setup import (
     make_rule,
     make_work,
 )
+from cimlearn.chips.sizes import inventory, memory_bits
 from cimlearn.devices.build import device
 from cimlearn.ledger import Ledger
 from cimlearn.networks.miru import Miru

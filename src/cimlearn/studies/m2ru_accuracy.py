@@ -7,17 +7,10 @@ of the 60,000 examples a task (half the time; docs/recipe.md has 60,000), split 
 from __future__ import annotations
 
 from collections.abc import Mapping
-
 from typing import Any, Final
 
-from matplotlib.figure import Figure
-
-from cimlearn import metrics
 from cimlearn.experiment import Experiment
-from cimlearn.report import drawing
-from cimlearn.studies.base import Claim, Result, Row, Runs, Study
 from cimlearn.sweep import Point
-from cimlearn.units import number
 
 PLACEMENTS: Final = {"chip": "M2RU chip", "float": "float twin, same rule", "adam": "Adam, software"}
 STREAMS: Final = {"permuted-mnist": "permuted MNIST", "split-cifar10": "split CIFAR-10"}
