@@ -1,4 +1,4 @@
-"""How kernels are compiled: numba, no GIL, on disk, under a folder named by the digest of all sources that kernels can see.
+"""How kernels are compiled: numba, no GIL, on disk, under a folder named by a digest of sources.
 
 A kernel calls kernels of other files (a device's `program` from an array's `write`), and numba's own cache
 looks only at the file of the outermost one. A stale cache would give stale physics, so the folder's name

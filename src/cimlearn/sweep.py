@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,15 @@ class Point:
         return root / self.name.replace("/", ",")
 
 
-Tell = Callable[[Point, int, int], None]  # the point that is finished, how many are, of how many
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a sweep's points, by name."""
+
+    folders: Mapping[str, Path]  # run folders of the finished ones
+    failures: Mapping[str, str]  # one-line reasons of the others
+
+
+Tell = Callable[[Point, str | None, int, int], None]  # point, reason if it failed, points ended, of how many
 
 
 def cores() -> int:
@@ -41,39 +49,51 @@ def cores() -> int:
 
 def run_points(
     points: Iterable[Point], root: Path, *, workers: int | None = None, tell: Tell | None = None
-) -> dict[str, Path]:
-    """Run what is not finished yet; returns the run folder of each point by its name.
+) -> Outcome:
+    """Run what is not finished yet, `workers` points at a time (default: one per core).
+
+    A point that can't be run is a failure with its reason; the others go on.
 
     Raises
     ------
     InputError
-        If two points have one name, a folder holds another experiment, or a point can't be run; what was finished
-        before stays.
+        If two different experiments have one name, or a folder holds another experiment than its point.
+    KeyboardInterrupt
+        On Ctrl-C; points that were running have saved where they stand.
     """
-    wanted = tuple(points)
-    folders = {point.name: point.folder(root) for point in wanted}
-    if len(folders) != len(wanted):
-        raise InputError("two points of the sweep have the same name; name them by what differs")
-    todo = [point for point in wanted if not _finished(point, root)]
-    done = len(wanted) - len(todo)
-    workers = min(workers or cores(), max(1, len(todo)))
+    wanted: dict[str, Point] = {}
+    for point in points:
+        if wanted.setdefault(point.name, point) != point:
+            raise InputError(
+                f"two experiments of the sweep have the name {point.name}; name them by what differs"
+            )
+    todo = [point for point in wanted.values() if not _finished(point, root)]
+    failures: dict[str, str] = {}
+    ended = len(wanted) - len(todo)
+    for point, reason in _run_all(todo, root, min(workers or cores(), max(1, len(todo)))):
+        ended += 1
+        if reason is not None:
+            failures[point.name] = reason
+        if tell is not None:
+            tell(point, reason, ended, len(wanted))
+    folders = {name: point.folder(root) for name, point in wanted.items() if name not in failures}
+    return Outcome(folders, failures)
+
+
+def _run_all(todo: list[Point], root: Path, workers: int) -> Iterator[tuple[Point, str | None]]:
+    """Each point as it ends, with the reason if it failed."""
     if workers == 1:
-        for n, point in enumerate(todo, start=done + 1):
-            _run(point, root)
-            if tell is not None:
-                tell(point, n, len(wanted))
-        return folders
+        for point in todo:
+            yield point, _run(point, root)
+        return
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        futures: dict[Future[None], Point] = {pool.submit(_run, point, root): point for point in todo}
+        futures = {pool.submit(_run, point, root): point for point in todo}
         try:
-            for n, future in enumerate(as_completed(futures), start=done + 1):
-                future.result()
-                if tell is not None:
-                    tell(futures[future], n, len(wanted))
+            for future in as_completed(futures):
+                yield futures[future], future.result()
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=True, cancel_futures=True)
             raise
-    return folders
 
 
 def _finished(point: Point, root: Path) -> bool:
@@ -87,14 +107,18 @@ def _finished(point: Point, root: Path) -> bool:
             f"{folder} holds another experiment than {point.name}; remove it, or name another folder with --out"
         )
     lines = folder / "records.jsonl"
-    written = sum(1 for _ in lines.open("rb")) if lines.exists() else 0
+    written = len(lines.read_bytes().splitlines()) if lines.exists() else 0
     return written == len(before["seeds"]) * len(before["tasks"])
 
 
-def _run(point: Point, root: Path) -> None:
-    """Run one point, or go on with it."""
+def _run(point: Point, root: Path) -> str | None:
+    """Run one point, or go on with it; answers why it couldn't be run, or None."""
     folder = point.folder(root)
-    if (folder / "run.json").exists():
-        point.experiment.run(resume=folder)
-    else:
-        point.experiment.run(folder)
+    try:
+        if (folder / "run.json").exists():
+            point.experiment.run(resume=folder)
+        else:
+            point.experiment.run(folder)
+    except InputError as error:
+        return str(error)
+    return None

@@ -14,6 +14,14 @@ from cimlearn.sweep import Point
 Row = dict[str, Any]  # one line of a figure's data: column -> value
 Runs = Mapping[str, Run]  # by the name of their point
 
+REPRODUCED, NOT_REPRODUCED, NOT_COMPARABLE = "reproduced", "not reproduced", "not comparable"
+QUICK = "A quick run: streams too short to judge accuracy or wear."
+
+
+def verdict(holds: bool) -> str:
+    """'reproduced' or 'not reproduced'."""
+    return REPRODUCED if holds else NOT_REPRODUCED
+
 
 @dataclass(frozen=True)
 class Claim:

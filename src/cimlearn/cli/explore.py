@@ -1,0 +1,62 @@
+"""`cimlearn explore`: run a grid of designs; a table, a CSV file and a Pareto plot."""
+
+from __future__ import annotations
+
+import csv
+from argparse import Namespace
+from pathlib import Path
+
+from cimlearn import streams
+from cimlearn.cli.output import stdout
+from cimlearn.cli.progress import Points
+from cimlearn.cli.wanted import wanted
+from cimlearn.errors import InputError
+from cimlearn.experiment import Experiment
+from cimlearn.explore import explore
+from cimlearn.report.designs import designs_table
+from cimlearn.report.drawing import png
+from cimlearn.report.pareto import pareto
+
+
+def command(arguments: Namespace) -> None:
+    """Run what isn't finished, then write designs.csv and pareto.png."""
+    given = {key: value for key, value in wanted(arguments).items() if key != "out"}
+    if "chip" not in given:
+        raise InputError("name a chip (cimlearn explore m2ru --vary ...) or a TOML file")
+    if given.get("stream") is None:
+        given["stream"] = streams.default_stream(given.get("data"))
+    folder = Path(arguments.out or "explored")
+    vary = _varied(arguments.vary)
+    rows, failures = explore(
+        Experiment(**given),
+        vary,
+        folder,
+        workers=arguments.workers,
+        tell=None if arguments.quiet else Points(),
+    )
+    for name, why in failures.items():
+        print(f"failed: {name}: {why}")
+    if not rows:
+        raise InputError("no design could be run; the reasons stand above")
+    with (folder / "designs.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    png(pareto(rows, list(vary)), folder / "pareto.png")
+    stdout().print(designs_table(rows, list(vary)))
+    print(f"table: {folder / 'designs.csv'}\npicture: {folder / 'pareto.png'}")
+
+
+def _varied(pairs: list[str]) -> dict[str, list[str]]:
+    """['part.key=1,2', ...] as a mapping."""
+    vary: dict[str, list[str]] = {}
+    for pair in pairs:
+        name, equals, values = pair.partition("=")
+        if not equals or "." not in name:
+            raise InputError(
+                f"--vary {pair}: write it as part.key=value,value, for example network.hidden=50,100"
+            )
+        if name.strip() in vary:
+            raise InputError(f"--vary {name} is given twice; list all its values once: {name}=1,2,3")
+        vary[name.strip()] = [value.strip() for value in values.split(",") if value.strip()]
+    return vary

@@ -1,0 +1,143 @@
+"""How the headline numbers of M2RU depend on what nobody published, and which region agrees with the paper.
+
+One assumption at a time (every other one at its default), then a grid over those that matter most.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any, Final
+
+from cimlearn.costs.estimate import Costs
+from cimlearn.pricing import price_design
+from cimlearn.studies.base import Result, Row, Runs, Study
+from cimlearn.studies.m2ru_lifespan import PUBLISHED_YEARS
+from cimlearn.studies.m2ru_power import PUBLISHED
+from cimlearn.sweep import Point
+
+# A window of 200 k to 2 M ohm (authors, arXiv 2405.13347) draws a 50th of the current, so its capacitors are a 50th.
+AUTHORS_CELL: Final = {
+    "device.low": 5e-7,
+    "device.high": 5e-6,
+    "periphery.hidden_capacitance": 2e-12 * 4.5e-6 / 2.4298722e-4,
+    "periphery.output_capacitance": 4e-12 * 4.5e-6 / 2.4298722e-4,
+}
+ONE_AT_A_TIME: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
+    "clock": tuple({"periphery.clock": f} for f in (5e6, 1e7, 4e7)),
+    "node": tuple({"technology.node": n} for n in ("45nm", "32nm", "22nm")),
+    "input bits": tuple({"periphery.input_bits": b} for b in (4, 6)),
+    "converter bits": tuple({"periphery.converter_bits": b} for b in (4, 6)),
+    "converters per tile": tuple({"periphery.converters": n} for n in (1, 4, 64)),
+    "tile": tuple({"tile.rows": n, "tile.columns": n} for n in (64, 128)),
+    "V_r": tuple(
+        {
+            "periphery.read_voltage": v,
+            "periphery.hidden_capacitance": 2e-12 * v / 0.1,
+            "periphery.output_capacitance": 4e-12 * v / 0.1,
+        }
+        for v in (0.05, 0.2)
+    ),
+    "hidden units": ({"network.hidden": 256},),
+    "cell of 200 k to 2 M ohm": (AUTHORS_CELL,),
+    "pipelining": ({"operation.pipelined": False},),
+    "digital lanes": tuple({"digital.lanes": n} for n in (16, 1024)),
+    "amplifier g_m/I_D": tuple({"price.gm_per_ampere": g} for g in (10, 20)),
+    "K (changes kept)": (
+        {"rule.keep_hidden": None},
+        {"rule.keep_hidden": 32, "rule.keep_output": 25},
+        {"rule.keep_hidden": 16, "rule.keep_output": 12},
+    ),
+    "endurance": tuple({"cell.endurance": e} for e in (1e6, 1e8, 3e9)),
+    "update rate": tuple({"operation.rate": r} for r in (1, 1000)),
+    "examples per write": tuple({"rule.batch": n} for n in (1, 64)),
+    "twin's weight bits": tuple({"twin.weight_bits": n} for n in (8, 32)),
+    "twin of 32 x 32 bits": ({"twin.weight_bits": 32, "twin.input_bits": 32, "twin.sum_bits": 64},),
+    "memory ten times dearer": ({"price.sram": 1e-10},),
+}
+GRID: Final[Mapping[str, tuple[Any, ...]]] = {
+    "periphery.clock": (5e6, 1e7, 2e7, 4e7),
+    "periphery.converters": (1, 2, 3, 4, 8, 16),
+    "periphery.input_bits": (4, 6, 8),
+    "network.hidden": (100, 256),
+    "cell": ("25 k to 3.5 k ohm", "200 k to 2 M ohm"),
+}
+AGREES: Final = 0.15  # relative distance of throughput, power and efficiency that counts as agreement
+
+
+def points(quick: bool) -> tuple[Point, ...]:
+    """No experiments: designs are priced without training."""
+    return ()
+
+
+def _numbers(costs: Costs) -> Row:
+    """The headline numbers of one design."""
+    found = costs.as_dict()
+    return {
+        "power_W": found["power_W"],
+        "ops_per_s": found["ops_per_s"],
+        "ops_per_J": found["ops_per_J"],
+        "ratio": found["digital"]["ratio"],
+        "years_ten_percent": found["lifetime_years"]["ten_percent"],
+        "area_m2": found["area_m2"],
+        "learning_J": found["energy"]["learning_J"],
+    }
+
+
+def distance(row: Row) -> float:
+    """Largest relative distance of throughput, power and efficiency from the published ones."""
+    return max(abs(row[key] / PUBLISHED[key] - 1) for key in ("power_W", "ops_per_s", "ops_per_J"))
+
+
+def analyse(runs: Runs, quick: bool) -> Result:
+    """The table, and the designs of the grid that agree with the paper."""
+    rows = [{"assumption": "defaults", "setting": "", **_numbers(price_design("m2ru", {}))}]
+    rows += [
+        {"assumption": assumption, "setting": _text(settings), **_numbers(price_design("m2ru", settings))}
+        for assumption, variants in ONE_AT_A_TIME.items()
+        for settings in variants
+    ]
+    region = [row for row in _grid() if distance(row) <= AGREES]
+    rows += sorted(region, key=distance)
+    return Result(rows, _caption(rows, region))
+
+
+def _grid() -> list[Row]:
+    """Every design of the grid."""
+    rows = []
+    for values in itertools.product(*GRID.values()):
+        settings = dict(zip(GRID, values, strict=True))
+        cell = settings.pop("cell")
+        own = AUTHORS_CELL if cell.startswith("200") else {}
+        row = _numbers(price_design("m2ru", settings | own))
+        rows.append({"assumption": "agrees with the paper", "setting": f"{_text(settings)}, {cell}", **row})
+    return rows
+
+
+def _text(settings: Mapping[str, Any]) -> str:
+    """'periphery.clock=1e+07', the way it is set; derived capacitors are left out."""
+    shown = {k: v for k, v in settings.items() if not k.endswith("capacitance")} or settings
+    return " ".join(
+        f"{k}={'none' if v is None else format(v, 'g') if isinstance(v, float) else v}"
+        for k, v in shown.items()
+    )
+
+
+def _caption(rows: list[Row], region: list[Row]) -> str:
+    """What the table says."""
+    lives = [row["years_ten_percent"] for row in rows if row["years_ten_percent"] is not None]
+    ratios = [row["ratio"] for row in rows]
+    found = (
+        f"{len(region)} of them lie within {100 * AGREES:.0f} % of 15 GOPS, 48.62 mW and 312 GOPS/W at once"
+        if region
+        else f"none of them lies within {100 * AGREES:.0f} % of 15 GOPS, 48.62 mW and 312 GOPS/W at once"
+    )
+    count = len(list(itertools.product(*GRID.values())))
+    return (
+        f"One assumption at a time, then the agreeing part of a grid of {count} designs: {found}. "
+        f"The digital ratio runs from {min(ratios):.2g} to {max(ratios):.2g} (published 29), "
+        f"lifetimes from {min(lives):.2g} to {max(lives):.2g} years (published {PUBLISHED_YEARS})."
+    )
+
+
+STUDY: Final = Study("sensitivity", "What the headline numbers hang on", points, analyse, None)

@@ -1,0 +1,100 @@
+"""Drawings that studies share: lines with bands and bars, in the style of the reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cimlearn.report import drawing
+from cimlearn.studies.base import Row
+
+_MARKERS = "os^Dv*"
+
+
+def series(rows: Sequence[Row], key: str) -> dict[str, list[Row]]:
+    """Rows by the value of one column, in the order in which the values appear."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(str(row[key]), []).append(row)
+    return found
+
+
+def lines(
+    rows: Sequence[Row],
+    *,
+    title: str,
+    by: str,
+    x: str,
+    y: str,
+    labels: tuple[str, str],
+    scale: float = 1.0,
+    style: Callable[[str], dict[str, Any]] | None = None,
+    finish: Callable[[Axes], None] | None = None,
+) -> Figure:
+    """One line per value of column `by`; a column f'{y}_std' becomes a band of one standard deviation."""
+    with drawing.style():
+        figure, axes = drawing.new(title)
+        for k, (name, points) in enumerate(series(rows, by).items()):
+            colour = drawing.SERIES[k % len(drawing.SERIES)]
+            own: dict[str, Any] = {
+                "color": colour,
+                "marker": _MARKERS[k % 6],
+                "linewidth": 1.8,
+                "markersize": 4,
+                "label": name,
+            }
+            own |= style(name) if style else {}
+            xs, ys = [p[x] for p in points], [scale * p[y] for p in points]
+            axes.plot(xs, ys, **own)
+            spread = [s for p in points if (s := p.get(f"{y}_std")) is not None]
+            if len(spread) == len(ys):
+                low = [v - scale * s for v, s in zip(ys, spread, strict=True)]
+                high = [v + scale * s for v, s in zip(ys, spread, strict=True)]
+                axes.fill_between(xs, low, high, color=own["color"], alpha=0.16, linewidth=0)
+        axes.set(xlabel=labels[0], ylabel=labels[1])
+        axes.grid(axis="y")
+        if finish:
+            finish(axes)
+        axes.legend()
+    return figure
+
+
+def bars(
+    rows: Sequence[Row],
+    *,
+    title: str,
+    by: str,
+    name: str,
+    value: str,
+    label: str,
+    scale: float = 1.0,
+    log: bool = False,
+) -> Figure:
+    """Horizontal bars: one group per value of column `name`, one bar in it per value of column `by`."""
+    groups, kinds = series(rows, name), series(rows, by)
+    height = 0.8 / len(kinds)
+    with drawing.style():
+        figure, axes = drawing.new(title)
+        for k, kind in enumerate(kinds):
+            places, sizes = [], []
+            for n, (_, members) in enumerate(groups.items()):
+                mine = [row for row in members if str(row[by]) == kind]
+                if mine:
+                    places.append(n + (k - (len(kinds) - 1) / 2) * height)
+                    sizes.append(scale * mine[0][value])
+            axes.barh(
+                places, sizes, height=height * 0.92, color=drawing.SERIES[k % len(drawing.SERIES)], label=kind
+            )
+        axes.set_yticks(range(len(groups)), list(groups))
+        axes.invert_yaxis()
+        axes.set_xlabel(label)
+        if log:
+            axes.set_xscale("log")
+        axes.grid(axis="x")
+        if len(kinds) > 1:
+            axes.legend()
+        figure.subplots_adjust(left=0.27)
+    return figure
