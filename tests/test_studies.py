@@ -171,7 +171,7 @@ def test_lifespan_takes_the_writes_of_the_run(tmp_path: Path) -> None:
     result = m2ru_lifespan.analyse(runs, False)
     ages = {row["until"]: row["years"] for row in result.rows if row["written"] == "1/2"}
     assert ages["first cell"] < ages["1 % of cells"] < ages["10 % of cells"]
-    assert [claim.verdict for claim in result.claims][0] == "not comparable"
+    assert result.claims[0].verdict == "not comparable"
 
 
 def test_ageing_counts_years_by_hand(tmp_path: Path) -> None:

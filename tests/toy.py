@@ -59,7 +59,7 @@ class NearestMean:
     def learned(self) -> int:
         return self.seen
 
-    def predict(self, x: np.ndarray) -> np.ndarray:
+    def predict(self, x: np.ndarray, task: int | None = None) -> np.ndarray:
         means = self.means + 0.01 * self.noise * self.rng.standard_normal(self.means.shape)
         self.predicted += len(x)
         return np.argmin(((x.reshape(len(x), 1, -1) - means) ** 2).sum(-1), axis=1)

@@ -173,7 +173,12 @@ def same_experiment(before: Mapping[str, Any], now: Experiment) -> bool:
         return False
     old = {name: entry["value"] for name, entry in before["parameters"].items()}
     new = now.parameters[0].merged(now.parameters[1])
-    return old == {name: list(v) if isinstance(v, tuple) else v for name, v in new.items()}
+    later = [name for name in new if name not in old]  # parameters that the run didn't know have their defaults
+    if any(new.entry(name).changed for name in later):
+        return False
+    return old == {
+        name: list(v) if isinstance(v, tuple) else v for name, v in new.items() if name not in later
+    }
 
 
 def _text(value: Any) -> str:

@@ -107,7 +107,7 @@ class SeedLoop:
             for chunk in stream.held_out(old, _CHUNK):
                 if self.stop.is_set():
                     return False
-                right += int(np.count_nonzero(chip.predict(chunk.x) == chunk.y))
+                right += int(np.count_nonzero(chip.predict(chunk.x, old) == chunk.y))
             accuracy.append(right / stream.tasks[old].held_out)
         info = stream.tasks[task]
         record = make_record(

@@ -103,7 +103,7 @@ class AdamTwin:
         stored = self.memory.share[slots] / np.float32(self.memory.share_steps)
         return (1 - soft) * self._hard(self.memory.labels[slots]) + soft * stored
 
-    def predict(self, x: Float) -> NDArray[np.int64]:
+    def predict(self, x: Float, task: int | None = None) -> NDArray[np.int64]:
         """(examples,) the class of each of x (examples, steps, features)."""
         self._progress[CLASSIFIED] += len(x)
         classes = np.zeros(len(x), np.int64)

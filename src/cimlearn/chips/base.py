@@ -23,8 +23,12 @@ class Chip(Protocol):
     def learn(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> None:
         """Learn examples in order, each once as new: x (examples, steps, features), y (examples,)."""
 
-    def predict(self, x: NDArray[np.float32]) -> NDArray[np.int64]:
-        """(examples,) the class of each example of x (examples, steps, features)."""
+    def predict(self, x: NDArray[np.float32], task: int | None = None) -> NDArray[np.int64]:
+        """(examples,) the class of each example of x (examples, steps, features).
+
+        `task` is the number of the task that x belongs to, for chips that are told (task-incremental); others take no
+        notice.
+        """
 
     def ledger(self) -> Ledger:
         """What was done so far: counts of (phase, part, action), conductance switched on."""

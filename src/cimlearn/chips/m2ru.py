@@ -70,7 +70,7 @@ class M2RU:
         """Learn x (examples, steps, features) with classes y (examples,), each once as new."""
         onchip.learn(self.net, self.memory, self.rule, self.work, x, y)
 
-    def predict(self, x: Float) -> NDArray[np.int64]:
+    def predict(self, x: Float, task: int | None = None) -> NDArray[np.int64]:
         """(examples,) the class of each of x (examples, steps, features)."""
         classes = np.zeros(len(x), np.int64)
         onchip.predict(self._testing, self.work, x, classes)
