@@ -1,0 +1,104 @@
+"""Stored bits that are wrong: failed writes, lost retention, misread bits, on the real bit planes of int8 weights.
+
+A write or retention failure stays until the weight is written again; a read failure lasts one read. Each bit
+fails on its own with the given probability, which may differ for 0 -> 1 and 1 -> 0.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlearn.errors import InputError
+
+Weights = NDArray[np.int8]
+
+
+class Rates(NamedTuple):
+    """Probabilities that one bit fails."""
+
+    up: float = 0.0  # of a 0 that becomes (or is to become) a 1
+    down: float = 0.0  # of a 1 that becomes (or is to become) a 0
+
+
+class Flips(NamedTuple):
+    """Bits that changed, whole numbers."""
+
+    up: int  # 0 -> 1
+    down: int  # 1 -> 0
+
+
+def flips(old: Weights, new: Weights) -> Flips:
+    """The bits that differ between old (...) and new (...)."""
+    before, after = old.view(np.uint8), new.view(np.uint8)
+    return Flips(int(np.bitwise_count(~before & after).sum()), int(np.bitwise_count(before & ~after).sum()))
+
+
+def upset(values: Weights, rates: Rates, *, generator: np.random.Generator) -> Weights:
+    """A copy of values (...) in which each 0 became 1 with probability `up`, each 1 became 0 with `down`.
+
+    The number of candidates is binomial at the larger rate, their places distinct; each is kept with rate /
+    larger rate. So bits fail independently at exactly these rates, and rare failures cost little to draw.
+    """
+    return values ^ _failing(values, rates, generator)
+
+
+def written(old: Weights, new: Weights, rates: Rates, *, generator: np.random.Generator) -> Weights:
+    """What is stored after new (...) was written over old (...): only bits that differ are written.
+
+    A 0 -> 1 write fails with probability `up`, 1 -> 0 with `down`; a failed bit keeps its old value.
+    """
+    return new ^ (_failing(old, rates, generator) & (old ^ new))
+
+
+class StoredBits:
+    """int8 weights as a memory holds them: `stored` is what is really there."""
+
+    def __init__(self, values: Weights, *, write: Rates, read: Rates, generator: np.random.Generator) -> None:
+        """Hold values (...), written without error; later writes and reads fail at their rates."""
+        _checked(write)
+        _checked(read)
+        self.stored = np.array(values, np.int8)
+        self._write, self._read, self._generator = write, read, generator
+
+    def write(self, new: Weights) -> Flips:
+        """Write new (...) where it differs; the bits that were to change."""
+        if new.shape != self.stored.shape:
+            raise InputError(f"weights of shape {new.shape} do not fit in a memory of {self.stored.shape}")
+        asked = flips(self.stored, new)
+        self.stored = written(self.stored, new, self._write, generator=self._generator)
+        return asked
+
+    def rest(self, rates: Rates) -> Flips:
+        """Let retention fail at `rates`; the bits that were lost, until they are written again."""
+        before = self.stored
+        self.stored = upset(before, rates, generator=self._generator)
+        return flips(before, self.stored)
+
+    def read(self) -> Weights:
+        """A copy of what is stored, with the failures of this read."""
+        return upset(self.stored, self._read, generator=self._generator)
+
+
+def _failing(values: Weights, rates: Rates, generator: np.random.Generator) -> Weights:
+    """int8 masks (...) of the bits of values (...) that fail."""
+    _checked(rates)
+    mask = np.zeros(values.size, np.uint8)
+    highest = max(rates)
+    bits = values.size * 8
+    if highest == 0 or bits == 0:
+        return mask.view(np.int8).reshape(values.shape)
+    places = generator.choice(bits, generator.binomial(bits, highest), replace=False, shuffle=False)
+    word, bit = places // 8, (places % 8).astype(np.uint8)
+    ones = (values.reshape(-1).view(np.uint8)[word] >> bit) & 1
+    chance = np.where(ones == 1, rates.down, rates.up) / highest
+    kept = generator.random(len(places)) < chance
+    np.bitwise_or.at(mask, word[kept], np.uint8(1) << bit[kept])
+    return mask.view(np.int8).reshape(values.shape)
+
+
+def _checked(rates: Rates) -> None:
+    if not all(0 <= rate <= 1 for rate in rates):
+        raise InputError(f"{rates} is no pair of probabilities; give numbers from 0 to 1")

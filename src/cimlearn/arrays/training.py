@@ -1,0 +1,137 @@
+"""The three products of a training step on bit-serial sub-arrays, and where the awkward two are computed.
+
+    forward   Y = W X           W is stored
+    error     E_in = W^T E      W is stored, but the other way round; then overlapping windows are added (col2im)
+    gradient  dW = E X^T        nothing is stored: one operand has to be written first
+
+Where the transpose and the gradient are computed is not published. `Place` offers what the literature does:
+a second, transposed copy of the weights; sub-arrays that can be read in both directions; a separate SRAM unit
+(NeuroSim V2.1 keeps weight gradients in SRAM because they are rewritten so often).
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+from cimlearn.arrays.bitserial import (
+    Counts,
+    Shape,
+    SubArray,
+    added,
+    moved,
+    multiplied,
+    multiplied_transposed,
+)
+from cimlearn.errors import InputError
+
+Transpose = Literal["copy", "transposable", "sram"]
+Gradient = Literal["mram", "sram"]
+TRANSPOSES: Final = ("copy", "transposable", "sram")
+GRADIENTS: Final = ("mram", "sram")
+
+
+class Place(NamedTuple):
+    """Where the transposed product and the weight gradient are computed."""
+
+    mram: SubArray
+    sram: SubArray
+    transpose: Transpose
+    gradient: Gradient
+
+
+class Layer(NamedTuple):
+    """A layer's work in one step: `windows` positions of the output over the whole batch, as matrix products.
+
+    A convolution of kernel h x w: fan_in = in_channels / groups * h * w, outputs = out_channels / groups,
+    windows = batch * output height * output width. A linear layer: one window for each example.
+    """
+
+    name: str
+    fan_in: int
+    outputs: int
+    windows: int
+    groups: int
+    trained: bool
+    error: bool  # the error goes on to the layer below
+
+    @property
+    def forward(self) -> Shape:
+        """W (fan_in, outputs) stored, a vector for each window."""
+        return Shape(self.fan_in, self.outputs, self.windows, self.groups)
+
+    @property
+    def backward(self) -> Shape:
+        """W^T (outputs, fan_in) stored, a vector of errors for each window."""
+        return Shape(self.outputs, self.fan_in, self.windows, self.groups)
+
+    @property
+    def gradient(self) -> Shape:
+        """The errors (windows, outputs) stored, a vector for each weight of a filter."""
+        return Shape(self.windows, self.outputs, self.fan_in, self.groups)
+
+
+def forward(layer: Layer, place: Place) -> Counts:
+    """The work of Y = W X."""
+    return multiplied(layer.forward, place.mram)
+
+
+def error(layer: Layer, place: Place) -> Counts:
+    """The work of E_in = W^T E; the windows that overlap are added up in `adders` (window_adds).
+
+    'sram': the weights are read out and written, transposed, into the SRAM unit for every product.
+    """
+    _checked(place)
+    overlap: Counts = {"adders": {"window_adds": layer.backward.columns * layer.windows * layer.groups}}
+    if place.transpose == "copy":
+        return added([multiplied(layer.backward, place.mram), overlap])
+    if place.transpose == "transposable":
+        return added([multiplied_transposed(layer.forward, place.mram), overlap])
+    out = moved(layer.forward, place.mram, part="mram", write=False)
+    into = moved(layer.backward, place.sram, part="sram", write=True)
+    return added([out, into, multiplied(layer.backward, place.sram, part="sram"), overlap])
+
+
+def gradient(layer: Layer, place: Place) -> Counts:
+    """The work of dW = E X^T: the errors are written, the inputs are driven."""
+    _checked(place)
+    array = place.sram if place.gradient == "sram" else place.mram
+    written = moved(layer.gradient, array, part=place.gradient, write=True)
+    return added([written, multiplied(layer.gradient, array, part=place.gradient)])
+
+
+def update(layer: Layer, place: Place) -> Counts:
+    """The work of writing every weight of a trained layer once, and its transposed copy where there is one.
+
+    An upper limit: weights that do not change need no write; `arrays.faults` counts the bits that did change.
+    """
+    _checked(place)
+    written = [moved(layer.forward, place.mram, part="mram", write=True)]
+    if place.transpose == "copy":
+        written.append(moved(layer.backward, place.mram, part="mram", write=True))
+    return added(written)
+
+
+def step(layers: list[Layer], place: Place) -> dict[str, Counts]:
+    """A training step: 'forward', 'error', 'gradient' and 'update' -> counts, layers one after the other."""
+    trained = [layer for layer in layers if layer.trained]
+    return {
+        "forward": added(forward(layer, place) for layer in layers),
+        "error": added(error(layer, place) for layer in layers if layer.error),
+        "gradient": added(gradient(layer, place) for layer in trained),
+        "update": added(update(layer, place) for layer in trained),
+    }
+
+
+def stored_bits(layers: list[Layer], place: Place) -> dict[str, int]:
+    """Bits of memory that hold weights: 'weights', and 'copy', the transposed copies of layers that pass errors."""
+    _checked(place)
+    bits = {layer.name: layer.fan_in * layer.outputs * layer.groups * 8 for layer in layers}
+    copies = sum(bits[layer.name] for layer in layers if layer.error) if place.transpose == "copy" else 0
+    return {"weights": sum(bits.values()), "copy": copies}
+
+
+def _checked(place: Place) -> None:
+    if place.transpose not in TRANSPOSES:
+        raise InputError(f"transpose = {place.transpose!r} is not one of: {', '.join(TRANSPOSES)}")
+    if place.gradient not in GRADIENTS:
+        raise InputError(f"gradient = {place.gradient!r} is not one of: {', '.join(GRADIENTS)}")
