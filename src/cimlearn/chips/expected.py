@@ -45,10 +45,10 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> Tally:
     copies = -(-new // refresh) if refresh and p["rule.feedback"] == "through" else 0
     passes = new + replayed
     rows = copies * p["network.hidden"]  # each copy reads every recurrent and output row alone
-    vectors = {"hidden": passes * shape.steps + rows, "output": passes + rows}
+    vectors = {"hidden": passes * shape.steps, "output": passes}
     tallies = {}
     for name, size in arrays.items():
-        reads = _reads(p, name, size, vectors[name])
+        reads = _reads(p, name, size, vectors[name], alone=rows)
         together = size.layers if p["write.cells"] == "all" else 1
         proposed = updates * kept(p, name, size) * together
         pulses = round(proposed * p["expected.pulses_per_change"])
@@ -62,9 +62,12 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> Tally:
     return Tally(tallies, passes, updates, new if slots else 0, stored, replayed, copies)
 
 
-def _reads(p: ParameterSet, name: str, size: ArraySize, vectors: int) -> ArrayTally:
-    """`vectors` inputs driven into one array, with the expected share of active bits and conductance."""
-    active = round(vectors * size.cycles * size.rows * p[f"expected.{name}_bits_on"])
+def _reads(p: ParameterSet, name: str, size: ArraySize, vectors: int, alone: int = 0) -> ArrayTally:
+    """`vectors` inputs driven into one array, with the expected share of active bits and conductance.
+
+    `alone` more inputs are 1 on a single row, all their bits active, and 0 elsewhere.
+    """
+    active = round(vectors * size.cycles * size.rows * p[f"expected.{name}_bits_on"]) + alone * size.cycles
     low, high = window(p.part("device"))
     mean = low + p["expected.conductance"] * (high - low)
-    return ArrayTally(vectors, active, 0, 0, 0, active * size.columns * size.layers * mean)
+    return ArrayTally(vectors + alone, active, 0, 0, 0, active * size.columns * size.layers * mean)

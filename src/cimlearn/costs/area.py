@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cimlearn.costs.energy import converter_area
+from cimlearn.costs.energy import ANALOG_FEATURE, converter_area
 from cimlearn.costs.machine import Machine, Parts
 from cimlearn.parameters import ParameterSet
 
@@ -10,14 +10,15 @@ from cimlearn.parameters import ParameterSet
 def area(m: Machine, p: ParameterSet) -> Parts:
     """Area of each part of the chip [m2]; wiring between the parts is not in it."""
     feature = p["technology.feature"]
-    analog = (feature / 65e-9) ** 2  # prices of amplifiers, shifters and K-WTA are at 65 nm
+    analog = (feature / ANALOG_FEATURE) ** 2
 
     def pieces(kind: str) -> int:
         return sum(a[kind] for a in m.arrays.values())
 
+    cells = pieces("cells") + (p["price.reference_columns"] * pieces("level_shifters") if m.referenced else 0)
     capacitors = sum(a["integrators"] * m.capacitance[name] for name, a in m.arrays.items())
     return {
-        "cells": pieces("cells") * p["price.cell_features"] * feature**2,
+        "cells": cells * p["price.cell_features"] * feature**2,
         "level_shifters": pieces("level_shifters") * p["price.shifter_area"] * analog,
         "integrators": capacitors * (1 + p["price.load"]) / p["price.capacitor"]
         + pieces("integrators") * p["price.amplifier_area"] * analog,

@@ -5,27 +5,33 @@ integrator capacitor, N_bits converter resolution, n_x number of x.
 
     cells         (G_on + G_mean n_pulses n_ref) V_r^2 T         n_ref reference columns per tile
     read drive    the same conductance times V_r (V_dd - V_r) T: currents are drawn from V_dd
-    shifters      n_pulses (C_shifter V_dd^2 + C_row V_r^2),  C_row = columns of a tile x cell pitch x wire
-    integrators   n_integrations T V_dd I,  I = branches g_m / (g_m/I_D),  g_m = ln(2^(N_bits + 1)) (1 + load) C_f / (s T)
+    shifters      n_pulses (C_shifter V_dd^2 + C_row V_r V_dd),  C_row = columns of a tile x cell pitch x wire
+    integrators   n_integrations T V_dd I,  I = branches g_m / (g_m/I_D)
+                  g_m = ln(2^(N_bits + 1)) (1 + load) C_f / (s T)
     converters    n_conversions E(N_bits)
     memories      n_bits E_sram(capacity) / 64,  E_sram = price.sram sqrt(capacity / 8 kB)      (Horowitz 2014)
     logic         additions ~ bits, multiplications ~ product of bits, times 1 + overhead       (Horowitz 2014)
-    writes        n_writes V_w^2 G_mean t_w;  a verifying read is a read of one cell and a conversion
+    writes        n_writes V_w^2 G_mean t_w, from a supply of V_w
+                  a verifying read: one cell read for T, its shifter, two cycles of an integrator, one conversion
 
 G_mean is the mean conductance of the cells that inputs switched on, from the ledger itself; the references have
-it too. The amplifier settles to half a step of the converter in the part s of a cycle (textbook switched-capacitor design).
-Logic and converter prices are scaled between nodes by feature x V_dd^2.
+it too. The amplifier settles to half a step of the converter in the part s of a cycle (textbook switched-capacitor
+design). Logic and converter prices are scaled between nodes by feature x V_dd^2. Where V_r > V_dd, V_r takes its place.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Final
 
-from cimlearn.costs.machine import Machine, Parts
+from cimlearn.costs.machine import VERIFY_CYCLES, Machine, Parts
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
+
+ANALOG_FEATURE: Final = 65e-9  # [m] node of the prices of amplifiers, level shifters and K-WTA (prices.toml)
+ANALOG_SUPPLY: Final = 1.2  # [V] its supply
 
 
 def add_energy(p: ParameterSet, bits: float) -> float:
@@ -161,16 +167,18 @@ def _array(name: str, n: Mapping[str, int], on: float, mean: float, m: Machine, 
     supply, cycle = p["technology.supply"], 1.0 / m.clock
     pulses = get("row_pulses")
     on += pulses * mean * p["price.reference_columns"] if m.referenced else 0.0
+    source = max(supply, m.read_voltage)  # what a read's currents are drawn from [V]
     charge = on * m.read_voltage * cycle  # [C]
     wire = row_capacitance(p, -(-a["columns"] // m.column_tiles(name)))
-    shifter = p["price.shifter_load"] * supply**2 + wire * m.read_voltage**2
+    shifter = p["price.shifter_load"] * supply**2 + wire * m.read_voltage * source
     amplifier = integrator_power(p, m.capacitance[name], m.clock, m.converter_bits)
     conversion = conversion_energy(p, m.converter_bits)
     write = p["price.write_voltage"] ** 2 * mean * p["price.write_pulse"]
-    verify = m.read_voltage * supply * mean * cycle + conversion
+    read = m.read_voltage * source * mean * cycle + shifter
+    verify = read + VERIFY_CYCLES * cycle * amplifier + conversion
     return {
         "cells": charge * m.read_voltage,
-        "read_drive": charge * max(0.0, supply - m.read_voltage),
+        "read_drive": charge * (source - m.read_voltage),
         "level_shifters": pulses * shifter,
         "integrators": get("integrations") * cycle * amplifier,
         "converters": get("conversions") * conversion,
@@ -181,7 +189,7 @@ def _array(name: str, n: Mapping[str, int], on: float, mean: float, m: Machine, 
 def _state(n: Mapping[str, int], m: Machine, p: ParameterSet) -> Parts:
     """The digital state unit: coefficients, tanh and sums of tiles; and the answer."""
     coefficients = n.get("multiply_add", 0) * multiply_add_energy(p, m.state_bits, m.word_bits, m.state_bits)
-    kwta_scale = (p["technology.supply"] / 1.2) ** 2 * p["technology.feature"] / 65e-9
+    kwta_scale = (p["technology.supply"] / ANALOG_SUPPLY) ** 2 * p["technology.feature"] / ANALOG_FEATURE
     return {
         "state_unit": coefficients
         + n.get("tanh", 0) * table_energy(p)

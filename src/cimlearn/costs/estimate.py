@@ -108,6 +108,12 @@ def estimate(
 
     Parameters
     ----------
+    ledger
+        what was done
+    machine
+        what did it
+    p
+        prices (costs.prices.parameters)
     learned
         new examples that the phase 'learn' took (its replays are in the ledger)
     rates

@@ -1,19 +1,23 @@
 """Seconds of each phase from its serial cycles. Arrays, tiles and lanes work side by side; that is in the counts.
 
     forward   = stream + convert + state          stream + max(convert, state) where pipelined
-    learning  = forward + gradient                max(forward, gradient) where pipelined
-              + sweep over the changes + writes
-    writes    = rows x phases x pulse + verifying reads, as many at a time as there are converters
+    learning  = forward + gradient + sweep over the changes + writes
+    gradient    where pipelined only what outlasts forward:
+              = u gradient + (1 - u) max(0, gradient + state - forward),   u = updates / passes
+    writes    = rows of cells x phases x pulse + verifying reads
 
 Pipelined: the state unit takes what one group of converters gives while the next group converts, and the gradient of
-an example is computed while the next example runs forward. A step can't begin before the state of the one before it.
+an example is computed while the next example runs forward. The state unit and the gradients share the multiply-add
+units, and the last gradient before a write has no next example to hide behind: that one waits for the write. A step
+can't begin before the state of the one before it. A row of weights is one row of cells per layer, written one after the
+other. A verifying read takes a cycle to read and one to convert, as many at a time as the row's tiles have converters.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cimlearn.costs.machine import Machine
+from cimlearn.costs.machine import VERIFY_CYCLES, Machine
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
 
@@ -23,7 +27,7 @@ class Seconds:
     """Time of one phase [s], and how many examples and steps it took."""
 
     forward: float
-    gradient: float  # the part that doesn't overlap with forward
+    gradient: float  # the part that forward doesn't hide
     sweep: float
     writes: float
     examples: int  # passes, replayed ones too
@@ -36,7 +40,7 @@ class Seconds:
 
 
 def seconds(ledger: Ledger, phase: str, machine: Machine, p: ParameterSet) -> Seconds:
-    """The time of one phase."""
+    """The time of one phase of a ledger."""
     n = ledger.counts[phase].get("time", {})
 
     def get(name: str) -> int:
@@ -45,15 +49,25 @@ def seconds(ledger: Ledger, phase: str, machine: Machine, p: ParameterSet) -> Se
     cycle, pipelined = 1.0 / machine.clock, p["operation.pipelined"]
     convert, state = get("convert_cycles"), get("state_cycles")
     forward = get("stream_cycles") + (max(convert, state) if pipelined else convert + state)
-    gradient = get("gradient_cycles")
-    reads = sum(ledger.counts[phase].get(name, {}).get("verify_reads", 0) for name in machine.arrays)
-    converters = max(1, sum(a["converters"] for a in machine.arrays.values()))
-    pulses = get("update_row_cycles") * p["price.write_phases"] * p["price.write_pulse"]
+    gradient: float = get("gradient_cycles")
+    if pipelined and gradient:
+        alone = min(1.0, get("updates") / get("examples"))
+        gradient = alone * gradient + (1 - alone) * max(0, gradient + state - forward)
+    layers = max(machine.layers(name) for name in machine.arrays)
+    pulses = get("update_row_cycles") * layers * p["price.write_phases"] * p["price.write_pulse"]
+    verify = sum(_verify_cycles(ledger, phase, machine, name) for name in machine.arrays)
     return Seconds(
         forward=forward * cycle,
-        gradient=(max(0, gradient - forward) if pipelined else gradient) * cycle,
+        gradient=gradient * cycle,
         sweep=get("sweep_cycles") * cycle,
-        writes=pulses + reads / converters * cycle,
+        writes=pulses + verify * cycle,
         examples=get("examples"),
         steps=get("steps"),
     )
+
+
+def _verify_cycles(ledger: Ledger, phase: str, machine: Machine, name: str) -> float:
+    """Cycles of the verifying reads of one array; without converters one after the other."""
+    reads = ledger.counts[phase].get(name, {}).get("verify_reads", 0)
+    beside = machine.arrays[name]["converters"] / machine.row_tiles(name)
+    return reads * VERIFY_CYCLES / max(1.0, beside)

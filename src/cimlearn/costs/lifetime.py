@@ -15,10 +15,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from cimlearn.errors import InputError
 
-YEAR = 365.25 * 86400.0  # [s]
+YEAR: Final = 365.25 * 86400.0  # [s]
+PRECISION: Final = 1e-10  # of a lifetime, relative
 
 
 @dataclass(frozen=True)
@@ -64,16 +66,17 @@ def _stuck(x: float, spread: float) -> float:
 
 def share_stuck(rates: Rates, examples: float, *, endurance: float, spread: float) -> float:
     """F: share of cells that are stuck after `examples` new examples."""
-    dead = sum(c * _stuck(math.log(r * examples / endurance), spread) for r, c in rates.groups if r > 0)
+    x = math.log(examples / endurance)
+    dead = sum(cells * _stuck(math.log(rate) + x, spread) for rate, cells in rates.groups if rate > 0)
     return dead / rates.cells if rates.cells else 0.0
 
 
-def _first(rates: Rates, examples: float, *, endurance: float, spread: float) -> float:
+def _one_stuck(rates: Rates, examples: float, *, endurance: float, spread: float) -> float:
     """Probability that at least one cell is stuck after `examples` new examples."""
-    alive = 0.0  # logarithm
+    x, alive = math.log(examples / endurance), 0.0  # alive: logarithm of the probability that all are
     for rate, cells in rates.groups:
         if rate > 0:
-            stuck = _stuck(math.log(rate * examples / endurance), spread)
+            stuck = _stuck(math.log(rate) + x, spread)
             if stuck >= 1:
                 return 1.0
             alive += cells * math.log1p(-stuck)
@@ -81,11 +84,11 @@ def _first(rates: Rates, examples: float, *, endurance: float, spread: float) ->
 
 
 def _solve(share: Callable[[float], float], wanted: float) -> float | None:
-    """Examples after which `share` reaches `wanted`, by bisection of the logarithm; None if it never does."""
+    """Examples (1 to 1e40) after which `share` reaches `wanted`, by bisection of their logarithm; None = never."""
     low, high = 0.0, math.log(1e40)
     if share(math.exp(high)) < wanted:
         return None
-    for _ in range(100):
+    while high - low > PRECISION:
         middle = 0.5 * (low + high)
         low, high = (middle, high) if share(math.exp(middle)) < wanted else (low, middle)
     return math.exp(high)
@@ -107,7 +110,7 @@ def years(rates: Rates, *, rate: float, endurance: float | None, spread: float) 
         return {"first_cell": None, "one_percent": None, "ten_percent": None}
     law = {"endurance": endurance, "spread": spread}
     examples = {
-        "first_cell": _solve(lambda n: _first(rates, n, **law), 0.5),
+        "first_cell": _solve(lambda n: _one_stuck(rates, n, **law), 0.5),
         "one_percent": _solve(lambda n: share_stuck(rates, n, **law), 0.01),
         "ten_percent": _solve(lambda n: share_stuck(rates, n, **law), 0.1),
     }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from cimlearn.errors import InputError
 
 Parts = dict[str, float]  # part -> joules, watts or square metres
+VERIFY_CYCLES: Final = 2  # of a verifying read: one to read a cell, one to convert
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class Machine:
         """Column tiles of an array."""
         a = self.arrays[name]
         return a["level_shifters"] // (a["rows"] * self.layers(name))
+
+    def row_tiles(self, name: str) -> int:
+        """Row tiles of an array."""
+        a = self.arrays[name]
+        return a["integrators"] // a["columns"]
 
 
 def machine(inventory: Mapping[str, Mapping[str, int]], p: Mapping[str, Any]) -> Machine:

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from cimlearn.parameters import ParameterSet, load
 
+NODE: Final = "technology.node"
+USUAL: Final = "65nm"
 PARTS: Final = ("technology", "price", "operation", "twin", "expected")
 
 
@@ -31,6 +33,9 @@ def parameters(changes: Mapping[str, Any] | None = None) -> ParameterSet:
         For an unknown name or node, or a value that is missing, negative or otherwise out of range.
     """
     changes = dict(changes or {})
-    node = "technology.node"
-    chosen = _defaults("65nm").replace({node: changes[node]})[node] if node in changes else "65nm"
-    return _defaults(chosen).replace(changes)
+    if NODE not in changes:
+        return _defaults(USUAL).replace(changes)
+    chosen = _defaults(USUAL).replace({NODE: changes.pop(NODE)}).entry(NODE)
+    at_node = _defaults(chosen.value)
+    own = at_node.entry(NODE).model_copy(update={"changed": chosen.changed})  # so that a run's prices keep it
+    return at_node.merged(ParameterSet({NODE: own})).replace(changes)

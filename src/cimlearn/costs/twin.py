@@ -1,8 +1,8 @@
 """The digital twin: the same network and rule, weights in static memory, multiply-add units in place of crossbars.
 
-Its counts follow from the chip's ledger: every product of the arrays becomes a multiplication, an addition and a read of
-one weight from the weight memory (one example at a time, so nothing is read twice for use); every write of a cell
-becomes a read and a write of its weight. The digital part of the chip (state unit, gradients, their memories,
+Its counts follow from the chip's ledger: every product of the arrays becomes a multiplication, an addition and a
+read of one weight from the weight memory (one example at a time, so no read serves two products); every write of a
+cell becomes a read and a write of its weight. The digital part of the chip (state unit, gradients, their memories,
 replay) is the same in both.
 """
 
