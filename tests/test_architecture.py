@@ -25,17 +25,20 @@ LEARNING = {"learning", *NETWORKS}
 LOOP = {"experiment", "scheduler", "loop", "checkpoint", "record", "runfolder"}
 EXPERIMENT = {*LOOP, "chips", "streams", "costs.prices", "costs.prices.is_price", "cimlearn", *GROUND}
 REPORT = {"report", "metrics", "costs", "presets", "cimlearn", "errors", "ledger", "parameters", "units"}
-EVERYTHING = {"api", "cli", "sweep", "studies", *EXPERIMENT, *REPORT}
+COSTS = {"costs", "errors", "ledger", "parameters", "presets", "units"}
+EVERYTHING = {"api", "cli", "explore", "pricing", "sweep", "studies", *EXPERIMENT, *REPORT}
 
 ALLOWED = {
     "cimlearn": EVERYTHING,
     "cli": EVERYTHING,
     "api": EVERYTHING,
+    "pricing": {"pricing", *EXPERIMENT, *COSTS},
     "sweep": {"sweep", *EXPERIMENT},
-    "studies": {"studies", "sweep", *EXPERIMENT, *REPORT},
+    "explore": {"sweep", *EXPERIMENT, *REPORT},
+    "studies": {"learning", "pricing", "studies", "sweep", *EXPERIMENT, *REPORT},
     "report": REPORT,
     "metrics": {"errors"},
-    "costs": {"costs", "errors", "ledger", "parameters", "presets", "units"},
+    "costs": COSTS,
     **dict.fromkeys(LOOP, EXPERIMENT),
     "chips": {"chips", "streams.base.StreamShape", *LEARNING},
     "streams": {"streams", *GROUND},

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
@@ -149,8 +150,9 @@ class ParameterSet(Mapping[str, Value]):
         return ParameterSet({**self._entries, **other._entries})
 
 
+@cache
 def load(preset: str) -> ParameterSet:
-    """The parameters of the preset file `presets/{preset}.toml`.
+    """The parameters of the preset file `presets/{preset}.toml`, read once per process.
 
     Raises
     ------

@@ -31,6 +31,7 @@ def make_parser() -> argparse.ArgumentParser:
         commands.add_parser("run", help="learn a stream of tasks and write a run folder", epilog=_RUN_EPILOG)
     )
     _add_show(commands.add_parser("show", help="every parameter with value, unit, origin and source"))
+    _add_price(commands.add_parser("price", help="what a design costs, without training it"))
     _add_data(commands.add_parser("data", help="list, fetch and verify data files"))
     _add_report(commands.add_parser("report", help="write report.html again from the records of a run"))
     return parser
@@ -73,8 +74,18 @@ def _add_show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
+def _add_price(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `price`."""
+    parser.add_argument("chip", metavar="CHIP", help="a chip such as m2ru")
+    parser.add_argument(
+        "--stream", metavar="NAME", help="a known stream, for the shape of its examples (default permuted-mnist)"
+    )
+    _add_set(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
 def _add_set(parser: argparse.ArgumentParser) -> None:
-    """The argument --set of `run` and `show`."""
+    """The argument --set of all commands that describe a chip."""
     parser.add_argument(
         "--set", action="append", default=[], metavar="PART.KEY=VALUE", help="change a parameter (repeatable)"
     )

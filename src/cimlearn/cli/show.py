@@ -12,7 +12,7 @@ from cimlearn.runfolder import to_json
 
 
 def command(arguments: Namespace) -> None:
-    """Print the parameters of a chip and of a stream (without --stream: of the one that a run would take)."""
+    """Print the parameters of a chip, of a stream (without --stream: of the one that a run would take), and prices."""
     stream = arguments.stream or streams.default_stream(None)
     experiment = Experiment(arguments.chip, stream, settings=settings_of(arguments.set))
     if arguments.json:
@@ -21,4 +21,5 @@ def command(arguments: Namespace) -> None:
     from cimlearn.report.terminal import parameters_table
 
     of_chip, of_stream = experiment.parameters
-    stdout().print(parameters_table(of_chip.merged(of_stream).entries()))
+    shown = of_chip.merged(of_stream).merged(experiment.prices)
+    stdout().print(parameters_table(shown.entries()))

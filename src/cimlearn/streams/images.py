@@ -129,12 +129,8 @@ def rotated(name: str, images: ImageSet, settings: dict[str, Any], *, seed: int)
 def split(name: str, images: ImageSet, settings: dict[str, Any], *, scenario: str, seed: int) -> ImageStream:
     """Task k sees the next few classes; class-incremental keeps their numbers, else they start at 0."""
     count, per_task = settings["tasks"], settings["classes_per_task"]
-    if count * per_task > images.classes:
-        raise InputError(
-            f"stream.tasks = {count} times stream.classes_per_task = {per_task} is more than the "
-            f"{images.classes} classes of {name}; set stream.tasks to {images.classes // per_task} or fewer"
-        )
     shared = scenario == "domain-incremental"
+    classes = split_classes(name, images.classes, settings, shared=shared)
     tasks = []
     for k in range(count):
         low, high = k * per_task, (k + 1) * per_task
@@ -142,8 +138,7 @@ def split(name: str, images: ImageSet, settings: dict[str, Any], *, scenario: st
         test = np.flatnonzero((images.y_test >= low) & (images.y_test < high))
         label = f"classes {low} to {high - 1}" if per_task > 1 else f"class {low}"
         tasks.append(_task(label, k, train, test, Plain(), low if shared else 0, settings, seed=seed))
-    classes = per_task if shared else count * per_task
-    steps = _steps(images, settings)
+    steps = steps_of(_image(images), settings)
     return ImageStream(name, images, tuple(tasks), scenario=scenario, classes=classes, steps=steps, seed=seed)
 
 
@@ -168,7 +163,7 @@ def _over_all(
         tasks,
         scenario="domain-incremental",
         classes=images.classes,
-        steps=_steps(images, settings),
+        steps=steps_of(_image(images), settings),
         seed=seed,
     )
 
@@ -198,9 +193,20 @@ def _image(images: ImageSet) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def _steps(images: ImageSet, settings: dict[str, Any]) -> int:
-    """Time steps per image: its rows, or as many as the flat form is cut into."""
-    height, width, channels = _image(images)
+def split_classes(name: str, available: int, settings: dict[str, Any], *, shared: bool) -> int:
+    """Classes of a stream that splits `available` ones; `shared`: every task numbers its own from 0."""
+    count, per_task = settings["tasks"], settings["classes_per_task"]
+    if count * per_task > available:
+        raise InputError(
+            f"stream.tasks = {count} times stream.classes_per_task = {per_task} is more than the "
+            f"{available} classes of {name}; set stream.tasks to {available // per_task} or fewer"
+        )
+    return per_task if shared else count * per_task
+
+
+def steps_of(image: tuple[int, int, int], settings: dict[str, Any]) -> int:
+    """Time steps per image (height, width, channels): its rows, or as many as the flat form is cut into."""
+    height, width, channels = image
     asked = settings["steps"]
     if settings["form"] == "rows":
         if asked not in (None, height):

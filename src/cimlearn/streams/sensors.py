@@ -18,6 +18,7 @@ from cimlearn.streams.sources import Found, locate
 
 # Value that becomes 1.0: 2 g is what the accelerometer records at most, 10 rad/s the gyroscope.
 FULL_SCALE = (2.0, 2.0, 2.0, 10.0, 10.0, 10.0)  # g, g, g, rad/s, rad/s, rad/s
+CHANNELS = len(FULL_SCALE)
 ACTIVITIES = 6  # labels 1 to 6; -1 (none) and 7 to 12 (changes of posture) are left out
 _lock = threading.Lock()  # so that the threads of a sweep read the file once
 _KEYS = ("signal", "scale", "label", "user", "experiment", "label_names")
@@ -101,6 +102,28 @@ def windows(recordings: Recordings, length: int, hop: int) -> Windows:
     return Windows(first, label[first] - 1, user[first], experiment[first])
 
 
+def shape_of(settings: dict[str, Any], classes: int) -> StreamShape:
+    """The shape of windows cut into steps of samples_per_step samples."""
+    length, per_step = settings["window"], settings["samples_per_step"]
+    if length % per_step:
+        raise InputError(
+            f"stream.samples_per_step = {per_step} doesn't divide stream.window = {length}; "
+            "choose one that does"
+        )
+    return StreamShape(length // per_step, CHANNELS * per_step, classes, True)
+
+
+def activity_classes(settings: dict[str, Any], *, shared: bool) -> int:
+    """Classes of a stream of activities; `shared`: every task numbers its own from 0."""
+    count, per_task = settings["tasks"], settings["classes_per_task"]
+    if count * per_task > ACTIVITIES:
+        raise InputError(
+            f"stream.tasks = {count} times stream.classes_per_task = {per_task} is more than the "
+            f"{ACTIVITIES} activities; set stream.tasks to {ACTIVITIES // per_task} or fewer"
+        )
+    return per_task if shared else count * per_task
+
+
 class SensorTask(NamedTuple):
     """One task: which windows, and how activities are numbered."""
 
@@ -134,13 +157,8 @@ class SensorStream:
     ) -> None:
         self._name, self._recordings, self._windows, self._tasks = name, recordings, cut, tasks
         self._scenario, self._seed, self._order = scenario, seed, settings["order"]
-        self._length, per_step = settings["window"], settings["samples_per_step"]
-        if self._length % per_step:
-            raise InputError(
-                f"stream.samples_per_step = {per_step} doesn't divide stream.window = {self._length}; "
-                "choose one that does"
-            )
-        self._shape = StreamShape(self._length // per_step, 6 * per_step, classes, True)
+        self._length = settings["window"]
+        self._shape = shape_of(settings, classes)
 
     @property
     def name(self) -> str:
@@ -206,8 +224,8 @@ def open_sensors(
         groups = _people(cut, settings["tasks"])
         classes = ACTIVITIES
     else:
+        classes = activity_classes(settings, shared=shared)
         groups = _activities(recordings, cut, settings["tasks"], settings["classes_per_task"])
-        classes = settings["classes_per_task"] * (1 if shared else settings["tasks"])
     tasks = []
     for k, (label, mine) in enumerate(groups):
         train = np.flatnonzero(mine & (cut.experiment == 0))
@@ -249,11 +267,6 @@ def _activities(
     recordings: Recordings, cut: Windows, count: int, per_task: int
 ) -> list[tuple[str, NDArray[np.bool_]]]:
     """`per_task` activities at a time, in the order of their labels."""
-    if count * per_task > ACTIVITIES:
-        raise InputError(
-            f"stream.tasks = {count} times stream.classes_per_task = {per_task} is more than the "
-            f"{ACTIVITIES} activities; set stream.tasks to {ACTIVITIES // per_task} or fewer"
-        )
     groups = []
     for k in range(count):
         low, high = k * per_task, (k + 1) * per_task

@@ -1,0 +1,48 @@
+"""The shape of a named stream from its settings alone, without opening its data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cimlearn.errors import InputError
+from cimlearn.parameters import ParameterSet
+from cimlearn.streams.base import StreamShape
+from cimlearn.streams.catalog import DOMAIN, describe
+from cimlearn.streams.images import split_classes, steps_of
+from cimlearn.streams.registry import SOURCES
+from cimlearn.streams.sensors import ACTIVITIES, activity_classes, shape_of
+
+
+def known_shape(name: str | Path, settings: ParameterSet) -> StreamShape:
+    """The shape that `open_stream(name, settings=settings)` would have.
+
+    Parameters
+    ----------
+    name
+        one of `names()`
+    settings
+        all of the stream's parameters, as `parameters(name)` gives them
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, a setting doesn't fit, or only the data knows the shape (a file, a folder).
+    """
+    named, chosen = describe(name), settings.part("stream")
+    shared = named.scenario == DOMAIN
+    if named.family in ("file", "folder"):
+        raise InputError(
+            f"the shape of {name} is known only once its data is read; name a stream of the same shape, "
+            f"or run it for its costs: cimlearn run m2ru --stream {name}"
+        )
+    if named.family == "people":
+        return shape_of(chosen, ACTIVITIES)
+    if named.family == "activities":
+        return shape_of(chosen, activity_classes(chosen, shared=shared))
+    source = SOURCES[named.source]
+    height, width, channels = source.image
+    steps = steps_of(source.image, chosen)
+    classes = source.classes
+    if named.family == "split":
+        classes = split_classes(str(name), source.classes, chosen, shared=shared)
+    return StreamShape(steps, -(-height * width * channels // steps), classes, False)
