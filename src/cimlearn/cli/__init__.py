@@ -1,4 +1,4 @@
-"""The command line: `cimlearn run | show | price | data | report`; each command is a module, loaded when called."""
+"""The command line: each command (`cimlearn run`, `price`, `reproduce`, ...) is a module, loaded when called."""
 
 from __future__ import annotations
 

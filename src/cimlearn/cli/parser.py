@@ -34,6 +34,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_price(commands.add_parser("price", help="what a design costs, without training it"))
     _add_data(commands.add_parser("data", help="list, fetch and verify data files"))
     _add_report(commands.add_parser("report", help="write report.html again from the records of a run"))
+    _add_reproduce(commands.add_parser("reproduce", help="redo the figures and claims of a paper"))
+    _add_explore(commands.add_parser("explore", help="accuracy, energy and lifetime over a grid of designs"))
     return parser
 
 
@@ -78,7 +80,9 @@ def _add_price(parser: argparse.ArgumentParser) -> None:
     """Arguments of `price`."""
     parser.add_argument("chip", metavar="CHIP", help="a chip such as m2ru")
     parser.add_argument(
-        "--stream", metavar="NAME", help="a known stream, for the shape of its examples (default permuted-mnist)"
+        "--stream",
+        metavar="NAME",
+        help="a known stream, for the shape of its examples (default permuted-mnist)",
     )
     _add_set(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -108,3 +112,45 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.png",
         help="also draw the accuracy of all the runs on one axis in this file",
     )
+
+
+def _add_reproduce(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `reproduce`."""
+    parser.add_argument("paper", metavar="PAPER", help="m2ru")
+    parser.add_argument(
+        "figures",
+        nargs="*",
+        metavar="FIGURE",
+        help="4a ... 5d, 4, 5, ageing, table, sensitivity (default: all)",
+    )
+    parser.add_argument("--quick", action="store_true", help="short streams, one seed: minutes, not an hour")
+    _add_sweep(parser, "new or earlier folder (default reproduced/PAPER); finished runs are used again")
+
+
+def _add_explore(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `explore`."""
+    parser.add_argument("chip", metavar="CHIP|FILE.toml", help="a chip such as m2ru, or a whole experiment")
+    parser.add_argument(
+        "--vary",
+        action="append",
+        default=[],
+        metavar="PART.KEY=VALUE,...",
+        help="values of a parameter (repeatable)",
+    )
+    parser.add_argument("--stream", metavar="NAME|PATH", help="a known stream, an .npz file or a folder")
+    parser.add_argument("--seeds", metavar="N|LIST", help="how many seeds, or which: 0,3,5 (default 1)")
+    _add_set(parser)
+    parser.set_defaults(on=None)
+    _add_sweep(parser, "new or earlier folder (default explored); finished runs are used again")
+
+
+def _add_sweep(parser: argparse.ArgumentParser, out: str) -> None:
+    """Arguments of commands that run many experiments."""
+    parser.add_argument("--out", metavar="DIR", help=out)
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder of data files (default: CIMLEARN_DATA, then the cache)"
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="experiments side by side (default: one per core)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress")
