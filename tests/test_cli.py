@@ -12,6 +12,7 @@ import toy
 
 import cimlearn
 from cimlearn import cli
+from cimlearn.costs import prices
 
 SHORT = ["--set", "stream.examples=150", "--set", "stream.tasks=2"]
 
@@ -270,7 +271,7 @@ class TestOthers:
         table = capsys.readouterr().out
         assert call("show", "toy", "--set", "read.noise=0.5", "--json") == 0
         shown = json.loads(capsys.readouterr().out)["parameters"]
-        assert set(shown) == {*toy.CHIP, *toy.STREAM}
+        assert set(shown) == {*toy.CHIP, *toy.STREAM, *prices.parameters()}
         assert shown["read.noise"]["value"] == 0.5
         assert shown["read.noise"]["changed"]
         assert all(name in table for name in shown)

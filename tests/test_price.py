@@ -1,0 +1,213 @@
+"""`cimlearn price`: a design's costs without training it, from Python and from the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cimlearn import cli
+from cimlearn.costs import prices
+from cimlearn.errors import InputError
+from cimlearn.pricing import price_design
+from cimlearn.streams.base import StreamShape
+
+DOCS = Path(__file__).parents[1] / "docs" / "costs.md"
+ROUNDING = 1e-12
+HEAVY = ("numba", "matplotlib", "sklearn", "torch", "scipy", "rich")
+
+
+def call(*words: str) -> int:
+    """The exit status, whether returned or raised (argparse raises)."""
+    try:
+        return cli.main(words)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder without data: prices need none."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CIMLEARN_DATA", raising=False)
+
+
+def keys(value: Any) -> set[str]:
+    """Every key of a JSON object, those of inner objects too."""
+    if not isinstance(value, dict):
+        return set()
+    return set(value).union(*(keys(inner) for inner in value.values()))
+
+
+# ---- the command
+
+
+def test_json_without_heavy_imports(tmp_path: Path) -> None:
+    """One object, nothing else on stdout or stderr; a new process that loads no compiler and draws nothing."""
+    script = (
+        "import sys; from cimlearn import cli; status = cli.main(sys.argv[1:]); "
+        f"loaded = [m for m in {HEAVY} if m in sys.modules]; sys.exit(f'loaded {{loaded}}' if loaded else status)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "CIMLEARN_DATA"}
+    command = [sys.executable, "-c", script, "price", "m2ru", "--json", "--set", "network.hidden=64"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout, parse_constant=lambda word: pytest.fail(f"{word} in JSON"))
+    assert told == json.loads(json.dumps(price_design("m2ru", {"network.hidden": 64}).as_dict()))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_key_is_documented() -> None:
+    text = DOCS.read_text("utf-8")
+    missing = {key for key in keys(price_design("m2ru").as_dict()) if f"`{key}`" not in text}
+    assert not missing
+
+
+def test_table_shows_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("price", "m2ru", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert call("price", "m2ru") == 0
+    table, said = capsys.readouterr()
+    assert said == ""
+    assert "permuted-mnist: 28 steps of 28 inputs, 10 classes" in table
+    for text in (
+        f"{1e3 * told['power_W']:.1f} mW",
+        f"{told['ops_per_s'] / 1e9:.1f} GOPS",
+        f"{told['ops_per_J'] / 1e9:.0f} GOPS/W",
+        f"{1e6 * told['area_m2']:.2f} mm²",
+        f"{1e6 * told['energy']['inference_J']:.2f} µJ",
+        f"{told['digital']['ratio']:.2f} times as efficient",
+        f"{told['lifetime_years']['ten_percent']:.2f} years",
+    ):
+        assert text in table, text
+    for part, joules in told["energy"]["by_part"]["learning"].items():
+        assert (part.replace("_", " ") in table) == (joules > 0), part
+    known = prices.parameters()
+    assumed = sum(known.entry(name).origin == "assumed" for name in known)
+    last = table.splitlines()[-1]
+    assert last == f"{assumed} of {len(known)} prices are assumed; cimlearn show m2ru lists them"
+
+
+def test_ones_own_price_is_not_assumed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("price", "m2ru", "--set", "price.load=0.5") == 0
+    own = int(capsys.readouterr().out.splitlines()[-1].split()[0])
+    assert call("price", "m2ru") == 0
+    assert own == int(capsys.readouterr().out.splitlines()[-1].split()[0]) - 1
+
+
+def test_cells_that_never_wear_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("price", "m2ru", "--set", "cell.endurance=none") == 0
+    assert "first cell: never" in capsys.readouterr().out
+
+
+def test_show_lists_every_price(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("show", "m2ru", "--set", "price.add=1e-14", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)["parameters"]
+    assert set(prices.parameters()) < set(shown)
+    assert shown["price.add"]["value"] == 1e-14
+    assert call("show", "m2ru") == 0
+    table = capsys.readouterr().out
+    assert all(name in table for name in prices.parameters())
+
+
+WRONG: dict[str, tuple[list[str], str]] = {
+    "no chip": ([], "required: CHIP"),
+    "unknown chip": (["m2ruu"], "did you mean 'm2ru'?"),
+    "unknown price": (["m2ru", "--set", "price.sran=1"], "did you mean 'price.sram'?"),
+    "unknown part of the chip": (["m2ru", "--set", "network.hiden=9"], "did you mean 'network.hidden'?"),
+    "unknown setting of the stream": (["m2ru", "--set", "strem.form=flat"], "did you mean 'stream.form'?"),
+    "negative price": (["m2ru", "--set", "price.sram=-1"], "price.sram = -1 is out of range"),
+    "no price for 10 bits": (
+        ["m2ru", "--set", "periphery.converter_bits=10"],
+        "no price for a conversion of 10 bits",
+    ),
+    "unknown node": (["m2ru", "--set", "technology.node=7nm"], "is not one of: 65nm"),
+    "no wear": (["m2ru", "--set", "expected.wear=0"], "expected.wear has no share above 0"),
+    "endurance 0": (["m2ru", "--set", "cell.endurance=0"], "cell.endurance = 0 is out of range"),
+    "rate 0": (["m2ru", "--set", "operation.rate=0"], "operation.rate = 0 is out of range"),
+    "unknown stream": (["m2ru", "--stream", "permuted-mnits"], "did you mean 'permuted-mnist'?"),
+    "rows that are not": (["m2ru", "--set", "stream.steps=7"], "set stream.form = flat"),
+    "shape only in the data": (
+        ["m2ru", "--stream", "."],
+        "the shape of . is known only once its data is read",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_input_is_one_line(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words, expected = WRONG[case]
+    assert call("price", *words) == 2
+    printed, said = capsys.readouterr()
+    assert said.startswith("cimlearn: error: ")
+    assert said.count("\n") == 1
+    assert expected in said
+    assert printed == ""
+
+
+# ---- from Python
+
+
+def test_shape_is_that_of_permuted_mnist() -> None:
+    usual = price_design("m2ru").as_dict()
+    assert usual == price_design("m2ru", {}, StreamShape(28, 28, 10, False)).as_dict()
+    flat = price_design("m2ru", {"stream.form": "flat", "stream.steps": 7})
+    assert flat.as_dict() == price_design("m2ru", None, StreamShape(7, 112, 10, False)).as_dict()
+    with pytest.raises(InputError, match=r"stream\.steps can't be set beside a shape"):
+        price_design("m2ru", {"stream.steps": 28}, StreamShape(28, 28, 10, False))
+
+
+def test_settings_reach_chip_and_prices() -> None:
+    usual = price_design("m2ru")
+    faster = price_design("m2ru", {"periphery.clock": 4e7})
+    assert usual.phases["inference"].seconds == pytest.approx(2 * faster.phases["inference"].seconds)
+    dearer = price_design("m2ru", {"price.sram": 2e-11}).phases["learning"].parts
+    before = usual.phases["learning"].parts
+    changed = {part for part in before if dearer[part] != before[part]}
+    assert changed == {"state_unit", "softmax", "gradient_memory", "feedback_memory", "replay_memory"}
+    assert price_design("m2ru").as_dict() == usual.as_dict()  # nothing of a design stays behind
+
+
+def test_lifetime_follows_the_expected_writes() -> None:
+    """Default: of 129 x 100 and 101 x 10 cells, 64 x 100 and 101 x 10 are written every 8 examples."""
+    usual = price_design("m2ru")
+    writes = (6400 + 1010) / (12900 + 1010) / 8
+    assert usual.writes_per_example == pytest.approx(writes, rel=ROUNDING)
+    slower = price_design("m2ru", {"operation.rate": 3})
+    ten_times = {age: pytest.approx(10 * years) for age, years in usual.lifetime.items() if years}
+    assert slower.lifetime == ten_times
+    dense = price_design("m2ru", {"rule.keep_hidden": None})
+    ratio = (12900 + 1010) / (6400 + 1010)
+    assert usual.lifetime["ten_percent"] == pytest.approx(ratio * dense.lifetime["ten_percent"])
+
+
+def test_wear_keeps_its_mean() -> None:
+    """Shares of any size: the mean is the ledger's, each share stands for as many cells."""
+    usual, doubled = (price_design("m2ru", {"expected.wear": shares}) for shares in ("1,2,3", [2, 4, 6]))
+    assert usual.lifetime == {age: pytest.approx(t) for age, t in doubled.lifetime.items()}
+    even = price_design("m2ru", {"expected.wear": "1"})
+    assert even.writes_per_example == pytest.approx(usual.writes_per_example)
+    assert even.lifetime["one_percent"] > usual.lifetime["one_percent"]
+
+
+@pytest.mark.parametrize("bits", [4, 5, 6, 7, 8])
+@pytest.mark.parametrize("node", ["65nm", "45nm", "32nm", "22nm"])
+def test_every_node_and_resolution_has_a_price(node: str, bits: int) -> None:
+    settings = {"technology.node": node, "periphery.converter_bits": bits}
+    told = price_design("m2ru", settings).as_dict()
+    assert 0 < told["power_W"] < 1
+    assert 0 < told["area_m2"] < 1e-4
+
+
+def test_fewer_bits_cost_less() -> None:
+    """Of the same design: energy, time and area of the converters rise with their bits."""
+    found = [price_design("m2ru", {"periphery.converter_bits": b}) for b in (4, 5, 6, 7, 8)]
+    joules = [costs.phases["inference"].joules for costs in found]
+    assert joules == sorted(joules)
+    areas = [costs.area["converters"] for costs in found]
+    assert areas == sorted(areas)
