@@ -121,7 +121,7 @@ def _add_reproduce(parser: argparse.ArgumentParser) -> None:
         "figures",
         nargs="*",
         metavar="FIGURE",
-        help="4a ... 5d, 4, 5, ageing, table, sensitivity (default: all)",
+        help="4a ... 5d, 4, 5, kwta, ageing, table, sensitivity (default: all)",
     )
     parser.add_argument("--quick", action="store_true", help="short streams, one seed: minutes, not an hour")
     _add_sweep(parser, "new or earlier folder (default reproduced/PAPER); finished runs are used again")

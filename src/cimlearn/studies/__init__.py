@@ -17,6 +17,7 @@ PAPERS: Final[dict[str, dict[str, str]]] = {  # paper -> figure -> module
         "5b": "m2ru_lifespan",
         "5c": "m2ru_latency",
         "5d": "m2ru_power",
+        "kwta": "m2ru_kwta",
         "ageing": "m2ru_ageing",
         "table": "m2ru_comparison",
         "sensitivity": "m2ru_sensitivity",

@@ -69,6 +69,8 @@ def draw(result: Result) -> Figure:
     def finish(axes: Axes) -> None:
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
+        axes.set_yticks([0.3, 0.5, 1, 2, 3, 5], ["0.3", "0.5", "1", "2", "3", "5"])
+        axes.minorticks_off()
         ticks = [h for h in HIDDEN if h.bit_count() == 1]
         axes.set_xticks(ticks, [str(h) for h in ticks])
 

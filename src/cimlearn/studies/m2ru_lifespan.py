@@ -24,7 +24,7 @@ from cimlearn.sweep import Point
 PUBLISHED_YEARS: Final = 12.2
 KEPT: Final[Mapping[str, tuple[int | None, int | None]]] = {  # changes kept per column: hidden, output
     "all changes": (None, None),
-    "1/2, hidden only (default)": (64, None),
+    "1/2, hidden only": (64, None),
     "1/2": (64, 50),
     "1/4": (32, 25),
     "1/8": (16, 12),
@@ -152,8 +152,7 @@ def draw(result: Result) -> Figure:
         by="until",
         name="written",
         value="years",
-        label="years (logarithmic)",
-        log=True,
+        label="years",
     )
 
 

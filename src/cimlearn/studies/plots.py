@@ -71,7 +71,6 @@ def bars(
     value: str,
     label: str,
     scale: float = 1.0,
-    log: bool = False,
 ) -> Figure:
     """Horizontal bars: one group per value of column `name`, one bar in it per value of column `by`."""
     groups, kinds = series(rows, name), series(rows, by)
@@ -91,8 +90,6 @@ def bars(
         axes.set_yticks(range(len(groups)), list(groups))
         axes.invert_yaxis()
         axes.set_xlabel(label)
-        if log:
-            axes.set_xscale("log")
         axes.grid(axis="x")
         if len(kinds) > 1:
             axes.legend()
