@@ -1,0 +1,38 @@
+"""How many parameters and multiplications a network has, found by running it without numbers ('meta' tensors)."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any, NamedTuple
+
+from cimlearn.networks.pytorch import nn, torch
+
+
+class Counts(NamedTuple):
+    """Of one module, for one image."""
+
+    parameters: int
+    products: int  # multiply-accumulate operations of Conv2d and Linear, forward
+
+
+def count(module: nn.Module, *shape: int, inside: str = "") -> Counts:
+    """Counts for an input of `shape` (channels, height, width), without the images' axis.
+
+    `inside` counts only the part of that name (as in `named_modules`), still running the whole.
+    """
+    empty = copy.deepcopy(module).to("meta").eval()
+    part = empty.get_submodule(inside)
+    products = 0
+
+    def add(layer: Any, _: Any, out: torch.Tensor) -> None:
+        nonlocal products
+        each = layer.weight[0].numel()  # products per output value
+        products += out.numel() * each
+
+    for layer in part.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.register_forward_hook(add)
+    with torch.no_grad():
+        empty(torch.empty(1, *shape, device="meta"))
+    return Counts(sum(math.prod(p.shape) for p in part.parameters()), products)
