@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from cimlearn.costs import prices
 from cimlearn.costs.estimate import Costs, estimate
-from cimlearn.costs.lifetime import from_histogram
+from cimlearn.costs.lifetime import YEAR, Rates, from_histogram, share_stuck
 from cimlearn.costs.machine import machine
+from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
-from cimlearn.report.records import Record, Run
+from cimlearn.report.records import Record, Run, RunParameter
 
 
 def run_costs(
@@ -22,8 +24,12 @@ def run_costs(
 
     Parameters
     ----------
+    run
+        a run folder, read
     changes
         prices 'part.key' -> value that differ from those the run was made with
+    record
+        where to stop; its seed is the one that is priced
 
     Raises
     ------
@@ -34,20 +40,77 @@ def run_costs(
     inventory = run.config.get("inventory")
     if record is None or not inventory or "digital" not in inventory:
         return None
-    values = {name: entry["value"] for name, entry in run.config["parameters"].items()}
-    learned = sum(r.examples for r in run.of_seed(record.seed) if r.task <= record.task)
+    if not run.prices:
+        raise InputError(f"{run.folder}: run.json has an inventory but no prices; run it again")
+    values = _values(run)
     return estimate(
         Ledger(record.counts, record.conductance_on),
         machine(inventory, values),
         price_parameters(run, changes),
-        learned=learned,
-        rates=from_histogram(((w.edges, w.counts) for w in record.writes.values()), learned),
+        learned=_learned(run, record),
+        rates=_rates(run, record),
         endurance=values["cell.endurance"],
         spread=values["cell.endurance_spread"],
     )
 
 
+@dataclass(frozen=True)
+class Ageing:
+    """How the cells of a chip wear if it goes on as in the run."""
+
+    rates: Rates
+    per_second: float  # new examples
+    endurance: float | None  # median writes until a cell sticks
+    spread: float  # standard deviation of the endurance's logarithm
+
+    def share_stuck(self, years: float) -> float:
+        """Share of the cells that are stuck after `years` > 0."""
+        if self.endurance is None:
+            return 0.0
+        examples = years * YEAR * self.per_second
+        return share_stuck(self.rates, examples, endurance=self.endurance, spread=self.spread)
+
+
+def ageing(run: Run) -> Ageing:
+    """The wear that `run_costs` takes the lifetime from; for runs that have costs."""
+    record, values = run.last(), _values(run)
+    if record is None:
+        raise InputError(f"{run.folder}: nothing is recorded, so nothing wears; learn at least one task")
+    return Ageing(
+        _rates(run, record),
+        price_parameters(run)["operation.rate"],
+        values["cell.endurance"],
+        values["cell.endurance_spread"],
+    )
+
+
 def price_parameters(run: Run, changes: Mapping[str, Any] | None = None) -> prices.ParameterSet:
-    """The prices that a run was made with, with `changes` put in."""
-    kept = {name: e["value"] for name, e in run.config.get("prices", {}).items() if e.get("changed")}
-    return prices.parameters({**kept, **(changes or {})})
+    """The prices that a run was made with, with `changes` put in; another node brings its own prices."""
+    changes = changes or {}
+    known = prices.parameters()
+    kept = {
+        name: entry.value
+        for name, entry in run.prices.items()
+        if name in known and (entry.changed or prices.NODE not in changes)
+    }
+    return prices.parameters({**kept, **changes})
+
+
+def used_prices(run: Run) -> dict[str, RunParameter]:
+    """The prices of run.json that price what was counted: all but those for chips that were never run."""
+    return {name: entry for name, entry in run.prices.items() if not name.startswith("expected.")}
+
+
+def _values(run: Run) -> dict[str, Any]:
+    """The values of the run's parameters."""
+    return {name: entry.value for name, entry in run.parameters.items()}
+
+
+def _learned(run: Run, record: Record) -> int:
+    """New examples that the seed of `record` has learned since its start."""
+    return sum(r.examples for r in run.of_seed(record.seed) if r.task <= record.task)
+
+
+def _rates(run: Run, record: Record) -> Rates:
+    """How often cells were written per new example up to `record`."""
+    return from_histogram(((w.edges, w.counts) for w in record.writes.values()), _learned(run, record))

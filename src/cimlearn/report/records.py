@@ -126,12 +126,13 @@ class Run:
 
     @property
     def parameters(self) -> dict[str, RunParameter]:
-        """Every parameter by name 'part.key'."""
-        known = RunParameter.__dataclass_fields__
-        return {
-            name: RunParameter(**{k: v for k, v in entry.items() if k in known})
-            for name, entry in self.config["parameters"].items()
-        }
+        """Every parameter of chip and stream by name 'part.key'."""
+        return _entries(self.config["parameters"])
+
+    @property
+    def prices(self) -> dict[str, RunParameter]:
+        """Every price by name 'part.key'; empty in folders from before prices were kept."""
+        return _entries(self.config.get("prices", {}))
 
     def of_seed(self, seed: int) -> tuple[Record, ...]:
         """The records of one seed, in task order."""
@@ -165,6 +166,14 @@ class Run:
         from cimlearn.report.html import notebook_html
 
         return notebook_html(self)
+
+
+def _entries(group: Mapping[str, Mapping[str, Any]]) -> dict[str, RunParameter]:
+    """A group of parameters of run.json."""
+    known = RunParameter.__dataclass_fields__
+    return {
+        name: RunParameter(**{k: v for k, v in entry.items() if k in known}) for name, entry in group.items()
+    }
 
 
 def _json(file: Path) -> Any:
@@ -219,7 +228,7 @@ def read_run(folder: Path | str) -> Run:
         )
     if missing := [key for key in _REQUIRED if key not in config]:
         raise InputError(f"{folder}: run.json lacks {', '.join(missing)}; run it again")
-    for name, entry in config["parameters"].items():
+    for name, entry in {**config["parameters"], **config.get("prices", {})}.items():
         if lacking := [key for key in ("value", "unit", "origin", "source") if key not in entry]:
             raise InputError(f"{folder}: run.json, parameter {name} lacks {', '.join(lacking)}; run it again")
     lines, timing = folder / "records.jsonl", folder / "timing.json"
