@@ -4,7 +4,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+import report_ledger
 
+from cimlearn.costs import prices
+
+FIELDS = ("value", "unit", "origin", "source", "help", "changed")
 PARAMETERS = {
     "network.hidden": (100, "1", "paper", "Figure 4", "hidden units", False),
     "network.mix": (
@@ -41,9 +45,17 @@ PARAMETERS = {
         "mean of the lowest level",
         False,
     ),
-    "device.endurance": (1e9, "count", "literature", "IEDM 2018", "writes until a cell sticks", False),
+    "cell.endurance": (1e9, "count", "literature", "IEDM 2018", "writes until a cell sticks", False),
+    "cell.endurance_spread": (0.3, "1", "assumed", "log-normal between cells", "of ln(endurance)", False),
     "device.stuck": (None, "1", "assumed", "switched off", "share of cells stuck at the start", False),
-    "integrator.capacitance": (2e-13, "F", "assumed", "a usual size at 65 nm", "C_f", False),
+    "periphery.hidden_capacitance": (2e-13, "F", "assumed", "a usual size at 65 nm", "C_f", False),
+    "periphery.output_capacitance": (1e-13, "F", "assumed", "a usual size at 65 nm", "C_f", False),
+    "periphery.clock": (2e7, "Hz", "assumed", "the working assumption", "one bit of an input", False),
+    "periphery.read_voltage": (0.1, "V", "authors", "arXiv 2405.13347", "amplitude of an input bit", False),
+    "periphery.converter_bits": (8, "bit", "paper", "Figure 4", "of a converter", False),
+    "mapping.kind": ("reference", "1", "assumed", "one cell per weight", "cells of a weight", False),
+    "network.state_bits": (16, "bit", "assumed", "enough for the state", "of a hidden state", False),
+    "digital.change_bits": (16, "bit", "assumed", "enough for a change", "of an added-up change", False),
     "clock.period": (
         5e-8,
         "s",
@@ -84,29 +96,19 @@ def _line(rng: np.random.Generator, seed: int, task: int, name: str, *, on: str)
     n = 60000 * (task + 1)
     fall = {"chip": 0.013, "float": 0.009, "adam": 0.006}[on]
     accuracy = [round(0.925 - fall * (task - j) - 0.01 * rng.random(), 4) for j in range(task + 1)]
-    learn = {
-        "hidden": {"read": 28 * n, "cycle": 224 * n, "conversion": 2800 * n, "write": 57 * n},
-        "output": {"read": n, "conversion": 10 * n, "write": 9 * n},
-        "buffer": {"bits_written": 6272 * n // 10, "bits_read": 6272 * n},
-        "digital": {"multiply_add": 362_000 * n},
-        "time": {"forward_cycle": 224 * n},
-    }
-    predict = {part: {a: v // 6 for a, v in acts.items() if a != "write"} for part, acts in learn.items()}
     chip = on == "chip"
-    on_S = (
-        {"learn": {"hidden": 1.2e3 * n, "output": 31.0 * n}, "predict": {"hidden": 2e2 * n}} if chip else {}
-    )
     writes = {
         "hidden": _writes(rng, 129, 100, 40 * (task + 1)),
         "output": _writes(rng, 101, 10, 9 * (task + 1)),
     }
+    counts = report_ledger.ledger(n, {name: w["total"] for name, w in writes.items()}) if chip else {}
     return {
         "seed": seed,
         "task": task,
         "task_name": name,
         "accuracy": accuracy,
         "examples": 60000,
-        "ledger": {"counts": {"learn": learn, "predict": predict} if chip else {}, "conductance_on_S": on_S},
+        "ledger": {"counts": counts, "conductance_on_S": report_ledger.conductance_on(counts)},
         "writes": writes if chip else {},
     }
 
@@ -117,7 +119,6 @@ def make_run(
     """A run folder as an experiment writes it; `stop` = (seed, tasks) ends that seed early."""
     folder.mkdir(parents=True)
     names = names or [f"permutation {i + 1}" for i in range(tasks)]
-    keys = ("value", "unit", "origin", "source", "help", "changed")
     config = {
         "format": 1,
         "cimlearn": "0.1.0",
@@ -128,7 +129,12 @@ def make_run(
         "seeds": list(seeds),
         "shape": {"steps": 28, "features": 28, "classes": 10, "signed": False},
         "tasks": [{"name": name, "examples": 60000, "held_out": 10000} for name in names],
-        "parameters": {name: dict(zip(keys, entry, strict=True)) for name, entry in PARAMETERS.items()},
+        "parameters": {name: dict(zip(FIELDS, entry, strict=True)) for name, entry in PARAMETERS.items()},
+        "prices": {
+            name: {field: getattr(entry, field) for field in FIELDS}
+            for name, entry in prices.parameters().entries().items()
+        },
+        "inventory": report_ledger.inventory() if on == "chip" else {},
         "versions": {"python": "3.11.7", "numpy": "2.3.5"},
         "command": ["cimlearn", "run", "m2ru", "--stream", stream, "--set", "rule.rate=0.01"],
         "data": {"mnist/train-images-idx3-ubyte.gz": "ab" * 32},

@@ -64,10 +64,12 @@ def page(three) -> str:
 
 def test_page_stands_alone_and_is_well_formed(page):
     parser = _checked(page)
-    assert parser.tags.count("svg") == 6  # curves, matrix, map and histogram of two arrays
+    assert (
+        parser.tags.count("svg") == 9
+    )  # curves, matrix, two of energy, lifetime, map and histogram of two arrays
     assert parser.tags.count("h1") == 1
     assert len(parser.ids) == len(set(parser.ids))
-    assert page.count('role="img" aria-label="') == 6
+    assert page.count('role="img" aria-label="') == 9
     assert all(f"var(--{name}," in page for name in ("ink", "muted", "line", "accent"))
 
 
@@ -76,11 +78,11 @@ def test_page_says_what_ran_and_what_came_out(page, three):
     assert "M2RU on permuted-mnist" in page
     assert "simulated chip · domain-incremental · 3 tasks · 3 seeds (0, 1, 2)" in page
     assert f"{100 * summary['accuracy']['average']:.1f} ± {100 * summary['accuracy']['std']:.1f} %" in page
-    assert "5 of 12 values are assumed" in page
+    assert "11 of 20 values and " in page
     assert "You changed 1" in page
     assert "cimlearn run m2ru --stream permuted-mnist --set rule.rate=0.01" in page
     assert "ab" * 32 in page
-    assert "5,040,000" in page  # hidden reads while learning: 28 x 180,000
+    assert "10,080,000" in page  # hidden vectors of 180,000 examples and as many replayed: 28 each
     assert "3.53" in page and "kΩ" in page
 
 
@@ -89,6 +91,9 @@ def test_bytes_never_change(three, page):
     assert set(before) == {
         "accuracy.png",
         "matrix.png",
+        "energy-inference.png",
+        "energy-learning.png",
+        "lifetime.png",
         *(f"{k}-{n}.png" for k in ("map", "histogram") for n in "01"),
     }
     assert write_report(three).read_text("utf-8") == page
@@ -201,7 +206,7 @@ def test_tables_in_the_terminal(three):
     console.file.close()
     text = console.export_text()
     assert "seed 0  task 2 of 3" in text
-    assert "12 parameters, 5 of them assumed" in text
+    assert "20 parameters, 11 of them assumed" in text
     assert "50 ns" in text and "5e-08 s" in text
     assert "assumed changed" in text
 
@@ -221,4 +226,6 @@ def test_script_of_the_page_runs_in_a_browser(three, page, tmp_path):
     command = ["chromium", *flags.split(), f"--user-data-dir={tmp_path}", f"file://{three / 'report.html'}"]
     dom = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     assert '<form class="filter" id="filter">' in dom  # shown by the script
-    assert dom.count('<th scope="col"><button type="button">') == 4
+    assert (
+        dom.count('<th scope="col"><button type="button">') == 8
+    )  # all columns but "Value", of parameters and of prices

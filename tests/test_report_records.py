@@ -22,7 +22,7 @@ def test_summary_is_plain_json_with_whole_counts(three):
     assert summary["seeds"] == [0, 1, 2]
     assert len(summary["accuracy"]["after_each_task"]) == 3
     assert summary["examples_per_second"] == 5000
-    assert summary["ledger"]["counts"]["learn"]["hidden"]["read"] == 28 * 180_000
+    assert summary["ledger"]["counts"]["learn"]["hidden"]["vectors"] == 28 * 2 * 180_000
     ends = [run.of_seed(seed)[-1].writes for seed in (0, 1, 2)]
     assert summary["writes"]["per_cell_max"] == max(w.max for arrays in ends for w in arrays.values())
     totals = [sum(w.total for w in arrays.values()) for arrays in ends]

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cimlearn.report import words
-from cimlearn.report.markup import Cell, header, section, table, text
+from cimlearn.report.costwords import assumed
+from cimlearn.report.markup import Cell, header, section, subsection, table, text
 from cimlearn.report.records import Run, RunParameter
 from cimlearn.units import count, quantity, si_text, value_text, whole
 
@@ -93,14 +94,15 @@ def _badge(origin: str) -> str:
     return origin if origin in ("paper", "authors", "literature", "derived", "assumed") else "other"
 
 
-def parameters(run: Run) -> str:
-    """Every parameter with its owner, and how many are assumptions."""
-    entries = run.parameters
-    origins = Counter(entry.origin for entry in entries.values())
-    assumed, changed = origins["assumed"], sum(entry.changed for entry in entries.values())
+def parameters(run: Run, prices: Mapping[str, RunParameter]) -> str:
+    """Every parameter with its owner, and how many are assumptions; prices, if any, in a table of their own."""
+    own, entries = run.parameters, [*run.parameters.values(), *prices.values()]
+    origins = Counter(entry.origin for entry in entries)
+    changed = sum(entry.changed for entry in entries)
+    of_prices = f" and {assumed(prices)} of {len(prices)} prices" if prices else ""
     plainly = (
-        f"<p><strong>{assumed} of {len(entries)} values are assumed</strong>: chosen by this project because"
-        f" nothing is published. {_changed_text(changed)}</p>"
+        f"<p><strong>{assumed(own)} of {len(own)} values{of_prices} are assumed</strong>: chosen by this project"
+        f" because nothing is published. {_changed_text(changed)}</p>"
     )
     filters = "".join(
         f'<button type="button" class="badge {_badge(o)}" data-filter="{text(o)}" aria-pressed="false">'
@@ -117,11 +119,17 @@ def parameters(run: Run) -> str:
         ' <input type="search" placeholder="name, source, value"></label>'
         f'<span>{filters}</span><output aria-live="polite"></output></form>'
     )
-    rows = [_parameter_row(name, entry) for name, entry in entries.items()]
+    parts = [plainly, search, _entries("Every number the run used", own)]
+    if prices:
+        caption = "What the counts were multiplied with; prices never change what a chip learns"
+        parts.append(subsection("Prices", _entries(caption, prices)))
+    return section("parameters", "Parameters", *parts)
+
+
+def _entries(caption: str, entries: Mapping[str, RunParameter]) -> str:
+    """A table of parameters, which the page's script filters and sorts."""
     head = header(["Parameter", "Value", "In SI", "Origin", "Source"], [1])
-    return section(
-        "parameters", "Parameters", plainly, search, table("Every number the run used", head, rows, "entries")
-    )
+    return table(caption, head, [_parameter_row(*entry) for entry in entries.items()], "entries")
 
 
 def _changed_text(changed: int) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from cimlearn.report import account, outcome, words
+from cimlearn.report import account, costing, costwords, lifespan, outcome, words
+from cimlearn.report.costs import ageing, run_costs, used_prices
 from cimlearn.report.markup import text
 from cimlearn.report.records import Run, read_run
 from cimlearn.report.summary import summarise
@@ -41,6 +42,23 @@ def draw(run: Run) -> dict[str, tuple[Figure, str]]:
                 wear.write_histogram(name, writes),
                 words.write_histogram(name, writes),
             )
+    return drawn | _cost_figures(run)
+
+
+def _cost_figures(run: Run) -> dict[str, tuple[Figure, str]]:
+    """The figures of energy and lifetime; empty for a run without costs."""
+    from cimlearn.report import costfigures
+
+    costs = run_costs(run)
+    if costs is None:
+        return {}
+    drawn = {
+        f"energy-{name}": (costfigures.energy(name, phase), costwords.energy(name, phase, costs.twin[name]))
+        for name, phase in costs.phases.items()
+    }
+    if costs.lifetime["first_cell"] is not None:
+        law = ageing(run)
+        drawn["lifetime"] = (costfigures.worn(law, costs.lifetime), costwords.law(run, law))
     return drawn
 
 
@@ -65,13 +83,15 @@ def _subtitle(run: Run) -> str:
 def page(run: Run, svgs: dict[str, str]) -> str:
     """The whole page of a run, with its figures as `<svg>` elements by name."""
     summary = summarise(run)
-    missing = words.incomplete(run)
+    missing, costs = words.incomplete(run), run_costs(run)
     body = [
         outcome.headline(run, summary),
         outcome.accuracy(run, summary, svgs),
+        costing.costs(run, costs, svgs) if costs else "",
         outcome.wear(run, svgs),
+        lifespan.lifetime(run, costs, svgs) if costs else "",
         account.counted(run),
-        account.parameters(run),
+        account.parameters(run, used_prices(run) if costs else {}),
         account.provenance(run, summary),
     ]
     return Template(_asset("page.html")).substitute(
@@ -104,13 +124,14 @@ def write_report(folder: Path | str) -> Path:
 
 
 def notebook_html(run: Run) -> str:
-    """A run inside a notebook: title, headline figures, accuracy curves and matrix."""
+    """A run inside a notebook: title, headline figures, costs in a line, accuracy curves and matrix."""
     svgs = _inline({name: pair for name, pair in draw(run).items() if name in ("accuracy", "matrix")})
-    missing = words.incomplete(run)
+    missing, costs = words.incomplete(run), run_costs(run)
     return (
         f"<style>{_asset('notebook.css')}</style>"
         f'<div class="cimlearn"><p><strong>{text(title(run))}</strong> {text(_subtitle(run))}</p>'
         + (f"<p>{text(missing)}</p>" if missing else "")
         + outcome.headline(run, summarise(run))
+        + (f"<p>{text(costwords.short(costs))}</p>" if costs else "")
         + f'<div class="figures">{"".join(svgs.values())}</div></div>'
     )

@@ -31,10 +31,10 @@ def cell(cell: Cell) -> str:
     return f"<td{kind}{sort}>{cell.html}</td>"
 
 
-def table(caption: str, head: str, rows: Iterable[Sequence[Cell]], identity: str = "") -> str:
+def table(caption: str, head: str, rows: Iterable[Sequence[Cell]], kind: str = "") -> str:
     """A table with a caption (text), its head (HTML rows) and rows; it scrolls sideways where narrow."""
     body = "\n".join("<tr>" + "".join(cell(c) for c in row) + "</tr>" for row in rows)
-    name = f' id="{identity}"' if identity else ""
+    name = f' class="{kind}"' if kind else ""
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{text(caption)}"><table{name}>\n'
         f"<caption>{text(caption)}</caption>\n<thead>{head}</thead>\n<tbody>\n{body}\n</tbody></table></div>"
@@ -63,3 +63,8 @@ def tile(label: str, value: str, note: str = "") -> str:
 def section(identity: str, title: str, *parts: str) -> str:
     """A section with its heading; parts are HTML."""
     return f'<section id="{identity}">\n<h2>{text(title)}</h2>\n' + "\n".join(parts) + "\n</section>"
+
+
+def subsection(title: str, *parts: str) -> str:
+    """A heading inside a section, and what stands under it; parts are HTML."""
+    return f"<h3>{text(title)}</h3>\n" + "\n".join(parts)

@@ -1,10 +1,9 @@
-// Filter and sort the parameter table; without this script it is a plain table.
+// Filter and sort the tables of parameters; without this script they are plain tables.
 (() => {
-  const table = document.getElementById("entries");
+  const tables = [...document.querySelectorAll("table.entries")];
   const form = document.getElementById("filter");
-  if (!table || !form) return;
-  const body = table.tBodies[0];
-  const rows = [...body.rows];
+  if (!tables.length || !form) return;
+  const rows = tables.flatMap((table) => [...table.tBodies[0].rows]);
   const input = form.querySelector("input");
   const buttons = [...form.querySelectorAll("button")];
   const output = form.querySelector("output");
@@ -37,18 +36,23 @@
     if (numbers[0] && numbers[1]) return x - y;
     return numbers[0] !== numbers[1] ? (numbers[0] ? -1 : 1) : a.localeCompare(b);
   };
-  [...table.tHead.rows[0].cells].forEach((cell, column) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = cell.textContent;
-    cell.replaceChildren(button);
-    button.addEventListener("click", () => {
-      const down = cell.getAttribute("aria-sort") === "ascending";
-      for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
-      cell.setAttribute("aria-sort", down ? "descending" : "ascending");
-      rows.sort((a, b) => (down ? -1 : 1) * compare(key(a, column), key(b, column)));
-      body.append(...rows);
+  const sortable = (table) => {
+    const body = table.tBodies[0];
+    const heads = [...table.tHead.rows[0].cells];
+    heads.forEach((cell, column) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = cell.textContent;
+      cell.replaceChildren(button);
+      button.addEventListener("click", () => {
+        const down = cell.getAttribute("aria-sort") === "ascending";
+        for (const other of heads) other.removeAttribute("aria-sort");
+        cell.setAttribute("aria-sort", down ? "descending" : "ascending");
+        const sorted = [...body.rows].sort((a, b) => (down ? -1 : 1) * compare(key(a, column), key(b, column)));
+        body.append(...sorted);
+      });
     });
-  });
+  };
+  tables.forEach(sortable);
   form.hidden = false;
 })();

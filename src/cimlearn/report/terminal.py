@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cimlearn import metrics
+from cimlearn.report.costwords import giga, years
 from cimlearn.report.records import Record, Run
-from cimlearn.units import count, percent, points, si_text, value_text, whole
+from cimlearn.units import count, percent, points, quantity, si_text, value_text, whole
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -113,12 +114,40 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
             ),
             ("cells that no longer change", f"{whole(writes['worn'])} of {whole(writes['cells'])}"),
         ]
+    lines += _cost_lines(summary)
     if speed is not None:
         lines.append(("speed", f"{count(speed)} examples/s"))
     lines.append(("run folder", summary["run_folder"]))
     for name, value in lines:
         table.add_row(name, Text(value, overflow="fold"))
     return table
+
+
+def _cost_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a chip's run cost, by project's estimates; nothing for a software twin."""
+    if "power_W" not in summary:
+        return []
+    learned, latency, life = summary["learning_power_W"], summary["latency"], summary["lifetime_years"]
+    joules = f"{quantity(summary['energy']['inference_J'], 'J')} per inference"
+    watts = f"{quantity(summary['power_W'], 'W')} inferring"
+    seconds = f"{quantity(latency['per_step_s'], 's')} per step"
+    seconds += f", {quantity(latency['per_example_s'], 's')} per inference"
+    if learned is not None:
+        joules += f", {quantity(summary['energy']['learning_J'], 'J')} per learned example"
+        watts += f", {quantity(learned, 'W')} learning"
+        seconds += f", {quantity(latency['per_learned_example_s'], 's')} per learned example"
+    worn = f"first cell {years(life['first_cell'])}, 1 % {years(life['one_percent'])}"
+    return [
+        ("energy (estimated)", joules),
+        ("power", watts),
+        ("throughput", f"{giga(summary['ops_per_s'], 'OPS')}, {giga(summary['ops_per_J'], 'OPS/W')}"),
+        ("latency", seconds),
+        ("area", quantity(summary["area_m2"], "m2")),
+        (
+            "cells worn",
+            "never" if life["first_cell"] is None else f"{worn}, 10 % {years(life['ten_percent'])}",
+        ),
+    ]
 
 
 def parameters_table(parameters: Mapping[str, Owned]) -> Table:

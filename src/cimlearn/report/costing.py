@@ -1,0 +1,126 @@
+"""Section of the page: energy, time and area of the chip, by part and beside its digital twin."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from cimlearn.costs.estimate import Costs, Phase
+from cimlearn.costs.machine import Parts
+from cimlearn.report import costwords
+from cimlearn.report.markup import Cell, figure, header, section, subsection, table, text, tile
+from cimlearn.report.records import Run
+from cimlearn.units import number, quantity
+
+_PHASES = {"inference": "Inference", "learning": "Learning"}
+
+
+def costs(run: Run, found: Costs, drawn: Mapping[str, str]) -> str:
+    """Headline figures, energy and area by part, and the digital twin."""
+    figures = "".join(
+        figure(drawn[f"energy-{name}"], costwords.energy(name, phase, found.twin[name]))
+        for name, phase in found.phases.items()
+    )
+    areas = {"Chip": found.area, "Digital twin": found.twin_area}
+    return section(
+        "costs",
+        "Energy, time, area",
+        f"<p>{text(costwords.estimates(run))}</p>",
+        _headline(found),
+        subsection("By part", f'<div class="figures">{figures}</div>'),
+        by_part("Energy of the chip for one example", _energies(found.phases), "J"),
+        subsection("Beside a digital chip", f"<p>{text(costwords.twin(run))}</p>", _beside(found)),
+        by_part("Area [mm²]", areas, "m2"),
+        "<details><summary>Energy of the digital twin by part</summary>",
+        by_part("Energy of the digital twin for one example", _energies(found.twin), "J"),
+        "</details>",
+    )
+
+
+def _headline(found: Costs) -> str:
+    """The figures a reader wants first."""
+    now, learning = found.phases["inference"], found.phases.get("learning")
+    tiles = [
+        tile("Power, inference", quantity(now.watts, "W"), "while it classifies"),
+        tile("Throughput", costwords.giga(now.ops_per_s, "OPS"), "products and sums of the arrays"),
+        tile("Efficiency", costwords.giga(now.ops_per_J, "OPS/W"), "in inference"),
+        tile("Time per step", quantity(now.step_seconds, "s"), "in inference"),
+        tile("Time per inference", quantity(now.seconds, "s"), "all steps of an example"),
+        tile("Energy per inference", quantity(now.joules, "J"), "of one example"),
+    ]
+    if learning:
+        tiles += [
+            tile("Energy per learned example", quantity(learning.joules, "J"), "with what it replays"),
+            tile("Time per learned example", quantity(learning.seconds, "s"), "with what it replays"),
+            tile("Power, learning", quantity(learning.watts, "W"), "while it learns"),
+        ]
+    tiles.append(tile("Area", quantity(math.fsum(found.area.values()), "m2"), "without wires between parts"))
+    return '<dl class="tiles">' + "".join(tiles) + "</dl>"
+
+
+def _energies(phases: Mapping[str, Phase]) -> dict[str, Parts]:
+    """Energy by part of each phase, under its heading."""
+    return {_PHASES[name]: phase.parts for name, phase in phases.items()}
+
+
+def by_part(caption: str, columns: Mapping[str, Parts], unit: str) -> str:
+    """Value and share of each part, a pair of columns per entry of `columns`; the last row is the sum."""
+    known = dict.fromkeys(name for parts in columns.values() for name in parts)
+    names = [name for name in known if any(parts.get(name) for parts in columns.values())]
+    rows = [
+        [
+            Cell(text(costwords.part(name)), "name"),
+            *(c for p in columns.values() for c in _pair(p.get(name), p, unit)),
+        ]
+        for name in names
+    ]
+    sums = [c for parts in columns.values() for c in _pair(math.fsum(parts.values()), parts, unit)]
+    rows.append([Cell("<strong>Sum</strong>", "name"), *sums])
+    groups = "".join(f'<th scope="colgroup" colspan="2" class="n">{text(name)}</th>' for name in columns)
+    return table(caption, f'<tr><th scope="col">Part</th>{groups}</tr>', rows)
+
+
+def _pair(value: float | None, parts: Parts, unit: str) -> list[Cell]:
+    """A value and its share of the sum of `parts`."""
+    if not value:
+        return [Cell("–", "n"), Cell("", "n exact")]
+    return [
+        Cell(text(_amount(value, unit)), "n"),
+        Cell(text(costwords.share(value / math.fsum(parts.values()))), "n exact"),
+    ]
+
+
+def _amount(value: float, unit: str) -> str:
+    """An energy with its unit; an area in mm² without, so that a column can be read down."""
+    return number(float(f"{1e6 * value:.3g}"), 3) if unit == "m2" else quantity(value, unit)
+
+
+def _beside(found: Costs) -> str:
+    """Chip and digital twin, total by total, with their ratio."""
+    rows = []
+    for name, chip in found.phases.items():
+        twin, one = found.twin[name], costwords.ONE[name]
+        rows += [
+            _compared(f"Energy per {one}", chip.joules, twin.joules, "J"),
+            _compared(f"Time per {one}", chip.seconds, twin.seconds, "s"),
+            _compared(f"Power, {name}", chip.watts, twin.watts, "W"),
+        ]
+        if name == "inference":
+            rows += [
+                _compared("Throughput", chip.ops_per_s, twin.ops_per_s, "OPS"),
+                _compared("Efficiency", chip.ops_per_J, twin.ops_per_J, "OPS/W"),
+            ]
+    rows.append(_compared("Area", math.fsum(found.area.values()), math.fsum(found.twin_area.values()), "m2"))
+    caption = "Chip and digital twin, and the ratio of twin to chip"
+    return table(caption, header(["Total", "Chip", "Digital twin", "Ratio"], [1, 2, 3]), rows)
+
+
+def _compared(name: str, chip: float, twin: float, unit: str) -> list[Cell]:
+    """One row: what, of the chip, of the twin, their ratio."""
+    show = costwords.giga if unit.startswith("OPS") else quantity
+    return [
+        Cell(text(name), "name"),
+        Cell(text(show(chip, unit)), "n"),
+        Cell(text(show(twin, unit)), "n"),
+        Cell(text(number(float(f"{twin / chip:.3g}"), 3)), "n"),
+    ]

@@ -1,0 +1,113 @@
+"""Plain language about energy, time, area and lifetime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cimlearn.costs.estimate import Costs, Phase
+from cimlearn.report.costs import Ageing, used_prices
+from cimlearn.report.records import Run, RunParameter
+from cimlearn.units import number, percent, quantity
+
+ONE = {"inference": "inference", "learning": "learned example"}  # what a phase is counted per
+
+
+def giga(value: float, unit: str) -> str:
+    """A rate of operations: '29.4 GOPS'."""
+    return f"{number(float(f'{value / 1e9:.3g}'), 3)} G{unit}"
+
+
+def part(name: str) -> str:
+    """A part of the chip, as a reader writes it."""
+    return {"kwta": "K-WTA"}.get(name, name.replace("_", " "))
+
+
+def share(value: float) -> str:
+    """A share in percent, '< 0.1 %' where it would read as nothing."""
+    return "< 0.1 %" if 0 < value < 0.0005 else percent(value)
+
+
+def years(value: float | None) -> str:
+    """A lifetime: '12.2 years', '142 days', 'never' for None."""
+    if value is None:
+        return "never"
+    if value >= 1:
+        return f"{number(float(f'{value:.3g}'), 3)} years"
+    return f"{number(float(f'{365.25 * value:.3g}'), 3)} days"
+
+
+def assumed(entries: Mapping[str, RunParameter]) -> int:
+    """How many of the entries are assumptions."""
+    return sum(entry.origin == "assumed" for entry in entries.values())
+
+
+def estimates(run: Run) -> str:
+    """Whose numbers these are, and what they rest on."""
+    prices, node = used_prices(run), run.prices["technology.node"].value
+    seed = run.counted_seeds[0]
+    return (
+        f"These are estimates by this project, not published results: what seed {seed} was counted to do, times prices"
+        f" at the {node} node. {assumed(prices)} of {len(prices)} prices and {assumed(run.parameters)} of"
+        f" {len(run.parameters)} parameters of chip and stream are assumed; each is named below."
+    )
+
+
+def energy(name: str, phase: Phase, twin: Phase) -> str:
+    """What the bars of energy by part say."""
+    largest = max(phase.parts, key=lambda p: phase.parts[p])
+    most = percent(phase.parts[largest] / phase.joules, 0)
+    return (
+        f"One {ONE[name]} takes {quantity(phase.joules, 'J')}; ‘{part(largest)}’ takes the most, {most}."
+        f" A digital chip of the same function would take {quantity(twin.joules, 'J')},"
+        f" {number(twin.joules / phase.joules, 3)} times as much."
+    )
+
+
+def twin(run: Run) -> str:
+    """What the digital twin is."""
+    p = {name: entry.value for name, entry in run.prices.items()}
+    return (
+        "The digital twin is the same network and rule without crossbars: weights of"
+        f" {p['twin.weight_bits']} bits in static memory and {p['twin.lanes']} multiply-add units at"
+        f" {quantity(p['twin.clock'], 'Hz')}, at the same node. Its digital part is the chip’s own."
+    )
+
+
+def life(run: Run, costs: Costs, ageing: Ageing) -> str:
+    """What the lifetimes mean."""
+    written = f"A cell is written {number(ageing.rates.mean, 3)} times per learned example, on average."
+    if ageing.endurance is None:
+        return f"{written} No cell ever wears out, because cell.endurance is none."
+    if costs.lifetime["first_cell"] is None:
+        return f"{written} None is ever worn out by it."
+    return (
+        f"{written} If the chip learned {number(ageing.per_second, 3)} new examples a second without a pause and"
+        f" went on writing its cells as seed {run.counted_seeds[0]} did, this is when they would wear out."
+    )
+
+
+def law(run: Run, ageing: Ageing) -> str:
+    """The assumptions behind the curve of worn cells."""
+
+    def owned(name: str) -> str:
+        group = run.prices if name in run.prices else run.parameters
+        return f"{name}, {group[name].origin}"
+
+    return (
+        "Share of worn cells against time, both logarithmic. The number of writes until a cell sticks is log-normal:"
+        f" median {number(ageing.endurance or 0, 3)} ({owned('cell.endurance')}), standard deviation of its"
+        f" logarithm {number(ageing.spread, 3)} ({owned('cell.endurance_spread')}). New examples a second:"
+        f" {number(ageing.per_second, 3)} ({owned('operation.rate')}). In half of all chips the first cell wears out"
+        " before the first dot."
+    )
+
+
+def short(costs: Costs) -> str:
+    """All of it in one line."""
+    energies = ", ".join(f"{quantity(p.joules, 'J')} per {ONE[name]}" for name, p in costs.phases.items())
+    now = costs.phases["inference"]
+    return (
+        f"Estimated: {energies}; {quantity(now.watts, 'W')} and {giga(now.ops_per_J, 'OPS/W')} in inference;"
+        f" {quantity(sum(costs.area.values()), 'm2')};"
+        f" 10 % of the cells worn: {years(costs.lifetime['ten_percent'])}."
+    )
