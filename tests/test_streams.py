@@ -216,3 +216,16 @@ def test_shuffled_folder_mixes_within_blocks_only(data: Path) -> None:
     assert sorted(numbers) == list(range(60)) != numbers
     blocks = [key for key, _ in itertools.groupby(n // 16 for n in numbers)]
     assert sorted(blocks) == [0, 1, 2, 3]
+
+
+def test_later_passes_show_the_same_images_in_another_order() -> None:
+    once = _named("split-digits-domain", examples=50)(Path(), 3)
+    often = _named("split-digits-domain", examples=50, passes=3)(Path(), 3)
+    assert often.tasks[1].examples == 150 and often.tasks[1].held_out == once.tasks[1].held_out
+    (x, y), (one, label) = _train(often, 1), _train(once, 1)
+    assert np.array_equal(x[:50], one) and np.array_equal(y[:50], label)  # the first pass is what it was
+    for k in (1, 2):
+        later = x[50 * k : 50 * (k + 1)]
+        assert _rows(later) == _rows(one) and not np.array_equal(later, one)
+    tail = next(iter(often.chunks(1, 20, 90)))
+    assert np.array_equal(tail.x, x[90:110])  # a chunk may reach over the border of two passes

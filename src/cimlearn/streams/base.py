@@ -22,7 +22,7 @@ class TaskInfo(NamedTuple):
     """One task of a stream."""
 
     name: str
-    examples: int  # training examples, each seen once as new
+    examples: int  # training examples shown, all passes together
     held_out: int  # test examples
 
 

@@ -42,9 +42,15 @@ def how_many(setting: str, asked: int | None, available: int, what: str) -> int:
     return asked
 
 
-def train_order(which: NDArray[np.int64], count: int, task: int, *, seed: int) -> NDArray[np.int64]:
-    """(count,) members of `which` in a random order that belongs to `task`, each at most once."""
-    return generator(seed, "stream", "order", str(task)).permutation(which)[:count]
+def train_order(
+    which: NDArray[np.int64], count: int, task: int, *, seed: int, passes: int = 1
+) -> NDArray[np.int64]:
+    """(passes x count,) `count` members of `which` in a random order that belongs to `task`, anew in each pass."""
+    first = generator(seed, "stream", "order", str(task)).permutation(which)[:count]
+    later = [
+        generator(seed, "stream", "order", str(task), str(k)).permutation(first) for k in range(1, passes)
+    ]
+    return np.concatenate([first, *later]) if later else first
 
 
 def held_out_draw(which: NDArray[np.int64], count: int, task: int, *, seed: int) -> NDArray[np.int64]:

@@ -26,6 +26,7 @@ class ImageTask:
     test: NDArray[np.int64]  # (held_out,) numbers of test images
     pixels: PixelMap
     first_class: int  # the image set's class that is class 0 here
+    passes: int  # times that each training image is shown
 
 
 class ImageStream:
@@ -79,10 +80,11 @@ class ImageStream:
         return dict(self._images.checksums)
 
     def chunks(self, task: int, size: int, start: int = 0) -> Iterator[Chunk]:
-        """Training examples of `task` in its own random order, from number `start` on."""
+        """Training examples of `task` in its own random order (a new one in each pass), from number `start` on."""
         cutting.check_request(self._name, self.tasks, task, size, start)
         mine = self._tasks[task]
-        order = cutting.train_order(mine.train, mine.info.examples, task, seed=self._seed)
+        distinct = mine.info.examples // mine.passes
+        order = cutting.train_order(mine.train, distinct, task, seed=self._seed, passes=mine.passes)
         return self._yield(mine, order, self._images.x_train, self._images.y_train, size, start)
 
     def held_out(self, task: int, size: int) -> Iterator[Chunk]:
@@ -184,7 +186,10 @@ def _task(
     examples = cutting.how_many("stream.examples", settings["examples"], len(train), f"{what} training set")
     held_out = cutting.how_many("stream.held_out", settings["held_out"], len(test), f"{what} test set")
     test = cutting.held_out_draw(test, held_out, number, seed=seed)
-    return ImageTask(TaskInfo(label, examples, held_out), train, test, pixels, first_class)
+    passes = settings["passes"]
+    return ImageTask(
+        TaskInfo(label, examples * passes, held_out), train, test, pixels, first_class, passes
+    )
 
 
 def _image(images: ImageSet) -> tuple[int, int, int]:
