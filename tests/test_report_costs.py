@@ -165,23 +165,27 @@ def test_twins_and_old_folders_have_no_such_sections(tmp_path, kind):
     assert "energy" not in _terminal(run)
 
 
-def test_missing_prices_are_one_line(tmp_path):
+def test_missing_prices_are_one_line_and_the_rest_is_shown(tmp_path):
     folder = make_run(tmp_path / "r", tasks=1)
 
     def refused(match: str, change) -> None:
         kept = (folder / "run.json").read_text()
         _edit(folder, change)
         with pytest.raises(InputError, match=match) as error:
-            write_report(folder)
+            run_costs(read_run(folder))
         assert "\n" not in str(error.value)
+        if "lacks" not in match:  # a broken run.json can't be read at all
+            summary, page = summarise(read_run(folder)), write_report(folder).read_text("utf-8")
+            assert match in summary["not_priced"] and "power_W" not in summary and summary["accuracy"]
+            assert "Not priced: " in page and match.replace("'", "&#x27;") in page
         (folder / "run.json").write_text(kept)
 
     refused("no prices; run it again", lambda c: c.pop("prices"))
     refused("price.sram lacks origin", lambda c: c["prices"]["price.sram"].pop("origin"))
     refused("price.sram can't be switched off", lambda c: c["prices"]["price.sram"].update(value=None))
     refused(
-        "no price for a conversion of 9 bits",
-        lambda c: c["parameters"]["periphery.converter_bits"].update(value=9),
+        "no price for a conversion of 13 bits",
+        lambda c: c["parameters"]["periphery.converter_bits"].update(value=13),
     )
 
 

@@ -54,6 +54,14 @@ def run_costs(
     )
 
 
+def priced(run: Run) -> tuple[Costs | None, str | None]:
+    """`run_costs`, or why the run can't be priced: a run that is finished is shown without its costs."""
+    try:
+        return run_costs(run), None
+    except InputError as error:
+        return None, str(error)
+
+
 @dataclass(frozen=True)
 class Ageing:
     """How the cells of a chip wear if it goes on as in the run."""

@@ -8,7 +8,7 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from cimlearn.report import account, costing, costwords, lifespan, outcome, words
-from cimlearn.report.costs import ageing, run_costs, used_prices
+from cimlearn.report.costs import ageing, priced, used_prices
 from cimlearn.report.markup import text
 from cimlearn.report.records import Run, read_run
 from cimlearn.report.summary import summarise
@@ -49,7 +49,7 @@ def _cost_figures(run: Run) -> dict[str, tuple[Figure, str]]:
     """The figures of energy and lifetime; empty for a run without costs."""
     from cimlearn.report import costfigures
 
-    costs = run_costs(run)
+    costs, _ = priced(run)
     if costs is None:
         return {}
     drawn = {
@@ -83,7 +83,8 @@ def _subtitle(run: Run) -> str:
 def page(run: Run, svgs: dict[str, str]) -> str:
     """The whole page of a run, with its figures as `<svg>` elements by name."""
     summary = summarise(run)
-    missing, costs = words.incomplete(run), run_costs(run)
+    missing, (costs, why_not) = words.incomplete(run), priced(run)
+    notices = [missing, f"Not priced: {why_not}." if why_not else None]
     body = [
         outcome.headline(run, summary),
         outcome.accuracy(run, summary, svgs),
@@ -97,7 +98,7 @@ def page(run: Run, svgs: dict[str, str]) -> str:
     return Template(_asset("page.html")).substitute(
         title=text(title(run)),
         subtitle=text(_subtitle(run)),
-        notice=f'<p class="notice" role="status">{text(missing)}</p>' if missing else "",
+        notice="".join(f'<p class="notice" role="status">{text(said)}</p>' for said in notices if said),
         body="\n".join(part for part in body if part),
         version=text(run.config.get("cimlearn", "?")),
         style=_asset("report.css"),
@@ -126,7 +127,7 @@ def write_report(folder: Path | str) -> Path:
 def notebook_html(run: Run) -> str:
     """A run inside a notebook: title, headline figures, costs in a line, accuracy curves and matrix."""
     svgs = _inline({name: pair for name, pair in draw(run).items() if name in ("accuracy", "matrix")})
-    missing, costs = words.incomplete(run), run_costs(run)
+    missing, (costs, _) = words.incomplete(run), priced(run)
     return (
         f"<style>{_asset('notebook.css')}</style>"
         f'<div class="cimlearn"><p><strong>{text(title(run))}</strong> {text(_subtitle(run))}</p>'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cimlearn import metrics
-from cimlearn.report.costs import run_costs
+from cimlearn.report.costs import priced
 from cimlearn.report.records import Run
 
 
@@ -41,7 +41,7 @@ def summarise(run: Run) -> dict[str, Any]:
     is that of the first such seed, so that its counts stay whole numbers; other seeds differ only by chance.
     """
     last = run.last()
-    costs = run_costs(run)
+    costs, why_not = priced(run)
     return {
         "chip": run.config["chip"],
         "stream": run.config["stream"],
@@ -55,5 +55,6 @@ def summarise(run: Run) -> dict[str, Any]:
         "ledger": {"counts": last.counts, "conductance_on_S": last.conductance_on} if last else None,
         "writes": writes_per_cell(run),
         **({} if costs is None else costs.as_dict()),
+        **({} if why_not is None else {"not_priced": why_not}),
         "run_folder": str(run.folder),
     }

@@ -117,6 +117,8 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
     lines += _cost_lines(summary)
     if speed is not None:
         lines.append(("speed", f"{count(speed)} examples/s"))
+    if "not_priced" in summary:
+        lines.append(("not priced", summary["not_priced"]))
     lines.append(("run folder", summary["run_folder"]))
     for name, value in lines:
         table.add_row(name, Text(value, overflow="fold"))
