@@ -23,12 +23,6 @@ KEPT = 4  # folders of compiled code that stay; older ones are removed
 # Everything that a kernel may import (tests/test_architecture.py): folders, and files beside this one.
 SEEN = ("arrays", "chips", "devices", "learning", "networks")
 SEEN_FILES = ("compiled", "errors", "ledger", "noise", "parameters", "quantize", "random")
-    "cli",
-    "costs",
-    "report",
-    "streams",
-    "studies",
-)  # folders that no kernel may import (test_architecture)
 
 
 @cache
