@@ -1,0 +1,64 @@
+"""The error that starts the way back: softmax minus target, in integers and in base 2.
+
+    s = x log2 e,  log2 e = 47274 / 2^15      p_k = 2^(s_k) / sum_j 2^(s_j)      E_k = p_k - [k = target]
+
+NITI (Wang et al., arXiv 2009.13108). NITI takes floor(s), so p is right to a factor of 2; `fraction` bits of s
+after the point make it better, with 2^f = 1 + f between whole numbers (at most 6 % off).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cimlearn.errors import InputError
+from cimlearn.learning.int8 import LARGEST, Generator, Int8, Rounding, Tensor, shifted, torch
+
+LOG2_E: Final = 47274  # / 2^15
+SPAN: Final = 10  # s below the largest by more than this counts as -infinity
+SCALE: Final = 11  # bits of a share: sum_k p_k = 2^11
+DROPPED: Final = 4  # of them, when the error becomes int8
+TINY: Final = -7  # below this exponent every s is near 0, and e^x = 1 + x + x^2 / 2
+TINIEST: Final = -20  # below this exponent logits are shifted to it: their squares would need 64 bits
+
+
+def softmax_error(
+    logits: Int8,
+    target: Tensor,
+    *,
+    fraction: int = 0,
+    rounding: Rounding = "half",
+    generator: Generator | None = None,
+) -> Int8:
+    """(examples, classes) E of logits (examples, classes) and target (examples,) class numbers; exponent -7.
+
+    Not divided by the number of examples. Raises InputError if there are more classes than shares (2^11).
+    """
+    count = logits.mantissa.shape[1]
+    if count >= 2**SCALE:
+        raise InputError(f"{count} classes are too many for shares of {SCALE} bits; give fewer than 2048")
+    whole = logits.mantissa.to(torch.int64)
+    powers = _powers(whole, logits.exponent, fraction)
+    shares = (powers << SCALE) // powers.sum(dim=1, keepdim=True)
+    rows = torch.arange(len(shares), device=shares.device)
+    shares[rows, target] -= shares.sum(dim=1)
+    error = shifted(shares, DROPPED, rounding, generator=generator).clamp_(-LARGEST, LARGEST)
+    return Int8(error.to(logits.mantissa.dtype), DROPPED - SCALE)
+
+
+def _powers(whole: Tensor, exponent: int, fraction: int) -> Tensor:
+    """Whole numbers in proportion to e^x, x = whole 2^exponent, by rows."""
+    if exponent < TINY:
+        whole = shifted(whole, max(TINIEST - exponent, 0))
+        exponent = max(exponent, TINIEST)
+        return (1 << (1 - 2 * exponent)) + (whole << (1 - exponent)) + whole * whole
+    scaled = whole * LOG2_E  # 15 bits after the point, and -exponent more
+    s = shifted_down(scaled, 15 - exponent - fraction)
+    s = s - s.amax(dim=1, keepdim=True) + (SPAN << fraction)
+    s = s.clamp_(min=0)
+    one = 1 << fraction
+    return ((one + (s & (one - 1))) << (s >> fraction)) - one  # 2^s - 1
+
+
+def shifted_down(whole: Tensor, shift: int) -> Tensor:
+    """floor(whole / 2^shift); a negative shift goes up, by at most 20 bits: past that only the largest counts."""
+    return whole >> shift if shift >= 0 else whole << min(-shift, 20)
