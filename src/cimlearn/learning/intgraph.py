@@ -1,0 +1,209 @@
+"""A PyTorch block run in INT8, forwards and backwards: frozen layers pass errors, trained ones learn.
+
+    graph = IntGraph(block, trained=["head"])
+    y = graph.forward(x)              # Int8 -> Int8, keeps what the way back needs
+    graph.backward(error)             # Int8 -> Int8; the gradients of trained layers
+    graph.update(4)                   # w <- clip(w - g), g of 4 bits
+
+Exponents of activations are found from the data (dynamic, as in NITI, over the whole batch) or, after `calibrate`,
+fixed. Errors are always dynamic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from copy import copy
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlearn.arrays.faults import Flips, flips
+from cimlearn.arrays.training import Layer
+from cimlearn.errors import InputError, nearest
+from cimlearn.learning.int8 import ACCUMULATOR, Generator, Int8, Rounding, add, torch, updated
+from cimlearn.learning.inttrace import INPUT, Settings, Step, traced
+from cimlearn.learning.intweighted import Narrowing, Weighted
+
+
+class IntGraph:
+    """The integer layers of a block, their weights, and what the last `forward` kept."""
+
+    def __init__(
+        self,
+        block: Any,
+        *,
+        trained: bool | Collection[str] = False,
+        accumulator: int = ACCUMULATOR,
+        spread: int = 0,
+        exponents: Mapping[str, int] | None = None,
+    ) -> None:
+        """Trace `block`, an nn.Module of one input and one output; it is not changed.
+
+        trained: all layers with weights, none, or the named ones. accumulator: its width in bits. spread: how far
+        exponents of a frozen layer's output channels may differ (0 = one for the layer). exponents: of the
+        weights of named layers, where their values should not decide (all zero at the start, say).
+        Raises InputError naming what can't be run.
+        """
+        self.steps: list[Step] = traced(block, Settings(trained, accumulator, spread, exponents or {}))
+        self._weighted = {
+            s.operation.name: s.operation for s in self.steps if isinstance(s.operation, Weighted)
+        }
+        self._last = _last_uses(self.steps)
+        self._needs = {from_input: _needs(self.steps, from_input) for from_input in (True, False)}
+        self._merged = 0
+
+    @property
+    def gradients(self) -> dict[str, Any]:
+        """Layer -> sums dW of the last `backward`, of the weight's shape, for layers that learn."""
+        return {n: w.gradient for n, w in self._weighted.items() if w.gradient is not None}
+
+    def forward(self, x: Int8, *, keep: bool = True) -> Int8:
+        """The block's output for x (examples, channels, h, w); with `keep`, `backward` may follow."""
+        values = {INPUT: x}
+        y = x
+        for n, step in enumerate(self.steps):
+            y = step.operation.forward(*[values[i] for i in step.inputs], keep=keep)
+            for i in self._last[n]:
+                del values[i]
+            values[n] = y
+        return y
+
+    def backward(self, error: Int8, *, input_error: bool = True) -> Int8 | None:
+        """The error of the block's input from that of its output; sets the gradients of layers that learn.
+
+        Without `input_error` nothing is computed below the first layer that learns, and the answer is None.
+        """
+        needs = self._needs[input_error]
+        errors: dict[int, Int8] = {len(self.steps) - 1: error}
+        for n in range(len(self.steps) - 1, -1, -1):
+            step = self.steps[n]
+            wanted = any(needs[i] for i in step.inputs)
+            if n not in errors or not needs[n]:
+                continue
+            below = step.operation.backward(errors.pop(n), wanted=wanted)
+            for i, e in zip(step.inputs, below, strict=False):
+                if needs[i]:
+                    errors[i] = self._sum(errors[i], e) if i in errors else e
+        return errors.get(INPUT)
+
+    def update(
+        self, bits_kept: int, *, rounding: Rounding = "pseudo", generator: Generator | None = None
+    ) -> dict[str, Flips]:
+        """w <- clip(w - g) in every layer that learns, g of `bits_kept` bits; layer -> stored bits that changed."""
+        changed: dict[str, Flips] = {}
+        for name, layer in self._weighted.items():
+            if not layer.trained:
+                continue
+            if layer.gradient is None:
+                raise InputError(f"{name} has no gradient yet; call forward and backward first")
+            before = layer.weight
+            layer.weight = updated(
+                before, layer.gradient, bits_kept=bits_kept, rounding=rounding, generator=generator
+            )
+            changed[name] = flips(_stored(before), _stored(layer.weight))
+        return changed
+
+    def weights(self) -> dict[str, NDArray[np.int8]]:
+        """Layer -> its int8 weights, copied."""
+        return {name: _stored(layer.weight) for name, layer in self._weighted.items()}
+
+    def load(self, weights: Mapping[str, NDArray[np.int8]]) -> None:
+        """Replace the mantissas of the named layers: a checkpoint, or bits that failed (-128 is allowed)."""
+        for name, values in weights.items():
+            layer = self._named(name)
+            old = layer.weight.mantissa
+            if values.shape != tuple(old.shape):
+                raise InputError(
+                    f"weights of shape {values.shape} do not fit {name}, which has {tuple(old.shape)}"
+                )
+            layer.weight = Int8(
+                torch.from_numpy(values.astype(np.float32)).to(old.device), layer.weight.exponent
+            )
+
+    def calibrate(self, batches: Iterable[Int8]) -> None:
+        """Run `batches` and fix every activation's exponent at the largest that came up."""
+        self.dynamic()
+        narrowings = self._narrowings()
+        for one in narrowings:
+            one.seen = None
+        for x in batches:
+            self.forward(x, keep=False)
+        for one in narrowings:
+            one.fixed = one.seen
+
+    def dynamic(self) -> None:
+        """Find activations' exponents from the data again."""
+        for one in self._narrowings():
+            one.fixed = None
+
+    def layers(self, size: tuple[int, int, int, int], *, input_error: bool = True) -> list[Layer]:
+        """The matrix products of each layer with weights for an input of this size (examples, channels, h, w).
+
+        `Layer.error`: whether the error goes below it. `arrays.training` counts their work.
+        """
+        needs, found = self._needs[input_error], []
+        values = {INPUT: Int8(torch.zeros(1, *size[1:], device=self._device()), 0)}
+        for n, step in enumerate(self.steps):
+            operation = copy(step.operation)  # what the last forward kept stays
+            if hasattr(operation, "narrowing"):
+                operation.narrowing = Narrowing()
+            values[n] = operation.forward(*[values[i] for i in step.inputs], keep=False)
+            if isinstance(operation, Weighted):
+                passed = any(needs[i] for i in step.inputs)
+                shape = (size[0], *values[n].mantissa.shape[1:])
+                found.append(operation.products(shape, error=passed))
+        return found
+
+    def kept_bits(self) -> int:
+        """Bits that hardware keeps from the last `forward` for `backward`."""
+        return sum(step.operation.kept_bits() for step in self.steps)
+
+    def narrowed(self) -> int:
+        """Sums that have been rounded to int8 so far, in layers and where errors meet."""
+        return sum(one.count for one in self._narrowings()) + self._merged
+
+    def to(self, device: Any) -> None:
+        """Move the weights to a device."""
+        for layer in self._weighted.values():
+            layer.move(device)
+
+    def _device(self) -> Any:
+        return next((layer.weight.mantissa.device for layer in self._weighted.values()), "cpu")
+
+    def _named(self, name: str) -> Weighted:
+        if name not in self._weighted:
+            raise InputError(f"there is no layer '{name}'; {nearest(name, self._weighted)}")
+        return self._weighted[name]
+
+    def _narrowings(self) -> list[Narrowing]:
+        found = [getattr(step.operation, "narrowing", None) for step in self.steps]
+        return [one for one in found if isinstance(one, Narrowing)]
+
+    def _sum(self, a: Int8, b: Int8) -> Int8:
+        self._merged += a.mantissa.numel()
+        return add(a, b)
+
+
+def _stored(weight: Int8) -> NDArray[np.int8]:
+    return np.asarray(weight.mantissa.to(torch.int8).cpu().numpy())
+
+
+def _last_uses(steps: list[Step]) -> list[list[int]]:
+    """For each step, the values that no later step needs."""
+    last: dict[int, int] = {}
+    for n, step in enumerate(steps):
+        last.update(dict.fromkeys(step.inputs, n))
+    found: list[list[int]] = [[] for _ in steps]
+    for value, n in last.items():
+        found[n].append(value)
+    return found
+
+
+def _needs(steps: list[Step], from_input: bool) -> dict[int, bool]:
+    """Which values need an error: those that come from a layer that learns, or the input where it is asked for."""
+    needs = {INPUT: from_input}
+    for n, step in enumerate(steps):
+        learns = isinstance(step.operation, Weighted) and step.operation.trained
+        needs[n] = learns or any(needs[i] for i in step.inputs)
+    return needs

@@ -1,0 +1,200 @@
+"""Convolutions and linear layers in integers: int8 weights, a 16-bit bias, sums narrowed to int8.
+
+A frozen layer keeps nothing for the way back; one that learns keeps its input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from cimlearn.arrays.training import Layer
+from cimlearn.errors import InputError
+from cimlearn.learning import intproducts
+from cimlearn.learning.int8 import (
+    ACCUMULATOR,
+    LARGEST,
+    MAGNITUDE,
+    Int8,
+    Sums,
+    Tensor,
+    fitting,
+    largest,
+    narrowed,
+    shifted,
+    torch,
+)
+from cimlearn.learning.intproducts import Geometry
+
+BIAS: Final = 15  # bits of a bias without its sign
+HEADROOM: Final = 2  # bits of an accumulator that a bias leaves free
+FAR: Final = 40  # a bias shifted down this far is 0
+
+
+@dataclass
+class Narrowing:
+    """Where sums become int8: the exponent that is fixed, if any, the largest seen, and how many there were."""
+
+    accumulator: int = ACCUMULATOR
+    fixed: int | None = None
+    seen: int | None = None
+    count: int = 0
+
+    def forward(self, acc: Sums) -> Int8:
+        """`acc` as int8, at the fixed exponent if there is one."""
+        self.count += acc.sums.numel()
+        y = narrowed(acc, exponent=self.fixed, accumulator=self.accumulator)
+        self.seen = y.exponent if self.seen is None else max(self.seen, y.exponent)
+        return y
+
+    def backward(self, acc: Sums) -> Int8:
+        """`acc` as int8; errors always find their own exponent."""
+        self.count += acc.sums.numel()
+        return narrowed(acc, accumulator=self.accumulator)
+
+
+class Bias(NamedTuple):
+    """A number for each output: value = mantissa 2^exponent, 16 bits."""
+
+    mantissa: Tensor  # (outputs,) int64
+    exponent: int
+
+
+def bias_from_float(values: Tensor) -> Bias:
+    """16-bit mantissas and one exponent for values (outputs,)."""
+    exponent = fitting(float(values.abs().max())) - (BIAS - MAGNITUDE)
+    limit = 2**BIAS - 1
+    return Bias((values.double() * 2.0**-exponent).round().clamp(-limit, limit).to(torch.int64), exponent)
+
+
+@dataclass
+class Weighted:
+    """A convolution or (geometry None) a linear layer; `steps` are exponents of single output channels.
+
+        channel c:  value = mantissa 2^(exponent + steps_c)
+
+    Frozen layers only: a folded batch normalisation makes channels very unequal.
+    """
+
+    name: str
+    weight: Int8  # (out, in / groups, kh, kw) or (out, in)
+    bias: Bias | None
+    geometry: Geometry | None
+    trained: bool = False
+    steps: Tensor | None = None  # (out,) whole numbers >= 0
+    narrowing: Narrowing = field(default_factory=Narrowing)
+    gradient: Tensor | None = None  # sums, of the weight's shape; set by `backward`
+    _size: tuple[int, ...] = ()
+    _input: Int8 | None = None
+
+    def forward(self, *inputs: Int8, keep: bool) -> Int8:
+        """W x + b, narrowed."""
+        (x,) = inputs
+        self._size, self._input = tuple(x.mantissa.shape), (x if keep and self.trained else None)
+        exponent = x.exponent + self.weight.exponent
+        bias, lift = self._bias(exponent)
+        if self.geometry is not None:
+            acc = intproducts.convolved(x, self.weight, self.geometry, bias)
+        else:
+            acc = intproducts.connected(x, self.weight, bias)
+        if self.steps is not None:
+            acc.sums.mul_(self._channels(2.0**self.steps, acc.sums.dim()))
+        if lift is not None:
+            acc = lift(acc)
+        return self.narrowing.forward(acc)
+
+    def backward(self, error: Int8, *, wanted: bool) -> tuple[Int8, ...]:
+        """The gradient if the layer learns, the input's error if it is wanted."""
+        if self.trained:
+            if self._input is None:
+                raise InputError(f"{self.name} can't learn: it kept no input; call forward with keep=True")
+            self.gradient = self._gradient(self._input, error)
+        if not wanted:
+            return ()
+        if self.steps is not None:
+            scaled = error.mantissa * self._channels(2.0**self.steps, error.mantissa.dim())
+            error = self.narrowing.backward(Sums(scaled, error.exponent))
+        if self.geometry is not None:
+            acc = intproducts.convolution_error(error, self.weight, self.geometry, self._size)
+        else:
+            acc = intproducts.connection_error(error, self.weight)
+        return (self.narrowing.backward(acc),)
+
+    def kept_bits(self) -> int:
+        """The input, 8 bits each, where the layer learns."""
+        return self._input.mantissa.numel() * 8 if self._input is not None else 0
+
+    def move(self, device: Any) -> None:
+        """Move the weights to a device."""
+        self.weight = Int8(self.weight.mantissa.to(device), self.weight.exponent)
+        if self.bias is not None:
+            self.bias = Bias(self.bias.mantissa.to(device), self.bias.exponent)
+        if self.steps is not None:
+            self.steps = self.steps.to(device)
+
+    def products(self, output: tuple[int, ...], *, error: bool) -> Layer:
+        """The layer's matrix products for an output of this size (examples, out, ...)."""
+        out, fan_in = self.weight.mantissa.shape[0], self.weight.mantissa[0].numel()
+        groups = self.geometry.groups if self.geometry is not None else 1
+        windows = 1
+        for n in (output[0], *output[2:]):
+            windows *= n
+        return Layer(self.name, fan_in, out // groups, windows, groups, self.trained, error)
+
+    def _gradient(self, x: Int8, error: Int8) -> Tensor:
+        if self.geometry is not None:
+            shape = tuple(self.weight.mantissa.shape)
+            return intproducts.convolution_gradient(x, error, self.geometry, shape).sums
+        return intproducts.connection_gradient(x, error).sums
+
+    def _channels(self, values: Tensor, dimensions: int) -> Tensor:
+        """values (out,) so that they multiply the channels of (examples, out, ...)."""
+        return values.view(1, -1, *[1] * (dimensions - 2))
+
+    def _bias(self, exponent: int) -> tuple[Tensor | None, Lift | None]:
+        """The bias in units of the accumulator (2^exponent, channel by channel), or what adds it afterwards.
+
+        Afterwards where the accumulator's unit is so fine that the bias would leave it: sums are shifted first.
+        """
+        if self.bias is None:
+            return None, None
+        mantissa, up = self.bias.mantissa, self.bias.exponent - exponent
+        if largest(mantissa).bit_length() + up > self.narrowing.accumulator - 1 - HEADROOM:
+            return None, Lift(self.bias, self.narrowing.accumulator)
+        if self.steps is None:
+            return shifted(mantissa, min(-up, FAR)).double(), None
+        return _shifted_each(mantissa, self.steps.to(torch.int64) - up).double(), None
+
+
+class Lift(NamedTuple):
+    """Adds a bias much larger than the sums: they are shifted down to where it has room."""
+
+    bias: Bias
+    accumulator: int
+
+    def __call__(self, acc: Sums) -> Sums:
+        """acc + bias, at a coarser exponent."""
+        room = self.accumulator - 1 - HEADROOM - largest(self.bias.mantissa).bit_length()
+        exponent = self.bias.exponent - room
+        sums = shifted(acc.sums, min(exponent - acc.exponent, 62)).double()
+        bias = (self.bias.mantissa << room).double()
+        return Sums(sums + bias.view(1, -1, *[1] * (sums.dim() - 2)), exponent)
+
+
+def _shifted_each(values: Tensor, shift: Tensor) -> Tensor:
+    """values / 2^shift, each by its own shift, rounded half away from zero; negative shifts go up."""
+    down = shift.clamp(min=0, max=62)
+    size = ((values.abs() << 1 >> down) + 1) >> 1
+    size = size << (-shift).clamp(min=0)
+    return torch.where(values < 0, -size, size)
+
+
+def per_channel(values: Tensor, spread: int) -> tuple[Int8, Tensor]:
+    """(weights, steps): values (out, ...) with an exponent for each output, at most `spread` above the smallest."""
+    flat = values.reshape(len(values), -1)
+    exponents = torch.tensor([fitting(float(row.abs().max())) if row.any() else -(10**6) for row in flat])
+    exponents = exponents.clamp(min=int(exponents.max()) - spread)
+    lowest = int(exponents.min())
+    scale = (2.0 ** -exponents.double()).view(-1, *[1] * (values.dim() - 1))
+    mantissa = (values.double() * scale).round().clamp(-LARGEST, LARGEST).float()
+    return Int8(mantissa, lowest), (exponents - lowest).float()
