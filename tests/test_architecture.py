@@ -26,7 +26,7 @@ LOOP = {"experiment", "scheduler", "loop", "checkpoint", "record", "runfolder"}
 EXPERIMENT = {*LOOP, "chips", "streams", "costs.prices", "costs.prices.is_price", "cimlearn", *GROUND}
 REPORT = {"report", "metrics", "costs", "presets", "cimlearn", "errors", "ledger", "parameters", "units"}
 COSTS = {"costs", "errors", "ledger", "parameters", "presets", "units"}
-EVERYTHING = {"api", "cli", "explore", "pricing", "sweep", "studies", *EXPERIMENT, *REPORT}
+EVERYTHING = {"api", "cli", "devices", "explore", "pricing", "sweep", "studies", *EXPERIMENT, *REPORT}
 
 ALLOWED = {
     "cimlearn": EVERYTHING,
@@ -35,7 +35,7 @@ ALLOWED = {
     "pricing": {"pricing", *EXPERIMENT, *COSTS},
     "sweep": {"sweep", *EXPERIMENT},
     "explore": {"sweep", *EXPERIMENT, *REPORT},
-    "studies": {"learning", "pricing", "studies", "sweep", *EXPERIMENT, *REPORT},
+    "studies": {"devices", "learning", "pricing", "studies", "sweep", *EXPERIMENT, *REPORT},
     "report": REPORT,
     "metrics": {"errors"},
     "costs": COSTS,

@@ -36,6 +36,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_report(commands.add_parser("report", help="write report.html again from the records of a run"))
     _add_reproduce(commands.add_parser("reproduce", help="redo the figures and claims of a paper"))
     _add_explore(commands.add_parser("explore", help="accuracy, energy and lifetime over a grid of designs"))
+    _add_device(commands.add_parser("device", help="a digital memory cell: figures and drawings"))
     return parser
 
 
@@ -142,6 +143,14 @@ def _add_explore(parser: argparse.ArgumentParser) -> None:
     _add_set(parser)
     parser.set_defaults(on=None)
     _add_sweep(parser, "new or earlier folder (default explored); finished runs are used again")
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `device`."""
+    parser.add_argument("technology", metavar="TECHNOLOGY", help="sas-mram, sot-mram, stt-mram, rram or sram")
+    _add_set(parser)
+    parser.add_argument("--out", metavar="DIR", help="folder of the figures (default devices/TECHNOLOGY)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object; draw only with --out")
 
 
 def _add_sweep(parser: argparse.ArgumentParser, out: str) -> None:
