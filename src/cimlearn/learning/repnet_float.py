@@ -97,7 +97,7 @@ class RepNetFloat:
             for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
                 group["lr"] = rate * share
         self.network.train()
-        answers = self.head(self.network(torch.from_numpy(np.ascontiguousarray(x, np.float32))))
+        answers = self.head(self.network(self._images(x)))
         loss = functional.cross_entropy(
             answers, torch.from_numpy(y.astype(np.int64)), label_smoothing=s.smoothing
         )
@@ -112,12 +112,17 @@ class RepNetFloat:
         """(examples, classes) answers for x (examples, 3, height, width)."""
         with torch.no_grad():
             parts = [
-                self.head(
-                    self.network(torch.from_numpy(np.ascontiguousarray(x[low : low + AT_ONCE], np.float32)))
-                )
+                self.head(self.network(self._images(x[low : low + AT_ONCE]))).numpy()
                 for low in range(0, len(x), AT_ONCE)
             ]
-        return np.concatenate([part.numpy() for part in parts])
+        return np.concatenate(parts)
+
+    def _images(self, x: Float) -> torch.Tensor:
+        """x (images, 3, height, width) as a tensor; InputError if the network can't take it."""
+        if x.ndim != 4 or x.shape[1] != 3:
+            raise InputError(f"images of shape {x.shape} can't be learned; give (images, 3, height, width)")
+        self.network.check_size(*x.shape[2:])
+        return torch.from_numpy(np.ascontiguousarray(x, np.float32))
 
     def predict(self, x: Float) -> Labels:
         """(examples,) class for x (examples, 3, height, width)."""

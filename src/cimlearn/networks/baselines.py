@@ -43,6 +43,10 @@ class Tuned(nn.Module):
         """The parameters that learn; those of the head come on top."""
         return (p for p in self.backbone.blocks.parameters() if p.requires_grad)
 
+    def check_size(self, *sides: int) -> int:
+        """As the backbone's."""
+        return self.backbone.check_size(*sides)
+
     def own(self) -> nn.Module:
         """The part that belongs to a task: nothing, or the whole backbone's blocks."""
         return nn.ModuleList() if self.method == "last" else self.backbone.blocks

@@ -170,6 +170,20 @@ class RepNet(nn.Module):
         """Number of features."""
         return self.backbone.width
 
+    def check_size(self, *sides: int) -> int:
+        """As the backbone's; also refuses images so small that a module's map would vanish."""
+        backbone = self.backbone
+        side = backbone.check_size(*sides)
+        for c in self.connectors:
+            place = -1 if c.image else backbone.index(c.block) - 1
+            least = c.pool * (1 if place < 0 else backbone.reductions[place])
+            if side < least:
+                raise InputError(
+                    f"the Rep-Net of {backbone.facts.name} can't take images of {side} pixels: its modules need "
+                    f"{least} or more; enlarge the images"
+                )
+        return side
+
     def _channels(self, connector: Connector) -> tuple[int, int]:
         """(into, out) of a module."""
         place, channels = self.backbone.index(connector.block), self.backbone.channels

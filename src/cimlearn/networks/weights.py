@@ -40,7 +40,9 @@ def load_weights(backbone: Backbone, path: str | Path) -> None:
     missing = [key for key in own if key not in found and not key.endswith("num_batches_tracked")]
     if missing:
         raise InputError(f"{where} lacks {_listed(missing)} of {name}; give one made for {name}")
-    unknown = [key for key in found if key not in own]
+    unknown = sorted(
+        (key for key in found if key not in own), key=lambda key: key.endswith("num_batches_tracked")
+    )
     if unknown:
         raise InputError(f"{where} has {_listed(unknown)} that {name} hasn't; give one made for {name}")
     wrong = [
