@@ -1,6 +1,6 @@
 """SAS-MRAM: N junctions on one heavy-metal line, written by a spin-orbit current that spin transfer helps.
 
-A write has two phases (Shi et al., IEEE Electron Device Lett. 42 (2021), 513, for a line of eight):
+A write has two phases (precedent with a line of eight: IEEE Electron Device Lett. 42 (2021), 513):
 1. reset: one current through the line switches all its junctions to 0 by spin-orbit torque (SOT);
 2. a smaller current the other way, during which those junctions that are to hold 1 also carry a spin-transfer (STT)
    current. The others on the line see SOT only, junctions elsewhere on the same bit lines may see STT only.
