@@ -220,8 +220,11 @@ def test_only_what_learns_keeps_its_input() -> None:
     e = from_float(image(2, 8, 8, 8))
     assert learns.backward(e, input_error=False) is None
     assert list(learns.gradients) == ["conv2"]
-    assert learns.update(3)["conv2"].up > 0
-    assert "conv1" not in learns.update(3)
+    changed = learns.update(3)
+    assert list(changed) == ["conv2"]
+    assert changed["conv2"].up > 0
+    with pytest.raises(InputError, match="conv2 has no gradient yet"):
+        learns.update(3)
 
 
 def test_products_of_each_layer() -> None:
@@ -356,6 +359,15 @@ def test_other_ways_to_write_the_same() -> None:
         found = IntGraph(Odd(way)).forward(from_float(x)).value()
         assert found.shape == way(x).shape
         assert torch.allclose(found, way(x), atol=0.05)
+
+
+def test_inexact_products_are_refused() -> None:
+    torch.set_float32_matmul_precision("medium")
+    try:
+        with pytest.raises(InputError, match="not exact"):
+            IntGraph(nn.Sequential(nn.ReLU()))
+    finally:
+        torch.set_float32_matmul_precision("highest")
 
 
 def problem(seed: int, count: int) -> tuple[Any, Any]:

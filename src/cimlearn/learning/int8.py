@@ -221,7 +221,8 @@ def updated(
     """clip(w - g): g is the gradient's sums (of w's shape) shifted to `bits_kept` bits, which is the learning rate.
 
     shift = max(b - bits_kept, 0), b = ceil(log2 max|gradient|). Exponents play no part: the largest change is
-    2^bits_kept steps of the weight, whatever the error's scale (NITI, plain SGD).
+    2^bits_kept steps of the weight, whatever the error's scale (NITI, plain SGD). Quantisation-aware scaling of the
+    gradient by 1 / s_w^2 (Lin et al. 2022) would change nothing here: a factor of a whole tensor drops out.
     """
     if not 0 <= bits_kept <= MAGNITUDE:
         raise InputError(f"bits_kept = {bits_kept} is out of range; allowed: 0 to {MAGNITUDE}")

@@ -45,6 +45,12 @@ class IntGraph:
         weights of named layers, where their values should not decide (all zero at the start, say).
         Raises InputError naming what can't be run.
         """
+        precision = torch.get_float32_matmul_precision()
+        if precision != "highest":
+            raise InputError(
+                f"PyTorch's matmul precision is '{precision}', which is not exact; "
+                "call torch.set_float32_matmul_precision('highest')"
+            )
         self.steps: list[Step] = traced(block, Settings(trained, accumulator, spread, exponents or {}))
         self._weighted = {
             s.operation.name: s.operation for s in self.steps if isinstance(s.operation, Weighted)
@@ -90,16 +96,19 @@ class IntGraph:
     def update(
         self, bits_kept: int, *, rounding: Rounding = "pseudo", generator: Generator | None = None
     ) -> dict[str, Flips]:
-        """w <- clip(w - g) in every layer that learns, g of `bits_kept` bits; layer -> stored bits that changed."""
+        """w <- clip(w - g) in every layer that learns, g of `bits_kept` bits; layer -> stored bits that changed.
+
+        Uses the gradients up: the next update needs another `backward`.
+        """
         changed: dict[str, Flips] = {}
         for name, layer in self._weighted.items():
             if not layer.trained:
                 continue
             if layer.gradient is None:
                 raise InputError(f"{name} has no gradient yet; call forward and backward first")
-            before = layer.weight
+            before, gradient, layer.gradient = layer.weight, layer.gradient, None
             layer.weight = updated(
-                before, layer.gradient, bits_kept=bits_kept, rounding=rounding, generator=generator
+                before, gradient, bits_kept=bits_kept, rounding=rounding, generator=generator
             )
             changed[name] = flips(_stored(before), _stored(layer.weight))
         return changed
@@ -159,7 +168,7 @@ class IntGraph:
         """Bits that hardware keeps from the last `forward` for `backward`."""
         return sum(step.operation.kept_bits() for step in self.steps)
 
-    def narrowed(self) -> int:
+    def requantised(self) -> int:
         """Sums that have been rounded to int8 so far, in layers and where errors meet."""
         return sum(one.count for one in self._narrowings()) + self._merged
 

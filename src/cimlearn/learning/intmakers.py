@@ -14,7 +14,7 @@ nn = torch.nn
 
 SUPPORTED: Final = (
     "supported: Conv2d (dilation 1, zero padding), BatchNorm2d, Linear, ReLU, ReLU6, AvgPool2d, AdaptiveAvgPool2d(1), "
-    "MaxPool2d, Upsample, Flatten, Identity, Dropout, x + y, slices, pad, mean over the map"
+    "MaxPool2d, ZeroPad2d, Upsample, Flatten, Identity, Dropout, x + y, slices, pad, mean over the map"
 )
 OPTIONS: Final = ("ceil_mode", "dilation", "divisor_override", "return_indices", "count_include_pad")
 USUAL: Final = dict(zip(OPTIONS, (False, 1, None, False, True), strict=True))
@@ -145,6 +145,7 @@ MODULES: Final[dict[type, Callable[[str, Any], list[Operation]]]] = {
     nn.AdaptiveAvgPool2d: lambda name, m: _whole(name, m.output_size),
     nn.Upsample: lambda name, m: _resize(name, m.size, m.scale_factor, m.mode, m.align_corners),
     nn.Flatten: lambda name, m: _flat(name, m.start_dim, m.end_dim),
+    nn.ZeroPad2d: lambda name, m: _pad(name, m.padding),
     nn.Identity: _same,
     nn.Dropout: _same,
     nn.Dropout2d: _same,
