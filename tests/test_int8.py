@@ -380,3 +380,25 @@ def test_without_pytorch_the_message_says_what_to_do(monkeypatch: pytest.MonkeyP
     monkeypatch.delitem(sys.modules, "cimlearn.learning.int8")
     with pytest.raises(InputError, match=r"install cimlearn\[torch\]"):
         import cimlearn.learning.int8  # noqa: F401
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_wide_layers_are_exact(full: bool) -> None:
+    """Fan-in 2304: in float32 where the weights are small enough for it, else in float64."""
+    rng = np.random.default_rng(6)
+    x = np.full((1, 256, 4, 4), 127)
+    w = np.full((8, 256, 3, 3), 127) if full else rng.integers(-20, 21, (8, 256, 3, 3))
+    w[0, 0, 0, 0] += -1 if full else 0
+    e = np.full((1, 8, 4, 4), -127)
+    geometry = Geometry((1, 1), (1, 1))
+    y = intproducts.convolved(tensor(x), tensor(w), geometry)
+    assert y.sums.dtype == (torch.float64 if full else torch.float32)
+    patches = columns(x, (3, 3), geometry)[0]
+    assert np.array_equal(flat(whole(y.sums), 1)[0], patches @ w.reshape(8, -1).T)
+    wide = w.reshape(8, 256, 9).transpose(1, 0, 2).reshape(8, 256, 3, 3)  # 256 errors into 8
+    back = intproducts.convolution_error(tensor(x), tensor(wide.transpose(1, 0, 2, 3)), geometry, e.shape)
+    twin = torch.zeros(e.shape, dtype=torch.float64, requires_grad=True)
+    kernel = torch.from_numpy(wide.transpose(1, 0, 2, 3).astype(np.float64))
+    out = torch.nn.functional.conv2d(twin, kernel, padding=1)
+    (right,) = torch.autograd.grad(out, twin, torch.from_numpy(x.astype(np.float64)))
+    assert np.array_equal(whole(back.sums), whole(right))

@@ -140,8 +140,8 @@ def bare(graph: IntGraph) -> nn.Module:
             conv = nn.Conv2d(inside * g.groups, out, kernel, g.stride, g.padding, groups=g.groups, bias=False)
             conv.weight.data = op.weight.mantissa.double()
             made.append(conv)
-        else:
-            made.append(nn.ReLU())
+            if op.rectified:
+                made.append(nn.ReLU())
     return nn.Sequential(*made)
 
 
@@ -186,7 +186,13 @@ def test_each_layer_s_sums_equal_float64_of_the_same_integers(
             w = layer.weight.mantissa.double().requires_grad_()
             g = layer.geometry
             y = functional.conv2d(x, w, None, g.stride, g.padding, groups=g.groups)
-            e_in, dw = torch.autograd.grad(y, (x, w), error.mantissa.double())
+            if layer.rectified:
+                out = layer._output.mantissa
+                top = 200 if layer.limit is None else layer.limit * 2.0**-layer._output.exponent
+                masked = Int8(error.mantissa * (out > 0) * (out < top), error.exponent)
+            else:
+                masked = error
+            e_in, dw = torch.autograd.grad(y, (x, w), masked.mantissa.double())
             below = back(error, wanted=wanted)
             assert torch.equal(layer.gradient.double(), dw)
             shift = below[0].exponent - error.exponent - layer.weight.exponent
@@ -203,6 +209,23 @@ def test_each_layer_s_sums_equal_float64_of_the_same_integers(
     y = graph.forward(from_float(image(3, 8, 8, 8)))
     graph.backward(from_float(torch.randn_like(y.mantissa)))
     assert len(checked) == sum(isinstance(step.operation, Weighted) for step in graph.steps)
+
+
+def test_relu6_is_taken_before_sums_are_narrowed() -> None:
+    """Sums far above 6 leave their exponent to what is at most 6; they still have to fit in the accumulator."""
+    block = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), nn.ReLU6())
+    block[0].weight.data.fill_(1.0)
+    x = Int8(torch.tensor([127.0, 64, 3, 2, -5]).view(1, 1, 1, 5), 0)
+    y = IntGraph(block).forward(x)
+    assert y.value().flatten().tolist() == [6, 6, 3, 2, 0]
+    assert y.exponent == -4
+    IntGraph(block, accumulator=15).forward(x)  # 127 * 127 needs 14 bits and a sign
+    with pytest.raises(InputError, match="a sum of 16129 overflows an accumulator of 13 bits"):
+        IntGraph(block, accumulator=13).forward(x)
+    apart = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), nn.Flatten(), nn.ReLU6())
+    assert len(IntGraph(apart).steps) == 3
+    both = IntGraph(Odd(lambda x: functional.relu(x) + x))
+    assert both.forward(x).value().flatten().tolist() == [254, 128, 6, 4, -4]
 
 
 def test_only_what_learns_keeps_its_input() -> None:

@@ -2,17 +2,20 @@
 
     BN(W x) = g (W x - m) / sqrt(v + e) + h   ->   W' = W g / sqrt(v + e),   b' = h - m g / sqrt(v + e)
 
-Statistics m, v are the running ones (evaluation mode). Dropout and Identity vanish.
+Statistics m, v are the running ones (evaluation mode). Dropout and Identity vanish. A ReLU (ReLU6) that alone follows
+a layer with weights works on that layer's sums: NITI narrows first, but then sums far above 6 would decide
+the exponent and leave few bits for what passes.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, NamedTuple
 
 from cimlearn.errors import InputError, nearest
 from cimlearn.learning.int8 import ACCUMULATOR, Int8, Tensor, from_float, torch
-from cimlearn.learning.intlayers import Add, Operation
+from cimlearn.learning.intlayers import Add, Operation, Relu
 from cimlearn.learning.intmakers import SUPPORTED, called, plain
 from cimlearn.learning.intproducts import Geometry
 from cimlearn.learning.intweighted import Narrowing, Weighted, bias_from_float, per_channel
@@ -48,7 +51,23 @@ def traced(block: Any, settings: Settings) -> list[Step]:
     tracing = _Tracing(block, settings)
     for node in tracing.graph.nodes:
         tracing.take(node)
-    return tracing.steps
+    return _fused(tracing.steps)
+
+
+def _fused(steps: list[Step]) -> list[Step]:
+    """The same with every ReLU that alone follows a layer with weights taken into it."""
+    uses = Counter(i for step in steps for i in step.inputs)
+    found: list[Step] = []
+    now = {INPUT: INPUT}  # old number -> new number
+    for n, (operation, inputs) in enumerate(steps):
+        before = steps[inputs[0]].operation if inputs[0] != INPUT else None
+        if isinstance(operation, Relu) and isinstance(before, Weighted) and uses[inputs[0]] == 1:
+            before.rectified, before.limit = True, operation.limit
+            now[n] = now[inputs[0]]
+        else:
+            now[n] = len(found)
+            found.append(Step(operation, tuple(now[i] for i in inputs)))
+    return found
 
 
 class _Tracer(torch.fx.Tracer):  # type: ignore[misc, name-defined, unused-ignore]

@@ -15,12 +15,15 @@ from cimlearn.learning.int8 import (
     ACCUMULATOR,
     LARGEST,
     MAGNITUDE,
+    SINGLE,
     Int8,
     Sums,
     Tensor,
+    fits,
     fitting,
     largest,
     narrowed,
+    relu_error,
     shifted,
     torch,
 )
@@ -82,13 +85,18 @@ class Weighted:
     geometry: Geometry | None
     trained: bool = False
     steps: Tensor | None = None  # (out,) whole numbers >= 0
+    rectified: bool = (
+        False  # max(sum, 0) before sums are narrowed, so that only what is left sets the exponent
+    )
+    limit: int | None = None  # and at most this: 6 for ReLU6
     narrowing: Narrowing = field(default_factory=Narrowing)
     gradient: Tensor | None = None  # sums, of the weight's shape; set by `backward`
     _size: tuple[int, ...] = ()
     _input: Int8 | None = None
+    _output: Int8 | None = None
 
     def forward(self, *inputs: Int8, keep: bool) -> Int8:
-        """W x + b, narrowed."""
+        """W x + b, rectified where it is to be, narrowed."""
         (x,) = inputs
         self._size, self._input = tuple(x.mantissa.shape), (x if keep and self.trained else None)
         exponent = x.exponent + self.weight.exponent
@@ -101,10 +109,18 @@ class Weighted:
             acc.sums.mul_(self._channels(2.0**self.steps, acc.sums.dim()))
         if lift is not None:
             acc = lift(acc)
-        return self.narrowing.forward(acc)
+        if self.rectified:
+            acc = self._rectify(acc)
+        y = self.narrowing.forward(acc)
+        self._output = y if keep and self.rectified else None
+        return y
 
     def backward(self, error: Int8, *, wanted: bool) -> tuple[Int8, ...]:
         """The gradient if the layer learns, the input's error if it is wanted."""
+        if self.rectified:
+            if self._output is None:
+                raise InputError(f"{self.name} can't go back: it kept nothing; call forward with keep=True")
+            error = relu_error(error, self._output, self.limit)
         if self.trained:
             if self._input is None:
                 raise InputError(f"{self.name} can't learn: it kept no input; call forward with keep=True")
@@ -121,8 +137,9 @@ class Weighted:
         return (self.narrowing.backward(acc),)
 
     def kept_bits(self) -> int:
-        """The input, 8 bits each, where the layer learns."""
-        return self._input.mantissa.numel() * 8 if self._input is not None else 0
+        """The input, 8 bits each, where the layer learns; a bit for each output where it is rectified."""
+        inputs = self._input.mantissa.numel() * 8 if self._input is not None else 0
+        return inputs + (self._output.mantissa.numel() if self._output is not None else 0)
 
     def move(self, device: Any) -> None:
         """Move the weights to a device."""
@@ -140,6 +157,17 @@ class Weighted:
         for n in (output[0], *output[2:]):
             windows *= n
         return Layer(self.name, fan_in, out // groups, windows, groups, self.trained, error)
+
+    def _rectify(self, acc: Sums) -> Sums:
+        """max(acc, 0), at most the limit; what is cut off must have fitted in the accumulator too."""
+        if (
+            acc.sums.dtype != torch.float32
+            or self.steps is not None
+            or 2 ** (self.narrowing.accumulator - 1) < SINGLE
+        ):
+            fits(largest(acc.sums), self.narrowing.accumulator)
+        top = self.limit * 2.0**-acc.exponent if self.limit is not None and acc.exponent > -99 else None
+        return Sums(acc.sums.clamp_(0, None if top is None else max(round(top), 1)), acc.exponent)
 
     def _gradient(self, x: Int8, error: Int8) -> Tensor:
         if self.geometry is not None:
