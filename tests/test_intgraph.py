@@ -225,7 +225,7 @@ def test_relu6_is_taken_before_sums_are_narrowed() -> None:
     apart = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), nn.Flatten(), nn.ReLU6())
     assert len(IntGraph(apart).steps) == 3
     both = IntGraph(Odd(lambda x: functional.relu(x) + x))
-    assert both.forward(x).value().flatten().tolist() == [254, 128, 6, 4, -4]
+    assert both.forward(x).value().flatten().tolist() == [254, 128, 6, 4, -6]  # -5 / 2, half away from zero
 
 
 def test_only_what_learns_keeps_its_input() -> None:
@@ -248,6 +248,14 @@ def test_only_what_learns_keeps_its_input() -> None:
     assert changed["conv2"].up > 0
     with pytest.raises(InputError, match="conv2 has no gradient yet"):
         learns.update(3)
+
+
+def test_a_gradient_that_overflows_is_refused() -> None:
+    graph = IntGraph(nn.Conv2d(1, 1, 1, bias=False), trained=True, accumulator=20)
+    x = Int8(torch.full((1, 1, 8, 8), 127.0), 0)
+    y = graph.forward(x)
+    with pytest.raises(InputError, match=f"a sum of {127 * 127 * 64} overflows an accumulator of 20 bits"):
+        graph.backward(Int8(torch.full_like(y.mantissa, 127.0), 0))
 
 
 def test_products_of_each_layer() -> None:

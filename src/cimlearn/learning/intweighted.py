@@ -125,6 +125,7 @@ class Weighted:
             if self._input is None:
                 raise InputError(f"{self.name} can't learn: it kept no input; call forward with keep=True")
             self.gradient = self._gradient(self._input, error)
+            fits(largest(self.gradient), self.narrowing.accumulator)
         if not wanted:
             return ()
         if self.steps is not None:
@@ -202,6 +203,7 @@ class Lift(NamedTuple):
 
     def __call__(self, acc: Sums) -> Sums:
         """acc + bias, at a coarser exponent."""
+        fits(largest(acc.sums), self.accumulator)
         room = self.accumulator - 1 - HEADROOM - largest(self.bias.mantissa).bit_length()
         exponent = self.bias.exponent - room
         sums = shifted(acc.sums, min(exponent - acc.exponent, 62)).double()
