@@ -85,9 +85,7 @@ class Weighted:
     geometry: Geometry | None
     trained: bool = False
     steps: Tensor | None = None  # (out,) whole numbers >= 0
-    rectified: bool = (
-        False  # max(sum, 0) before sums are narrowed, so that only what is left sets the exponent
-    )
+    rectified: bool = False  # max(sum, 0) before narrowing, so that only what is left sets the exponent
     limit: int | None = None  # and at most this: 6 for ReLU6
     narrowing: Narrowing = field(default_factory=Narrowing)
     gradient: Tensor | None = None  # sums, of the weight's shape; set by `backward`
@@ -161,14 +159,13 @@ class Weighted:
 
     def _rectify(self, acc: Sums) -> Sums:
         """max(acc, 0), at most the limit; what is cut off must have fitted in the accumulator too."""
-        if (
-            acc.sums.dtype != torch.float32
-            or self.steps is not None
-            or 2 ** (self.narrowing.accumulator - 1) < SINGLE
-        ):
-            fits(largest(acc.sums), self.narrowing.accumulator)
-        top = self.limit * 2.0**-acc.exponent if self.limit is not None and acc.exponent > -99 else None
-        return Sums(acc.sums.clamp_(0, None if top is None else max(round(top), 1)), acc.exponent)
+        accumulator = self.narrowing.accumulator
+        if acc.sums.dtype != torch.float32 or self.steps is not None or 2 ** (accumulator - 1) < SINGLE:
+            fits(largest(acc.sums), accumulator)
+        top = None
+        if self.limit is not None and acc.exponent > -99:  # finer, and no sum gets there
+            top = round(self.limit * 2.0**-acc.exponent)
+        return Sums(acc.sums.clamp_(0, top), acc.exponent)
 
     def _gradient(self, x: Int8, error: Int8) -> Tensor:
         if self.geometry is not None:
