@@ -146,8 +146,8 @@ WRONG: dict[str, tuple[Any, str]] = {
         r"price\.converter_area has 1 prices for 5 resolutions",
     ),
     "unknown node": (
-        lambda: whole({"technology.node": "28nm"}),
-        r"technology\.node = '28nm' is not one of: 65nm, 45nm",
+        lambda: whole({"technology.node": "14nm"}),
+        r"technology\.node = '14nm' is not one of: 65nm, 45nm",
     ),
     "unknown price": (
         lambda: whole({"price.convertor": 1}),
