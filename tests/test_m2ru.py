@@ -532,7 +532,7 @@ def test_levels_run() -> None:
 def test_unknown_chips_and_placements_are_named() -> None:
     with pytest.raises(InputError, match="unknown chip 'm2rv'; did you mean 'm2ru'"):
         build("m2rv", "chip", parameters=recipe(), shape=SHAPE, seed=0)
-    with pytest.raises(InputError, match="unknown placement 'flaot'; did you mean 'float'"):
+    with pytest.raises(InputError, match="unknown placement 'flaot' of m2ru; did you mean 'float'"):
         build("m2ru", "flaot", parameters=recipe(), shape=SHAPE, seed=0)
     with pytest.raises(InputError, match=r"unknown parameter 'rule\.ratee'"):
         parameters("m2ru", {"rule.ratee": 1})

@@ -77,6 +77,9 @@ class NearestMean:
     def inventory(self) -> dict[str, dict[str, int]]:
         return {"memory": self.memory_bits()}
 
+    def figures(self) -> dict[str, Any]:
+        return {}
+
     def memory_bits(self) -> dict[str, int]:
         return {"means": 64 * self.means.size}
 
@@ -150,7 +153,7 @@ REPLACED = {
     cimlearn.streams: {
         "parameters": stream_parameters,
         "open_stream": open_stream,
-        "default_stream": lambda data=None: "blobs",
+        "default_stream": lambda data=None, names=(): "blobs",
     },
 }
 

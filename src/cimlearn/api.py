@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn import metrics, streams
+from cimlearn import chips, metrics, streams
 from cimlearn.experiment import Experiment
 from cimlearn.report.records import Record, Run, read_run
 from cimlearn.report.summary import summarise
@@ -110,12 +110,11 @@ def run(
     cimlearn.InputError
         If something given can't be used; the message is one line and says what to do.
     """
+    chosen = dict(settings or {})
     if stream is None:
-        stream = streams.default_stream(data)
+        stream, chosen = first_stream(chip, chosen, data)
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    experiment = Experiment(
-        chip, stream, on, numbers, dict(settings or {}), None if data is None else str(data)
-    )
+    experiment = Experiment(chip, stream, on, numbers, chosen, None if data is None else str(data))
     if progress is True:
         from cimlearn.cli.progress import shown
 
@@ -124,6 +123,15 @@ def run(
     else:
         folder = experiment.run(out, resume=resume, progress=progress or None, threads=threads)
     return finished(folder)
+
+
+def first_stream(
+    chip: str, settings: Mapping[str, Any], data: str | Path | None
+) -> tuple[str, dict[str, Any]]:
+    """The stream of a run that names none, and the settings with those that keep it short."""
+    names = chips.FIRST_STREAMS.get(chip, chips.FIRST_STREAMS["m2ru"])
+    short = chips.FIRST_SETTINGS.get(chip, {})
+    return streams.default_stream(data, names), {**short, **settings}
 
 
 def finished(folder: Path) -> Result:

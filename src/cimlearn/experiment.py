@@ -59,7 +59,8 @@ class Experiment:
     @cached_property
     def prices(self) -> ParameterSet:
         """What things cost, with the settings put in; prices never change a record."""
-        return prices.parameters({name: value for name, value in self.settings.items() if is_price(name)})
+        own = {name: value for name, value in self.settings.items() if is_price(name)}
+        return prices.parameters(own, self.chip)
 
     def open_stream(self, seed: int) -> Stream:
         """The stream of one seed."""
@@ -90,6 +91,7 @@ class Experiment:
             "parameters": _owned(self.parameters[0].merged(self.parameters[1])),
             "prices": _owned(self.prices),
             "inventory": chip.inventory(),
+            "cell": chip.figures(),
             "settings": {name: entries[name] for name in sorted(self.settings)},
             "data": dict(sorted(stream.checksums.items())),
             "data_folder": self.data,

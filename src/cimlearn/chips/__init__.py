@@ -11,37 +11,60 @@ from cimlearn.errors import InputError, nearest
 from cimlearn.parameters import ParameterSet, load
 from cimlearn.streams.base import StreamShape
 
-CHIPS: Final = ("m2ru",)
-PLACEMENTS: Final = ("chip", "float", "adam")
+CHIPS: Final = ("m2ru", "sas-mram")
+PLACEMENTS: Final = {"m2ru": ("chip", "float", "adam"), "sas-mram": ("chip", "float")}
+# What a run takes where the user names no stream: the first of these that is there, and settings that keep it short.
+FIRST_STREAMS: Final = {
+    "m2ru": ("permuted-mnist", "permuted-digits"),
+    "sas-mram": ("split-mnist-domain", "split-digits-domain"),
+}
+FIRST_SETTINGS: Final[dict[str, dict[str, Any]]] = {
+    "m2ru": {},
+    "sas-mram": {"stream.examples": 1000, "stream.held_out": 400},
+}
 
 
 def parameters(chip: str, changes: Mapping[str, Any] | None = None) -> ParameterSet:
-    """Every parameter of a chip with the changes applied; `device.kind` chooses the device's preset.
+    """Every parameter of a chip with the changes applied; the device chosen brings its own.
 
     Raises
     ------
     InputError
         For an unknown chip or parameter, or a value of wrong type or out of range.
     """
-    if chip not in CHIPS:
-        raise InputError(f"unknown chip '{chip}'; {nearest(chip, CHIPS)}")
+    _check(chip)
     changes = dict(changes or {})
-    base = load("continuous")
-    kind = base.replace({"device.kind": changes.get("device.kind", "continuous")})["device.kind"]
-    chosen = load(PRESETS[kind]).merged(load(chip))
-    return chosen.replace(changes)
+    base = load(chip.replace("-", "_"))
+    if chip == "m2ru":
+        first = load("continuous")
+        kind = first.replace({"device.kind": changes.get("device.kind", "continuous")})["device.kind"]
+        return load(PRESETS[kind]).merged(base).replace(changes)
+    from cimlearn.devices.technology import technology_parameters
+
+    name = "cell.technology"
+    cell = base.replace({name: changes[name]})[name] if name in changes else base[name]
+    return technology_parameters(cell).merged(base).replace(changes)
 
 
 def build(chip: str, on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -> Chip:
     """A chip, or one of its software twins, ready to learn examples of `shape`."""
-    if chip not in CHIPS:
-        raise InputError(f"unknown chip '{chip}'; {nearest(chip, CHIPS)}")
+    _check(chip)
+    if on not in PLACEMENTS[chip]:
+        raise InputError(f"unknown placement '{on}' of {chip}; {nearest(on, PLACEMENTS[chip])}")
+    if chip == "sas-mram":
+        from cimlearn.chips.sas_mram import SasMram
+
+        return SasMram(parameters, shape, seed=seed, on=on)
     if on == "adam":
         from cimlearn.chips.adam import AdamTwin
 
         return AdamTwin(parameters, shape, seed=seed)
-    if on not in PLACEMENTS:
-        raise InputError(f"unknown placement '{on}'; {nearest(on, PLACEMENTS)}")
     from cimlearn.chips.m2ru import M2RU
 
     return M2RU(parameters, shape, seed=seed, on=on)
+
+
+def _check(chip: str) -> None:
+    """Raise InputError for an unknown chip."""
+    if chip not in CHIPS:
+        raise InputError(f"unknown chip '{chip}'; {nearest(chip, CHIPS)}")

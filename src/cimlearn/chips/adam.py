@@ -139,6 +139,10 @@ class AdamTwin:
             "batch": len(self._x) * shape.steps * shape.features * _FLOAT_BITS,
         }
 
+    def figures(self) -> dict[str, Any]:
+        """Nothing: prices tell."""
+        return {}
+
     def inventory(self) -> dict[str, dict[str, int]]:
         """No hardware."""
         return {}

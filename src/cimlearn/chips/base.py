@@ -48,6 +48,9 @@ class Chip(Protocol):
     def inventory(self) -> dict[str, dict[str, int]]:
         """What the chip is made of: part -> piece -> how many; empty for software."""
 
+    def figures(self) -> dict[str, Any]:
+        """What a cell costs and how it fails, where the physics of the device tells; else empty."""
+
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Everything that `load` needs: named tensors, and plain JSON values."""
 

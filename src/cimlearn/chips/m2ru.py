@@ -105,6 +105,10 @@ class M2RU:
         """Bits of each digital memory that learning needs."""
         return memory_bits(self.parameters, self.shape, on_chip=self.on == "chip")
 
+    def figures(self) -> dict[str, Any]:
+        """Nothing: prices tell."""
+        return {}
+
     def inventory(self) -> dict[str, dict[str, int]]:
         """What the chip is made of; empty for the float twin."""
         return inventory(self.parameters, self.shape) if self.on == "chip" else {}

@@ -6,7 +6,7 @@ import csv
 from argparse import Namespace
 from pathlib import Path
 
-from cimlearn import streams
+from cimlearn.api import first_stream
 from cimlearn.cli.output import stdout
 from cimlearn.cli.progress import Points
 from cimlearn.cli.wanted import wanted
@@ -24,7 +24,8 @@ def command(arguments: Namespace) -> None:
     if "chip" not in given:
         raise InputError("name a chip (cimlearn explore m2ru --vary ...) or a TOML file")
     if given.get("stream") is None:
-        given["stream"] = streams.default_stream(given.get("data"))
+        chosen = first_stream(given["chip"], given["settings"], given.get("data"))
+        given["stream"], given["settings"] = chosen
     folder = Path(arguments.out or "explored")
     vary = _varied(arguments.vary)
     rows, failures = explore(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cimlearn import api, streams
+from cimlearn import api
 from cimlearn.cli.output import stdout
 from cimlearn.cli.progress import shown
 from cimlearn.cli.wanted import wanted
@@ -49,7 +49,8 @@ def _experiment(given: dict[str, Any], resume: str | None) -> Experiment:
         )
     fields.setdefault("stream", None)
     if fields["stream"] is None:
-        fields["stream"] = streams.default_stream(given.get("data"))
+        chosen = api.first_stream(given["chip"], given["settings"], given.get("data"))
+        fields["stream"], fields["settings"] = chosen
     return Experiment(**fields)
 
 

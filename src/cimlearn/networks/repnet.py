@@ -161,7 +161,7 @@ class RepNet(nn.Module):
         self.places = {backbone.index(c.block): number for number, c in enumerate(self.connectors)}
         made = [Reprogram(c, *self._channels(c), norm, resize) for c in self.connectors]
         self.reprogram = nn.ModuleList(made)
-        if next(self.reprogram.parameters()).device.type != "meta":
+        if all(parameter.device.type != "meta" for parameter in self.reprogram.parameters()):
             for number, module in enumerate(made):
                 module.start(generator(seed, "repnet", str(task), str(number)))
 

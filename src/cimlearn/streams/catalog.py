@@ -94,9 +94,12 @@ def parameters(name: str | Path) -> ParameterSet:
     return ParameterSet(mine)
 
 
-def default_stream(data: str | Path | None = None) -> str:
-    """'permuted-mnist' if MNIST is there, else 'permuted-digits', which always is."""
-    return "permuted-mnist" if find("mnist", data) else "permuted-digits"
+def default_stream(
+    data: str | Path | None = None, names: tuple[str, ...] = ("permuted-mnist", "permuted-digits")
+) -> str:
+    """The first of `names` whose data set is there; the last one, if none is (scikit-learn's digits always are)."""
+    there = (name for name in names[:-1] if find(describe(name).source, data))
+    return next(there, names[-1])
 
 
 def open_stream(

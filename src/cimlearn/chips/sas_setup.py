@@ -1,0 +1,44 @@
+"""What SAS-MRAM starts from: the size of its images, its frozen backbone, its memory cell."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cimlearn.devices.technology import Technology, technology, technology_parameters
+from cimlearn.errors import InputError
+from cimlearn.networks.backbone import Backbone
+from cimlearn.networks.backbones import build, shipped
+from cimlearn.parameters import ParameterSet
+from cimlearn.streams.base import StreamShape
+
+
+def image_size(shape: StreamShape, side: int) -> tuple[int, int, int]:
+    """(side, side, channels) of the images that a stream's examples are."""
+    rows, features = shape.steps, shape.features
+    for channels in (1, 3):
+        if features == rows * channels and rows <= side and not shape.signed:
+            return side, side, channels
+    raise InputError(
+        f"examples of {rows} steps of {features} values are no square images of 1 or 3 channels up to {side} pixels; "
+        "choose an image stream with stream.form = rows, or set network.side"
+    )
+
+
+def frozen_backbone(p: ParameterSet) -> Backbone:
+    """The frozen network with its weights."""
+    name, weights = p["network.backbone"], p["network.weights"]
+    if weights == "shipped":
+        if name != "resnet8":
+            raise InputError(f"no weights of {name} come with the package; name a file with network.weights")
+        return shipped()
+    found = Path(weights).expanduser()
+    below = Path(os.environ.get("CIMLEARN_DATA", "")) / weights
+    return build(name, weights=found if found.exists() or not below.exists() else below)
+
+
+def memory_cell(p: ParameterSet) -> Technology:
+    """The memory cell that the parameters describe."""
+    name = p["cell.technology"]
+    known = technology_parameters(name)
+    return technology(name, {key: p[key] for key in known if key in p and p.entry(key).changed})

@@ -1,0 +1,197 @@
+"""What one task of SAS-MRAM learns with: an INT8 Rep-Net on the chip's cells, or its float32 twin."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlearn.arrays.faults import Rates, flips, upset, written
+from cimlearn.devices.technology import Technology
+from cimlearn.learning.int8 import Int8, from_float, torch
+from cimlearn.learning.intrepnet import IntRepNet
+from cimlearn.learning.repnet_float import RepNetFloat, Settings
+from cimlearn.networks.backbone import Backbone
+from cimlearn.networks.baselines import Tuned
+from cimlearn.networks.repnet import RepNet, head
+from cimlearn.parameters import ParameterSet
+from cimlearn.random import generator
+
+Float = NDArray[np.float32]
+Labels = NDArray[np.int64]
+TOGETHER: Final = 100  # images classified together; exponents are found over as many
+
+
+class Learner(Protocol):
+    """One task: it learns batches and answers; its tensors are its state."""
+
+    def step(self, x: Float, y: Labels, seen: int) -> None:
+        """Learn x (examples, 3, side, side), y (examples,); `seen` examples of the task came before."""
+
+    def answers(self, x: Float, rates: Rates, draw: np.random.Generator) -> Labels:
+        """(examples,) classes of x (examples, 3, side, side) while stored bits fail at `rates`."""
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Everything that changes, by name."""
+
+    def load(self, tensors: dict[str, NDArray[Any]]) -> None:
+        """Go on from `tensors`."""
+
+
+def network(backbone: Backbone, p: ParameterSet, norm: str, *, seed: int, task: int) -> RepNet:
+    """The Rep-Net of a task; without modules where only the last layer learns."""
+    connectors: Any = () if p["network.train"] == "last" else None
+    return RepNet(backbone, norm=norm, resize="nearest", connectors=connectors, seed=seed, task=task)
+
+
+class OnChip:
+    """INT8, every weight in cells: bits that change are written, and may fail."""
+
+    def __init__(
+        self,
+        blocks: Any,
+        backbone: Backbone,
+        p: ParameterSet,
+        cell: Technology,
+        classes: int,
+        *,
+        seed: int,
+        task: int,
+    ) -> None:
+        net = network(backbone, p, "none", seed=seed, task=task)
+        top = head(net.width, classes, seed=seed, task=task)
+        self.net = IntRepNet(blocks, net, top, p["network.side"], last_exponent=p["network.last_exponent"])
+        self.p, self.cell, self.seed, self.task = p, cell, seed, task
+        self.exponent = image_exponent(backbone)
+        given = p["faults.write_error"]
+        self.write_error = cell.write_error if given == "device" else float(given)
+        self.taken = 0
+        self.stored = self.net.weights()
+        self.writes = {name: np.zeros((8, *_flat(w).shape), np.int64) for name, w in self.stored.items()}
+        self.flipped = 0
+
+    def step(self, x: Float, y: Labels, seen: int) -> None:
+        """One step; bits that differ are written, with the device's errors."""
+        p = self.p
+        stochastic = p["rule.rounding"] == "stochastic"
+        draw = (
+            torch.Generator().manual_seed(_number(self.seed, self.task, self.taken)) if stochastic else None
+        )
+        self.net.step(
+            self._image(x),
+            torch.from_numpy(y),
+            bits_head=_bits(p, "rule.bits_head", seen),
+            bits_modules=_bits(p, "rule.bits_modules", seen),
+            rounding=p["rule.rounding"],
+            generator=draw,
+        )
+        self._write(self.net.weights())
+        self.taken += 1
+
+    def _write(self, wanted: dict[str, NDArray[np.int8]]) -> None:
+        """Put `wanted` into the cells: lines with a changed bit are written whole; a write may fail."""
+        rates = Rates(self.write_error, self.write_error)
+        chance = generator(self.seed, "write", str(self.task), str(self.taken))
+        group = self.cell.bits_per_write
+        for name, new in wanted.items():
+            old = self.stored[name]
+            self.flipped += sum(flips(old, new))
+            touched = (_flat(old).view(np.uint8) ^ _flat(new).view(np.uint8))[None] >> np.arange(
+                8, dtype=np.uint8
+            )[:, None, None] & 1
+            lines = touched.reshape(-1, min(group, 8), *touched.shape[1:]).any(axis=1)
+            self.writes[name] += np.repeat(lines, min(group, 8), axis=0)
+            self.stored[name] = written(old, new, rates, generator=chance) if self.write_error else new
+        if self.write_error:
+            self.net.load(self.stored)
+
+    def answers(self, x: Float, rates: Rates, draw: np.random.Generator) -> Labels:
+        """Classes, by batches of 100."""
+        if max(rates) > 0:
+            self.net.load({name: upset(w, rates, generator=draw) for name, w in self.stored.items()})
+        found = []
+        for low in range(0, len(x), TOGETHER):
+            out = self.net.forward(self._image(x[low : low + TOGETHER]), keep=False)
+            found.append(out.mantissa.argmax(dim=1).numpy())
+        if max(rates) > 0:
+            self.net.load(self.stored)
+        return np.concatenate(found).astype(np.int64)
+
+    def _image(self, x: Float) -> Int8:
+        return from_float(torch.from_numpy(np.ascontiguousarray(x)), exponent=self.exponent)
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Stored weights, writes of each bit, counters."""
+        found: dict[str, NDArray[Any]] = {f"weight.{n}": w for n, w in self.stored.items()}
+        found |= {f"writes.{n}": w for n, w in self.writes.items()}
+        return found | {"counters": np.array([self.taken, self.flipped], np.int64)}
+
+    def load(self, tensors: dict[str, NDArray[Any]]) -> None:
+        """Go on from `tensors`; raises ValueError where one is missing or has another shape."""
+        for name in self.stored:
+            for kind, own in (("weight", self.stored), ("writes", self.writes)):
+                given = tensors.get(f"{kind}.{name}")
+                if given is None or given.shape != own[name].shape:
+                    raise ValueError(f"the state lacks {kind}.{name} of shape {own[name].shape}")
+                own[name] = given.copy()
+        self.taken, self.flipped = (int(n) for n in tensors["counters"])
+        self.net.load(self.stored)
+
+
+class InSoftware:
+    """The float32 twin: the same network, Adam on a cosine over the horizon."""
+
+    def __init__(self, backbone: Backbone, p: ParameterSet, classes: int, *, seed: int, task: int) -> None:
+        method = p["network.train"]
+        net: Any = (
+            Tuned(backbone, method)
+            if method in ("bias", "full")
+            else network(backbone, p, p["float.norm"], seed=seed, task=task)
+        )
+        settings = Settings(
+            rate_head=p["float.rate_head"],
+            rate_modules=p["float.rate_modules"],
+            batch=p["rule.batch"],
+            steps=-(-p["rule.horizon"] // p["rule.batch"]),
+        )
+        self.learner = RepNetFloat(net, head(net.width, classes, seed=seed, task=task), settings, seed=seed)
+
+    def step(self, x: Float, y: Labels, seen: int) -> None:
+        """One step."""
+        self.learner.step(x, y)
+
+    def answers(self, x: Float, rates: Rates, draw: np.random.Generator) -> Labels:
+        """Classes; nothing fails in software."""
+        return self.learner.predict(x)
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Everything that changes."""
+        return {name: np.asarray(value.numpy()) for name, value in self.learner.tensors().items()}
+
+    def load(self, tensors: dict[str, NDArray[Any]]) -> None:
+        """Go on from `tensors`."""
+        self.learner.load({name: torch.from_numpy(np.array(value)) for name, value in tensors.items()})
+
+
+def image_exponent(backbone: Backbone) -> int:
+    """The exponent that holds every normalised pixel."""
+    facts = zip(backbone.facts.mean, backbone.facts.deviation, strict=True)
+    largest = max(max(mean, 1 - mean) / deviation for mean, deviation in facts)
+    return from_float(torch.tensor([largest])).exponent
+
+
+def _bits(p: ParameterSet, name: str, seen: int) -> int:
+    """The learning rate after `seen` examples of the task: from p[name] down to the least, in equal parts."""
+    first, least = p[name], min(p["rule.bits_least"], p[name])
+    return max(least, first - (first - least + 1) * seen // p["rule.horizon"])
+
+
+def _flat(weights: NDArray[Any]) -> NDArray[Any]:
+    """(outputs, inputs) of weights (outputs, ...)."""
+    return weights.reshape(len(weights), -1)
+
+
+def _number(*parts: int) -> int:
+    """A seed of 63 bits that belongs to `parts`."""
+    return int(generator(parts[0], "step", *(str(n) for n in parts[1:])).integers(2**63 - 1))

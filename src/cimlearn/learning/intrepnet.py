@@ -1,0 +1,205 @@
+"""Rep-Net in INT8: frozen integer blocks, trained integer modules beside them, a trained integer head.
+
+    out_i = block_i(x) + M_i(x)     errors come back through both; no weight gradient in frozen blocks
+
+The same network as `networks.repnet.RepNet` with norm 'none': a module's last convolution starts at zero, so the
+network starts equal to its backbone. Without a norm the scale of a module is that of its weights' exponents, which
+never change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlearn.arrays.faults import Flips
+from cimlearn.arrays.training import Layer
+from cimlearn.errors import InputError
+from cimlearn.learning.int8 import Generator, Int8, Rounding, add, torch
+from cimlearn.learning.intgraph import IntGraph
+from cimlearn.learning.intloss import softmax_error
+from cimlearn.networks.backbone import Backbone
+from cimlearn.networks.repnet import RepNet, Reprogram
+
+nn = torch.nn
+
+LAST: Final = "conv2"  # a module's last convolution, zero at the start
+HEAD: Final = "head"
+
+
+class Fixed(nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
+    """A module whose output has a known size, so that it can be traced; nearest-neighbour resize."""
+
+    def __init__(self, module: Reprogram, size: tuple[int, int], resized: bool) -> None:
+        super().__init__()
+        self.pool, self.conv1, self.relu, self.conv2 = module.pool, module.conv1, module.relu, module.conv2
+        self.size, self.resized = size, resized
+
+    def forward(self, x: Any) -> Any:
+        """(images, out, height, width) for x (images, into, any, any)."""
+        x = self.conv2(self.relu(self.conv1(self.pool(x))))
+        return nn.functional.interpolate(x, size=self.size, mode="nearest") if self.resized else x
+
+
+class Pooled(nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
+    """Mean over the map, then the classifier."""
+
+    def __init__(self, head: Any) -> None:
+        super().__init__()
+        self.pool, self.flat, self.head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), head
+
+    def forward(self, x: Any) -> Any:
+        """(images, classes) for x (images, channels, height, width)."""
+        return self.head(self.flat(self.pool(x)))
+
+
+def frozen(backbone: Backbone, images: Iterable[Int8] = (), *, spread: int = 3) -> list[IntGraph]:
+    """The blocks of a backbone as integer graphs, exponents of activations fixed on `images` if there are any.
+
+    `spread`: how far the exponents of output channels may differ, because folded batch norms make them unequal.
+    """
+    graphs = [IntGraph(block, spread=spread) for block in backbone.blocks]
+    batches = list(images)
+    for graph in graphs:
+        if batches:
+            graph.calibrate(batches)
+            batches = [graph.forward(x, keep=False) for x in batches]
+    return graphs
+
+
+class IntRepNet:
+    """One task's modules and head on frozen blocks that may serve many tasks."""
+
+    def __init__(
+        self, blocks: list[IntGraph], net: RepNet, head: Any, side: int, *, last_exponent: int = -10
+    ) -> None:
+        """`side` [pixels] of the images; `last_exponent` of the weights that start at zero.
+
+        Raises InputError if `net` was made with norm 'batch', which has no integer form here.
+        """
+        if net.reprogram and not isinstance(net.reprogram[0].norm2, nn.Identity):
+            raise InputError(
+                "a Rep-Net with norm = batch can't be trained in integers; make it with norm = none"
+            )
+        self.blocks, self.connectors, self.places = blocks, net.connectors, net.places
+        self.modules = [
+            IntGraph(self._fixed(net, number, side), trained=True, exponents={LAST: last_exponent})
+            for number in range(len(net.reprogram))
+        ]
+        self.head = IntGraph(Pooled(head), trained=[HEAD])
+        self._first = min(net.places, default=len(blocks))
+        self._map = (1, *net.backbone.shape(len(blocks) - 1, side))
+
+    def _fixed(self, net: RepNet, number: int, side: int) -> Fixed:
+        """Module `number` with the size of its block's output."""
+        connector, module = net.connectors[number], net.reprogram[number]
+        assert isinstance(module, Reprogram)
+        place = net.backbone.index(connector.block)
+        into = net.backbone.shape(-1 if connector.image else place - 1, side)
+        out = net.backbone.shape(place, side)
+        pooled = into[1] // connector.pool
+        return Fixed(module, (out[1], out[2]), pooled != out[1])
+
+    def forward(self, image: Int8, *, keep: bool = True) -> Int8:
+        """(examples, classes) answers for image (examples, 3, side, side)."""
+        x = image
+        for place, block in enumerate(self.blocks):
+            y = block.forward(x, keep=keep and place > self._first)
+            if place in self.places:
+                number = self.places[place]
+                source = image if self.connectors[number].image else x
+                y = add(y, self.modules[number].forward(source, keep=keep))
+            x = y
+        return self.head.forward(x, keep=keep)
+
+    def step(
+        self,
+        image: Int8,
+        target: Any,
+        *,
+        bits_head: int,
+        bits_modules: int,
+        rounding: Rounding = "pseudo",
+        generator: Generator | None = None,
+    ) -> dict[str, Flips]:
+        """One step of learning on image (examples, 3, side, side), target (examples,); stored bits that changed."""
+        error = softmax_error(self.forward(image), target, fraction=4)
+        self._backward(error)
+        changed = self._named(self.head.update(bits_head, rounding=rounding, generator=generator), "head")
+        for number, module in enumerate(self.modules):
+            found = module.update(bits_modules, rounding=rounding, generator=generator)
+            changed |= self._named(found, f"module{number}")
+        return changed
+
+    def _backward(self, error: Int8) -> None:
+        """Gradients of head and modules; nothing is computed below the first module."""
+        below = self.head.backward(error, input_error=bool(self.modules))
+        for place in range(len(self.blocks) - 1, self._first - 1, -1):
+            if below is None:
+                return
+            lower = place > self._first
+            through = self.blocks[place].backward(below) if lower else None
+            if place in self.places:
+                number = self.places[place]
+                image = self.connectors[number].image
+                own = self.modules[number].backward(below, input_error=lower and not image)
+                if through is not None and own is not None and not image:
+                    through = add(through, own)
+            below = through
+
+    def _named(self, found: Mapping[str, Any], part: str) -> dict[str, Any]:
+        return {f"{part}.{name}": value for name, value in found.items()}
+
+    def trained(self) -> dict[str, IntGraph]:
+        """The graphs that learn, by name."""
+        return {"head": self.head} | {f"module{n}": module for n, module in enumerate(self.modules)}
+
+    def weights(self) -> dict[str, NDArray[np.int8]]:
+        """Every trained tensor of weights by name, copied."""
+        return {
+            key: value
+            for part, graph in self.trained().items()
+            for key, value in self._named(graph.weights(), part).items()
+        }
+
+    def load(self, weights: Mapping[str, NDArray[np.int8]]) -> None:
+        """Replace trained weights by name."""
+        for part, graph in self.trained().items():
+            start = part + "."
+            graph.load({k.removeprefix(start): v for k, v in weights.items() if k.startswith(start)})
+
+    def layers(self, examples: int, side: int, *, learning: bool) -> list[Layer]:
+        """Every matrix product of a batch, `learning` or only forward."""
+        found: list[Layer] = []
+        size: tuple[int, int, int, int] = (examples, 3, side, side)
+        image = size
+        for place, block in enumerate(self.blocks):
+            lower = learning and place > self._first
+            found += _called(f"block{place}", block.layers(size, input_error=lower))
+            if place in self.places:
+                number = self.places[place]
+                source = image if self.connectors[number].image else size
+                wanted = lower and not self.connectors[number].image
+                found += _called(f"module{number}", self.modules[number].layers(source, input_error=wanted))
+            size = _after(block, size)
+        top = self.head.layers(size, input_error=learning and bool(self.modules))
+        return found + _called("head", top)
+
+    def kept_bits(self) -> int:
+        """Bits kept from the last forward pass for the way back."""
+        kept = [*self.blocks[self._first + 1 :], *self.modules, self.head]
+        return sum(graph.kept_bits() for graph in kept)
+
+
+def _called(part: str, layers: list[Layer]) -> list[Layer]:
+    """Layers with the name of their part in front."""
+    return [layer._replace(name=f"{part}.{layer.name}") for layer in layers]
+
+
+def _after(block: IntGraph, size: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    """The size after a block."""
+    out = block.forward(Int8(torch.zeros(1, *size[1:]), 0), keep=False).mantissa.shape
+    return (size[0], int(out[1]), int(out[2]), int(out[3]))

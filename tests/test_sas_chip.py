@@ -1,0 +1,243 @@
+"""SAS-MRAM as a whole: INT8 on its cells and its float twin, counts, faults, state, promises of a chip."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from cimlearn.chips import build, parameters  # noqa: E402
+from cimlearn.chips.sas_mram import SasMram  # noqa: E402
+from cimlearn.errors import InputError  # noqa: E402
+from cimlearn.networks.repnet import CONNECTORS  # noqa: E402
+from cimlearn.streams.base import StreamShape  # noqa: E402
+
+SHAPE = StreamShape(28, 28, 3, False)
+RECIPE: dict[str, Any] = {"rule.batch": 8, "rule.horizon": 200, "array.available": 0}
+
+
+def make(on: str = "chip", seed: int = 0, **changes: Any) -> SasMram:
+    settings = RECIPE | {name.replace("__", "."): value for name, value in changes.items()}
+    chip = build("sas-mram", on, parameters=parameters("sas-mram", settings), shape=SHAPE, seed=seed)
+    assert isinstance(chip, SasMram)
+    return chip
+
+
+@cache
+def examples(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Bright bars on dark ground: the class is where the bar stands."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 3, count)
+    x = 0.2 * rng.random((count, 28, 28))
+    for image, label in zip(x, y, strict=True):
+        image[:, 3 + 8 * label : 9 + 8 * label] += 0.7
+    return x.astype(np.float32), y
+
+
+@pytest.mark.parametrize("on", ["chip", "float"])
+@pytest.mark.parametrize("tasks", ["own", "shared"])
+def test_it_learns_and_knows_its_tasks_apart(on: str, tasks: str) -> None:
+    chip = make(on, network__tasks=tasks, replay__slots=16)
+    (x, y), (xt, yt) = examples(96), examples(40, 1)
+    chip.start_task(0)
+    chip.learn(x, y)
+    assert np.mean(chip.predict(xt, 0) == yt) > 0.8
+    chip.start_task(1)
+    chip.learn(x, (y + 1) % 3)  # the same images mean something else
+    if tasks == "own":
+        assert np.mean(chip.predict(xt, 0) == yt) > 0.8  # nothing of task 0 has changed
+        assert np.mean(chip.predict(xt, 1) == (yt + 1) % 3) > 0.5
+
+
+def test_a_new_chip_answers_as_its_backbone_would() -> None:
+    """Modules start at zero: the first answers are those of the same head on the frozen backbone alone."""
+    x, _ = examples(12)
+    with_modules, without = make(), make(network__train="last")
+    assert np.array_equal(with_modules.predict(x, 0), without.predict(x, 0))
+
+
+def test_chunk_borders_change_nothing() -> None:
+    x, y = examples(29)
+    one, two = make(), make()
+    one.learn(x, y)
+    for start, end in ((0, 3), (3, 20), (20, 29)):
+        two.learn(x[start:end], y[start:end])
+    mine, other = one.state()[0], two.state()[0]
+    assert mine.keys() == other.keys()
+    for name in mine:
+        if (
+            name != "calibration"
+        ):  # how many images the first call brought; it is used only with network.static
+            assert np.array_equal(mine[name], other[name]), name
+
+
+@pytest.mark.parametrize("on", ["chip", "float"])
+def test_it_goes_on_exactly_from_its_state(on: str) -> None:
+    x, y = examples(44)
+    settings = {
+        "network__tasks": "shared",
+        "replay__slots": 6,
+        "faults__write_error": "1e-3",
+        "rule__flip": True,
+    }
+    whole, first = make(on, **settings), make(on, **settings)
+    whole.learn(x, y)
+    first.learn(x[:21], y[:21])
+    tensors, values = first.state()
+    second = make(on, **settings)
+    second.load(tensors, values)
+    second.learn(x[21:], y[21:])
+    assert np.array_equal(whole.predict(x, 0), second.predict(x, 0))
+    mine, other = whole.state()[0], second.state()[0]
+    assert mine.keys() == other.keys()
+    assert all(np.array_equal(mine[name], other[name]) for name in mine if name != "calibration")
+    assert whole.ledger() == second.ledger()
+
+
+def test_a_state_of_another_shape_is_refused() -> None:
+    tensors, values = make().state()
+    with pytest.raises(ValueError, match="the state lacks steps"):
+        make(rule__batch=4).load(tensors, values)
+
+
+def test_counts_by_hand() -> None:
+    """24 examples in 3 batches of 8, last layer only: 128 features and 3 classes.
+
+    Forward of the head: a 128 x 3 matrix in one sub-array, 24 vectors: 24 x 128 x 3 products of 64 bit pairs. Its gradient: per batch 8 errors stored, 128 inputs driven.
+    """
+    chip = make(network__train="last")
+    x, y = examples(24)
+    chip.learn(x, y)
+    learn = chip.ledger().counts["learn"]
+    frozen = make(network__train="last")
+    frozen.learn(x[:8], y[:8])
+    one = frozen.ledger().counts["learn"]
+    assert learn["forward"]["mram_bits_read"] == 3 * one["forward"]["mram_bits_read"]
+    assert learn["gradient"]["sram_bits_read"] == 3 * (8 * 128 * 3) * 64
+    assert learn["gradient"]["sram_bits_written"] == 3 * 8 * 3 * 8
+    assert learn["update"]["mram_bits_written"] == 3 * 128 * 3 * 8 * 2  # and its transposed copy
+    assert sum(learn["error"].values()) == 0  # nothing below the head learns
+    assert learn["time"]["examples"] == 24
+    assert (
+        0
+        < learn["cells"]["bits_flipped"]
+        <= learn["cells"]["bits_driven"]
+        <= 4 * learn["cells"]["bits_flipped"]
+    )
+
+
+def test_twice_the_stream_is_twice_the_work() -> None:
+    x, y = examples(32)
+    chip = make()
+    chip.learn(x[:16], y[:16])
+    chip.predict(x[:5])
+    before = chip.ledger().counts
+    chip.learn(x[16:], y[16:])
+    chip.predict(x[:5])
+    after = chip.ledger().counts
+    for phase, products in (
+        ("learn", ("forward", "error", "gradient", "update", "time")),
+        ("predict", ("forward",)),
+    ):
+        for product in products:
+            assert {a: 2 * n for a, n in before[phase][product].items()} == after[phase][product]
+
+
+def test_lines_are_written_whole_on_sas_mram_and_bits_alone_on_sram() -> None:
+    x, y = examples(16)
+    line, single = make(), make(cell__technology="sram")
+    for chip in (line, single):
+        chip.learn(x, y)
+    assert single.ledger().total("cells", "bits_driven") == single.ledger().total("cells", "bits_flipped")
+    writes = next(iter(line.writes().values()))
+    assert writes.shape[0] == 8
+    assert np.array_equal(writes[0], writes[3]) and np.array_equal(
+        writes[4], writes[7]
+    )  # four junctions on a line
+
+
+def test_faults_hurt_and_their_absence_does_not() -> None:
+    (x, y), (xt, yt) = examples(96), examples(60, 1)
+    right = {}
+    for rate in ("0", "device", "0.05", "0.5"):
+        chip = make(faults__read_error=rate)
+        chip.learn(x, y)
+        right[rate] = float(np.mean(chip.predict(xt, 0) == yt))
+    assert right["0"] == right["device"] > 0.8
+    assert right["0.5"] < right["0"]
+
+
+def test_failed_writes_stay_in_the_cells() -> None:
+    x, y = examples(16)
+    chip, perfect = make(faults__write_error="0.3"), make(faults__write_error="0")
+    chip.learn(x, y)
+    perfect.learn(x, y)
+    name = "task0.weight.head.head"
+    assert not np.array_equal(chip.state()[0][name], perfect.state()[0][name])
+
+
+def test_rest_loses_bits_of_volatile_junctions_only_after_long() -> None:
+    chip = make(faults__rest_years=10)
+    assert chip._failures().up < 1e-6  # Delta = 60 keeps ten years
+    assert make(faults__rest_years=1e6)._failures().up > chip._failures().up
+
+
+def test_inventory_grows_with_tasks_and_covers_the_network() -> None:
+    chip = make(array__transpose="sram")
+    x, y = examples(8)
+    chip.learn(x, y)
+    one = chip.inventory()["mram"]["bits"]
+    chip.start_task(1)
+    chip.learn(x, y)
+    own = sum(w.size for n, w in chip.state()[0].items() if n.startswith("task1.weight"))
+    assert chip.inventory()["mram"]["bits"] - one == 8 * own
+    assert chip.figures()["name"] == "sas-mram" and make("float").figures() == {} == make("float").inventory()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"network.train": "full"},
+            "network.train = full has no integer form; choose repnet or last, or --on float",
+        ),
+        ({"network.backbone": "resnet20"}, "no weights of resnet20 come with the package; name a file"),
+        ({"network.side": 24}, "no square images of 1 or 3 channels up to 24 pixels"),
+        ({"array.columns": 8, "array.rows": 4}, "give rows >= active >= 1"),
+    ],
+)
+def test_wrong_input(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        chip = build("sas-mram", "chip", parameters=parameters("sas-mram", settings), shape=SHAPE, seed=0)
+        chip.predict(examples(2)[0])
+        chip.ledger()
+
+
+def test_examples_that_are_no_images() -> None:
+    with pytest.raises(InputError, match="examples of 10 steps of 7 values are no square images"):
+        build(
+            "sas-mram", "chip", parameters=parameters("sas-mram"), shape=StreamShape(10, 7, 3, False), seed=0
+        )
+
+
+def test_weights_below_the_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CIMLEARN_DATA", str(tmp_path))
+    with pytest.raises(InputError, match=r"nothing\.safetensors"):
+        build(
+            "sas-mram",
+            "chip",
+            parameters=parameters(
+                "sas-mram", {"network.backbone": "resnet20", "network.weights": "nothing.safetensors"}
+            ),
+            shape=SHAPE,
+            seed=0,
+        )
+
+
+def test_the_default_backbone_has_modules() -> None:
+    assert len(CONNECTORS["resnet8"]) >= 2
