@@ -22,6 +22,7 @@ from cimlearn.streams.base import StreamShape
 from cimlearn.streams.shapes import known_shape
 
 STREAM: Final = "permuted-mnist"  # whose shape is taken where none is given
+DESIGNS: Final = ("m2ru",)  # chips whose work follows from their sizes (chips/expected.py)
 PREDICTED: Final = 1000  # examples classified; all costs are per example
 
 
@@ -51,17 +52,21 @@ def price_design(
         shape = known_shape(STREAM, of_stream)
     elif mine := [name for name in experiment.settings if name.startswith("stream.")]:
         raise InputError(f"{min(mine)} can't be set beside a shape; change one of the two")
-    return price(of_chip, experiment.prices, shape)
+    return price(chip, of_chip, experiment.prices, shape)
 
 
-def price(p: ParameterSet, prices: ParameterSet, shape: StreamShape) -> Costs:
-    """What a chip of parameters `p` costs at `prices` on examples of `shape`.
+def price(chip: str, p: ParameterSet, prices: ParameterSet, shape: StreamShape) -> Costs:
+    """What `chip` of parameters `p` costs at `prices` on examples of `shape`.
 
     Raises
     ------
     InputError
-        If a price is missing, or `expected.wear` is 0 everywhere.
+        If a price is missing, `expected.wear` is 0 everywhere, or the work of `chip` can't be told from sizes.
     """
+    if chip not in DESIGNS:
+        raise InputError(
+            f"what {chip} does is known after a run only; run it, its costs are part of what a run prints"
+        )
     learned = prices["expected.examples"]
     ledger = expected(p.merged(prices), shape, learned=learned, predicted=PREDICTED)
     made_of = machine(inventory(p, shape), p)

@@ -28,7 +28,7 @@ def command(arguments: Namespace) -> None:
     experiment = Experiment(arguments.chip, stream, settings=settings_of(arguments.set))
     of_chip, of_stream = experiment.parameters
     shape = known_shape(stream, of_stream)
-    costs = price(of_chip, experiment.prices, shape)
+    costs = price(arguments.chip, of_chip, experiment.prices, shape)
     if arguments.json:
         print(to_json(costs.as_dict()))
         return
@@ -74,7 +74,7 @@ def _figures(title: str, costs: Costs, prices: ParameterSet) -> Table:
 
 def _lines(costs: Costs, prices: ParameterSet) -> Iterator[tuple[str, str]]:
     """Name and text of each headline figure."""
-    now, learning, twin = costs.phases["inference"], costs.phases["learning"], costs.twin["inference"]
+    now, learning, twin = costs.phases["inference"], costs.phases["learning"], costs.twin.get("inference")
     yield "power", f"{quantity(now.watts, 'W')}, {quantity(learning.watts, 'W')} while learning"
     yield "throughput", _ops(now.ops_per_s, "OPS")
     yield "efficiency", _ops(now.ops_per_J, "OPS/W")
@@ -85,16 +85,17 @@ def _lines(costs: Costs, prices: ParameterSet) -> Iterator[tuple[str, str]]:
         f"{quantity(learning.seconds, 's')} a learned example with its replays",
     )
     yield "energy", f"{quantity(now.joules, 'J')} an example, {quantity(learning.joules, 'J')} a learned one"
-    yield (
-        "digital twin",
-        f"{quantity(twin.watts, 'W')}, {_ops(twin.ops_per_J, 'OPS/W')}, "
-        f"{quantity(sum(costs.twin_area.values()), 'm2')}",
-    )
-    yield (
-        "chip against twin",
-        f"{number(now.ops_per_J / twin.ops_per_J, 3)} times as efficient, "
-        f"{number(costs.twin['learning'].joules / learning.joules, 3)} times while learning",
-    )
+    if twin is not None:
+        yield (
+            "digital twin",
+            f"{quantity(twin.watts, 'W')}, {_ops(twin.ops_per_J, 'OPS/W')}, "
+            f"{quantity(sum(costs.twin_area.values()), 'm2')}",
+        )
+        yield (
+            "chip against twin",
+            f"{number(now.ops_per_J / twin.ops_per_J, 3)} times as efficient, "
+            f"{number(costs.twin['learning'].joules / learning.joules, 3)} times while learning",
+        )
     yield f"lifetime at {number(prices['operation.rate'])} examples/s", _lifetime(costs)
 
 

@@ -30,7 +30,9 @@ from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
 
-ANALOG_FEATURE: Final = 65e-9  # [m] node of the prices of amplifiers, level shifters and K-WTA (prices_m2ru.toml)
+ANALOG_FEATURE: Final = (
+    65e-9  # [m] node of the prices of amplifiers, level shifters and K-WTA (prices_m2ru.toml)
+)
 ANALOG_SUPPLY: Final = 1.2  # [V] its supply
 
 

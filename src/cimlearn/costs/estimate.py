@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cimlearn.costs.area import area
@@ -51,7 +51,10 @@ class Phase:
 
 @dataclass(frozen=True)
 class Costs:
-    """What a chip costs. `phases` and `twin` hold 'inference' and, where something was learned, 'learning'."""
+    """What a chip costs. `phases` and `twin` hold 'inference' and, where something was learned, 'learning'.
+
+    A chip that is digital itself has no digital twin: `twin` and `twin_area` are empty.
+    """
 
     phases: dict[str, Phase]
     twin: dict[str, Phase]
@@ -59,10 +62,11 @@ class Costs:
     twin_area: Parts
     lifetime: dict[str, float | None]  # years
     writes_per_example: float | None  # mean over the cells
+    products: dict[str, Parts] = field(default_factory=dict)  # phase -> product of training -> energy [J]
 
     def as_dict(self) -> dict[str, Any]:
         """The plain JSON object that docs/costs.md describes."""
-        now, twin = self.phases["inference"], self.twin["inference"]
+        now = self.phases["inference"]
         learning = self.phases.get("learning")
         return {
             "power_W": now.watts,
@@ -78,19 +82,25 @@ class Costs:
                 "inference_J": now.joules,
                 "learning_J": learning.joules if learning else None,
                 "by_part": {name: phase.parts for name, phase in self.phases.items()},
+                **({"by_product": self.products} if self.products else {}),
             },
             "learning_power_W": learning.watts if learning else None,
             "area": self.area,
-            "digital": {
-                "power_W": twin.watts,
-                "ops_per_J": twin.ops_per_J,
-                "ratio": now.ops_per_J / twin.ops_per_J,
-                "learning_ratio": self.twin["learning"].joules / learning.joules if learning else None,
-                "area_m2": math.fsum(self.twin_area.values()),
-                "by_part": {name: phase.parts for name, phase in self.twin.items()},
-            },
+            **({"digital": self._beside()} if self.twin else {}),
             "lifetime_years": self.lifetime,
             "writes_per_cell_per_example": self.writes_per_example,
+        }
+
+    def _beside(self) -> dict[str, Any]:
+        """The digital twin."""
+        now, twin, learning = self.phases["inference"], self.twin["inference"], self.phases.get("learning")
+        return {
+            "power_W": twin.watts,
+            "ops_per_J": twin.ops_per_J,
+            "ratio": now.ops_per_J / twin.ops_per_J,
+            "learning_ratio": self.twin["learning"].joules / learning.joules if learning else None,
+            "area_m2": math.fsum(self.twin_area.values()),
+            "by_part": {name: phase.parts for name, phase in self.twin.items()},
         }
 
 
@@ -129,10 +139,7 @@ def estimate(
     joules = energy(ledger, machine, p)
     twin = twin_energy(ledger, joules, machine, p)
     leak = sum(machine.memory_bits.values()) * p["technology.sram_leakage"]
-    if not ledger.counts.get("predict", {}).get("time", {}).get("examples"):
-        raise InputError(
-            "the ledger holds no inference, so power and throughput are not defined; classify something"
-        )
+    check_inference(ledger)
     chip_phases, twin_phases = {}, {}
     for name, phase in PHASES.items():
         times = seconds(ledger, phase, machine, p) if phase in ledger.counts else None
@@ -156,6 +163,14 @@ def estimate(
         lifetime,
         rates.mean if rates else None,
     )
+
+
+def check_inference(ledger: Ledger) -> None:
+    """Raise InputError if nothing was classified."""
+    if not ledger.counts.get("predict", {}).get("time", {}).get("examples"):
+        raise InputError(
+            "the ledger holds no inference, so power and throughput are not defined; classify something"
+        )
 
 
 def _per_example(

@@ -18,10 +18,10 @@ _PHASES = {"inference": "Inference", "learning": "Learning"}
 def costs(run: Run, found: Costs, drawn: Mapping[str, str]) -> str:
     """Headline figures, energy and area by part, and the digital twin."""
     figures = "".join(
-        figure(drawn[f"energy-{name}"], costwords.energy(name, phase, found.twin[name]))
+        figure(drawn[f"energy-{name}"], costwords.energy(name, phase, found.twin.get(name)))
         for name, phase in found.phases.items()
     )
-    areas = {"Chip": found.area, "Digital twin": found.twin_area}
+    areas = {"Chip": found.area} | ({"Digital twin": found.twin_area} if found.twin else {})
     return section(
         "costs",
         "Energy, time, area",
@@ -29,23 +29,41 @@ def costs(run: Run, found: Costs, drawn: Mapping[str, str]) -> str:
         _headline(found),
         subsection("By part", f'<div class="figures">{figures}</div>'),
         by_part("Energy of the chip for one example", _energies(found.phases), "J"),
-        subsection("Beside a digital chip", f"<p>{text(costwords.twin(run))}</p>", _beside(found)),
+        by_part("Energy by product of training", _products(found), "J") if found.products else "",
+        subsection("Beside a digital chip", f"<p>{text(costwords.twin(run))}</p>", _beside(found))
+        if found.twin
+        else "",
         by_part("Area [mm²]", areas, "m2"),
-        "<details><summary>Energy of the digital twin by part</summary>",
-        by_part("Energy of the digital twin for one example", _energies(found.twin), "J"),
-        "</details>",
+        _of_twin(found) if found.twin else "",
+    )
+
+
+def _products(found: Costs) -> dict[str, Parts]:
+    """Energy by product of training of each phase, under its heading."""
+    return {_PHASES[name]: parts for name, parts in found.products.items()}
+
+
+def _of_twin(found: Costs) -> str:
+    """The digital twin by part, folded away."""
+    return "".join(
+        [
+            "<details><summary>Energy of the digital twin by part</summary>",
+            by_part("Energy of the digital twin for one example", _energies(found.twin), "J"),
+            "</details>",
+        ]
     )
 
 
 def _headline(found: Costs) -> str:
     """The figures a reader wants first."""
     now, learning = found.phases["inference"], found.phases.get("learning")
+    steps = now.step_seconds < now.seconds  # an image is one step
     tiles = [
         tile("Power, inference", quantity(now.watts, "W"), "while it classifies"),
-        tile("Throughput", costwords.giga(now.ops_per_s, "OPS"), "products and sums of the arrays"),
+        tile("Throughput", costwords.giga(now.ops_per_s, "OPS"), "multiplications and additions"),
         tile("Efficiency", costwords.giga(now.ops_per_J, "OPS/W"), "in inference"),
-        tile("Time per step", quantity(now.step_seconds, "s"), "in inference"),
-        tile("Time per inference", quantity(now.seconds, "s"), "all steps of an example"),
+        *([tile("Time per step", quantity(now.step_seconds, "s"), "in inference")] if steps else []),
+        tile("Time per inference", quantity(now.seconds, "s"), "all of an example"),
         tile("Energy per inference", quantity(now.joules, "J"), "of one example"),
     ]
     if learning:

@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from cimlearn.costs import prices
-from cimlearn.costs.estimate import Costs, estimate
+from cimlearn.costs.chips import Done, pricing
+from cimlearn.costs.estimate import Costs
 from cimlearn.costs.lifetime import YEAR, Rates, from_histogram, share_stuck
-from cimlearn.costs.machine import machine
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
 from cimlearn.report.records import Record, Run, RunParameter
 
 
 def run_costs(
-    run: Run, changes: Mapping[str, Any] | None = None, record: Record | None = None
+    run: Run,
+    changes: Mapping[str, Any] | None = None,
+    record: Record | None = None,
+    *,
+    technology: Mapping[str, Any] | None = None,
 ) -> Costs | None:
     """The costs of the first counted seed up to its last record (or up to `record`).
 
@@ -30,11 +34,13 @@ def run_costs(
         prices 'part.key' -> value that differ from those the run was made with
     record
         where to stop; its seed is the one that is priced
+    technology
+        figures of another memory for the weights (`Technology.as_dict()`), of digital chips
 
     Raises
     ------
     InputError
-        If a price is missing or out of range.
+        If a price or a figure is missing or out of range, or the chip has no prices.
     """
     record = record or run.last()
     inventory = run.config.get("inventory")
@@ -42,16 +48,18 @@ def run_costs(
         return None
     if not run.prices:
         raise InputError(f"{run.folder}: run.json has an inventory but no prices; run it again")
-    values = _values(run)
-    return estimate(
-        Ledger(record.counts, record.conductance_on),
-        machine(inventory, values),
-        price_parameters(run, changes),
-        learned=_learned(run, record),
-        rates=_rates(run, record),
-        endurance=values["cell.endurance"],
-        spread=values["cell.endurance_spread"],
-    )
+    chip = pricing(run.config["chip"])
+    return chip.costs(_done(run, record), price_parameters(run, changes), technology)
+
+
+def reprice(
+    run: Run, technology: Mapping[str, Any], changes: Mapping[str, Any] | None = None
+) -> Costs | None:
+    """The same work with the weights in another memory: `technology` is a `Technology.as_dict()`.
+
+    Times, energies, area, leakage and endurance are the other cell's; sizes and counts stay. See `run_costs`.
+    """
+    return run_costs(run, changes, technology=technology)
 
 
 def priced(run: Run) -> tuple[Costs | None, str | None]:
@@ -70,6 +78,7 @@ class Ageing:
     per_second: float  # new examples
     endurance: float | None  # median writes until a cell sticks
     spread: float  # standard deviation of the endurance's logarithm
+    names: tuple[str, str] = ("cell.endurance", "cell.endurance_spread")  # the parameters of both
 
     def share_stuck(self, years: float) -> float:
         """Share of the cells that are stuck after `years` > 0."""
@@ -81,27 +90,26 @@ class Ageing:
 
 def ageing(run: Run) -> Ageing:
     """The wear that `run_costs` takes the lifetime from; for runs that have costs."""
-    record, values = run.last(), _values(run)
+    record = run.last()
     if record is None:
         raise InputError(f"{run.folder}: nothing is recorded, so nothing wears; learn at least one task")
-    return Ageing(
-        _rates(run, record),
-        price_parameters(run)["operation.rate"],
-        values["cell.endurance"],
-        values["cell.endurance_spread"],
-    )
+    p = price_parameters(run)
+    law = pricing(run.config["chip"]).wear(_done(run, record), p, None)
+    names = (law.median_name, law.spread_name)
+    return Ageing(law.rates, p["operation.rate"], law.median, law.spread, names)
 
 
 def price_parameters(run: Run, changes: Mapping[str, Any] | None = None) -> prices.ParameterSet:
     """The prices that a run was made with, with `changes` put in; another node brings its own prices."""
     changes = changes or {}
-    known = prices.parameters()
+    chip = run.config["chip"]
+    known = prices.parameters(chip=chip)
     kept = {
         name: entry.value
         for name, entry in run.prices.items()
         if name in known and (entry.changed or prices.NODE not in changes)
     }
-    return prices.parameters({**kept, **changes})
+    return prices.parameters({**kept, **changes}, chip)
 
 
 def used_prices(run: Run) -> dict[str, RunParameter]:
@@ -109,9 +117,16 @@ def used_prices(run: Run) -> dict[str, RunParameter]:
     return {name: entry for name, entry in run.prices.items() if not name.startswith("expected.")}
 
 
-def _values(run: Run) -> dict[str, Any]:
-    """The values of the run's parameters."""
-    return {name: entry.value for name, entry in run.parameters.items()}
+def _done(run: Run, record: Record) -> Done:
+    """What the chip of a run is, and what it did up to `record`."""
+    return Done(
+        ledger=Ledger(record.counts, record.conductance_on),
+        inventory=run.config["inventory"],
+        parameters={name: entry.value for name, entry in run.parameters.items()},
+        cell=run.config.get("cell", {}),
+        learned=_learned(run, record),
+        rates=_rates(run, record),
+    )
 
 
 def _learned(run: Run, record: Record) -> int:

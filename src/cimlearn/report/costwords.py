@@ -52,13 +52,15 @@ def estimates(run: Run) -> str:
     )
 
 
-def energy(name: str, phase: Phase, twin: Phase) -> str:
-    """What the bars of energy by part say."""
+def energy(name: str, phase: Phase, twin: Phase | None) -> str:
+    """What the bars of energy by part say; `twin` is the digital twin's, of chips that have one."""
     largest = max(phase.parts, key=lambda p: phase.parts[p])
     most = percent(phase.parts[largest] / phase.joules, 0)
+    said = f"One {ONE[name]} takes {quantity(phase.joules, 'J')}; ‘{part(largest)}’ takes the most, {most}."
+    if twin is None:
+        return said
     return (
-        f"One {ONE[name]} takes {quantity(phase.joules, 'J')}; ‘{part(largest)}’ takes the most, {most}."
-        f" A digital chip of the same function would take {quantity(twin.joules, 'J')},"
+        f"{said} A digital chip of the same function would take {quantity(twin.joules, 'J')},"
         f" {number(twin.joules / phase.joules, 3)} times as much."
     )
 
@@ -77,7 +79,7 @@ def life(run: Run, costs: Costs, ageing: Ageing) -> str:
     """What the lifetimes mean."""
     written = f"A cell is written {number(ageing.rates.mean, 3)} times per learned example, on average."
     if ageing.endurance is None:
-        return f"{written} No cell ever wears out, because cell.endurance is none."
+        return f"{written} No cell ever wears out, because {ageing.names[0]} is none."
     if costs.lifetime["first_cell"] is None:
         return f"{written} None is ever worn out by it."
     return (
@@ -90,13 +92,15 @@ def law(run: Run, ageing: Ageing) -> str:
     """The assumptions behind the curve of worn cells."""
 
     def owned(name: str) -> str:
-        group = run.prices if name in run.prices else run.parameters
-        return f"{name}, {group[name].origin}"
+        entry = {**run.parameters, **run.prices}.get(name)
+        return f"{name}, {entry.origin}" if entry else f"{name} of {run.config['cell']['name']}"
+
+    median, spread = ageing.names
 
     return (
         "Share of worn cells against time, both logarithmic. The number of writes until a cell sticks is log-normal:"
-        f" median {number(ageing.endurance or 0, 3)} ({owned('cell.endurance')}), standard deviation of its"
-        f" logarithm {number(ageing.spread, 3)} ({owned('cell.endurance_spread')}). New examples a second:"
+        f" median {number(ageing.endurance or 0, 3)} ({owned(median)}), standard deviation of its"
+        f" logarithm {number(ageing.spread, 3)} ({owned(spread)}). New examples a second:"
         f" {number(ageing.per_second, 3)} ({owned('operation.rate')}). In half of all chips the first cell wears out"
         " before the first dot."
     )

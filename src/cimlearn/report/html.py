@@ -53,7 +53,10 @@ def _cost_figures(run: Run) -> dict[str, tuple[Figure, str]]:
     if costs is None:
         return {}
     drawn = {
-        f"energy-{name}": (costfigures.energy(name, phase), costwords.energy(name, phase, costs.twin[name]))
+        f"energy-{name}": (
+            costfigures.energy(name, phase),
+            costwords.energy(name, phase, costs.twin.get(name)),
+        )
         for name, phase in costs.phases.items()
     }
     if costs.lifetime["first_cell"] is not None:

@@ -132,8 +132,9 @@ def _cost_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     learned, latency, life = summary["learning_power_W"], summary["latency"], summary["lifetime_years"]
     joules = f"{quantity(summary['energy']['inference_J'], 'J')} per inference"
     watts = f"{quantity(summary['power_W'], 'W')} inferring"
-    seconds = f"{quantity(latency['per_step_s'], 's')} per step"
-    seconds += f", {quantity(latency['per_example_s'], 's')} per inference"
+    steps = latency["per_step_s"] < latency["per_example_s"]  # an image is one step
+    seconds = f"{quantity(latency['per_step_s'], 's')} per step, " if steps else ""
+    seconds += f"{quantity(latency['per_example_s'], 's')} per inference"
     if learned is not None:
         joules += f", {quantity(summary['energy']['learning_J'], 'J')} per learned example"
         watts += f", {quantity(learned, 'W')} learning"

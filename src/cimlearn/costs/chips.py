@@ -1,0 +1,104 @@
+"""How each chip is priced: a table by name, so that reports never ask which chip it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from cimlearn.costs.digital import digital_estimate
+from cimlearn.costs.digital_machine import DigitalMachine, digital_machine
+from cimlearn.costs.digital_wear import digital_wear
+from cimlearn.costs.estimate import Costs, estimate
+from cimlearn.costs.lifetime import Rates
+from cimlearn.costs.machine import machine
+from cimlearn.errors import InputError
+from cimlearn.ledger import Ledger
+from cimlearn.parameters import ParameterSet
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a chip is and did, as a run folder keeps it."""
+
+    ledger: Ledger
+    inventory: Mapping[str, Mapping[str, int]]
+    parameters: Mapping[str, Any]  # of the chip, by name
+    cell: Mapping[str, Any]  # figures of its memory technology; empty where prices tell
+    learned: int  # new examples
+    rates: Rates  # how often cells were written
+
+
+class Wear(NamedTuple):
+    """How often cells are written, the law by which they wear, and the parameters that it is from."""
+
+    rates: Rates
+    median: float | None  # writes until a cell sticks; None: never
+    spread: float  # standard deviation of ln(writes)
+    median_name: str
+    spread_name: str
+
+
+Instead = Mapping[str, Any] | None  # figures of another memory cell to price the chip with
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """How one chip is priced."""
+
+    costs: Callable[[Done, ParameterSet, Instead], Costs]
+    wear: Callable[[Done, ParameterSet, Instead], Wear]
+
+
+def pricing(chip: str) -> Pricing:
+    """How `chip` is priced. Raises InputError for a chip without prices."""
+    if chip not in MACHINES:
+        raise InputError(f"no prices for the chip '{chip}'; known: {', '.join(MACHINES)}")
+    return MACHINES[chip]
+
+
+def _m2ru(done: Done, p: ParameterSet, instead: Instead) -> Costs:
+    """Analog crossbars."""
+    law = _m2ru_wear(done, p, instead)
+    return estimate(
+        done.ledger,
+        machine(done.inventory, done.parameters),
+        p,
+        learned=done.learned,
+        rates=law.rates,
+        endurance=law.median,
+        spread=law.spread,
+    )
+
+
+def _m2ru_wear(done: Done, p: ParameterSet, instead: Instead) -> Wear:
+    """Parameters of the chip, which the simulator draws from."""
+    if instead is not None:
+        raise InputError(
+            "the cells of m2ru are analog, so no other memory can stand in for them; reprice a run of sas-mram"
+        )
+    median, spread = "cell.endurance", "cell.endurance_spread"
+    return Wear(done.rates, done.parameters[median], done.parameters[spread], median, spread)
+
+
+def _sas_mram(done: Done, p: ParameterSet, instead: Instead) -> Costs:
+    """Digital bit-serial sub-arrays."""
+    rates = _sas_mram_wear(done, p, instead).rates
+    return digital_estimate(done.ledger, _digital(done, instead), p, learned=done.learned, rates=rates)
+
+
+def _sas_mram_wear(done: Done, p: ParameterSet, instead: Instead) -> Wear:
+    """The technology's endurance, which nobody gives a spread for."""
+    spread, made_of = "price.endurance_spread", _digital(done, instead)
+    rates = digital_wear(done.ledger, made_of, p, learned=done.learned, counted=done.rates)
+    return Wear(rates, made_of.cell.endurance, p[spread], "cell.endurance", spread)
+
+
+def _digital(done: Done, instead: Instead) -> DigitalMachine:
+    return digital_machine(done.inventory, done.parameters, done.cell, instead=instead)
+
+
+MACHINES: Final = {
+    "m2ru": Pricing(_m2ru, _m2ru_wear),
+    "sas-mram": Pricing(_sas_mram, _sas_mram_wear),
+}

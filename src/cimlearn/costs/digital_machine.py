@@ -1,0 +1,145 @@
+"""A digital bit-serial chip as prices see it: its memory cell, its inventory and the few numbers a price depends on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from cimlearn.errors import InputError
+
+WORD_BITS: Final = 8  # of a weight; an int8 product is 8 x 8 ANDs
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What prices take of a memory technology (`devices.technology.Technology.as_dict`)."""
+
+    name: str
+    bits_per_write: int  # cells of a line, written together
+    write_energy: float  # [J/bit]
+    write_time: float  # of a line [s]
+    read_energy: float  # [J/bit]
+    read_time: float  # [s]
+    area: float  # [m2/bit]
+    endurance: float | None  # writes; None: never wears
+    leakage: float  # [W/bit]
+
+
+def cell(figures: Mapping[str, Any]) -> Cell:
+    """The cell that `figures` describe; other keys are left alone.
+
+    Raises
+    ------
+    InputError
+        If a figure is missing, not a number, or negative.
+    """
+    names = [field.name for field in fields(Cell)]
+    if missing := [name for name in names if name not in figures]:
+        raise InputError(
+            f"the memory cell lacks {', '.join(missing)}; give the figures of a technology (cimlearn device)"
+        )
+    for name in names[1:]:
+        value = figures[name]
+        if value is None and name == "endurance":
+            continue
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not value >= (1 if name == "bits_per_write" else 0):
+            raise InputError(f"the memory cell has {name} = {value!r}; give a number of 0 or more")
+    found = {name: figures[name] for name in names}
+    if found["endurance"] is not None and math.isinf(found["endurance"]):
+        found["endurance"] = None
+    return Cell(**found)
+
+
+@dataclass(frozen=True)
+class Array:
+    """Sub-arrays of one kind."""
+
+    bits: int  # that hold something
+    subarrays: int
+    rows: int
+    columns: int
+
+    @property
+    def cells(self) -> int:
+        """Cells, used or not; never fewer than the bits."""
+        return max(self.bits, self.subarrays * self.rows * self.columns)
+
+
+@dataclass(frozen=True)
+class DigitalMachine:
+    """Sizes and operating point."""
+
+    cell: Cell  # of the weights
+    line_bits: int  # cells of a line for which 'bits_driven' was counted
+    mram: Array  # weights, whatever their technology
+    sram: Array  # the unit for transposes and gradients
+    memory_bits: Mapping[str, int]  # memory -> bits
+    adders: int  # popcount columns of the weights' sub-arrays that work at the same time
+    unit_adders: int  # the same of the SRAM unit
+    narrowers: int  # units that round sums to int8
+    active: int  # rows that a popcount counts in one cycle
+    sum_bits: int  # of an accumulator
+    clock: float  # [Hz]
+    transpose: str  # where the transposed product is computed: copy, transposable, sram
+    gradient: str  # where the weight gradient is computed: mram, sram
+
+    @property
+    def copies(self) -> int:
+        """How often a trained weight is stored."""
+        return 2 if self.transpose == "copy" else 1
+
+    def counted(self, product: str) -> int:
+        """Inputs of one popcount in a product ('forward', 'error', 'gradient').
+
+        `active` rows of a sub-array; all rows of the SRAM unit; all words of a row that is read transposed.
+        """
+        if product == "error" and self.transpose == "transposable":
+            return max(1, self.mram.columns // WORD_BITS)
+        return self.sram.rows if self.in_unit(product) else self.active
+
+    def in_unit(self, product: str) -> bool:
+        """Whether a product is computed in the SRAM unit."""
+        return {"error": self.transpose, "gradient": self.gradient}.get(product) == "sram"
+
+    @property
+    def kept_bits(self) -> int:
+        """Bits of the memory of activations and what is kept for the way back: all but replay."""
+        return sum(bits for name, bits in self.memory_bits.items() if name != "replay")
+
+
+def digital_machine(
+    inventory: Mapping[str, Mapping[str, int]],
+    parameters: Mapping[str, Any],
+    figures: Mapping[str, Any],
+    *,
+    instead: Mapping[str, Any] | None = None,
+) -> DigitalMachine:
+    """The machine of an inventory, the chip's parameters and its cell's figures; `instead`: another cell.
+
+    Raises
+    ------
+    InputError
+        If the inventory is empty, as that of a software twin, or a cell's figure is missing or negative.
+    """
+    if not inventory:
+        raise InputError("a software twin has no hardware to price; price the chip: --on chip")
+    own, unit = cell(figures), Array(**inventory["sram"])
+    at_work = min(unit.subarrays, parameters["array.available"] or unit.subarrays)
+    return DigitalMachine(
+        cell=own if instead is None else cell(instead),
+        line_bits=own.bits_per_write,
+        mram=Array(**inventory["mram"]),
+        sram=unit,
+        memory_bits=inventory["memory"],
+        adders=inventory["digital"]["adders"],
+        unit_adders=at_work * unit.columns,
+        narrowers=inventory["digital"]["narrowers"],
+        active=parameters["array.active"],
+        sum_bits=parameters["array.accumulator"],
+        clock=parameters["array.clock"],
+        transpose=parameters["array.transpose"],
+        gradient=parameters["array.gradient"],
+    )
