@@ -108,7 +108,7 @@ def test_a_state_of_another_shape_is_refused() -> None:
 def test_counts_by_hand() -> None:
     """24 examples in 3 batches of 8, last layer only: 128 features and 3 classes.
 
-    Forward of the head: a 128 x 3 matrix in one sub-array, 24 vectors: 24 x 128 x 3 products of 64 bit pairs. Its gradient: per batch 8 errors stored, 128 inputs driven.
+    The head's gradient: per batch 8 errors of 3 classes are stored, 128 inputs driven, 64 bit pairs a product.
     """
     chip = make(network__train="last")
     x, y = examples(24)

@@ -108,14 +108,19 @@ class OnChip:
 
     def answers(self, x: Float, rates: Rates, draw: np.random.Generator) -> Labels:
         """Classes, by batches of 100."""
+        frozen = [block.weights() for block in self.net.blocks] if max(rates) > 0 else []
         if max(rates) > 0:
             self.net.load({name: upset(w, rates, generator=draw) for name, w in self.stored.items()})
+        for block, weights in zip(self.net.blocks, frozen, strict=False):
+            block.load({name: upset(w, rates, generator=draw) for name, w in weights.items()})
         found = []
         for low in range(0, len(x), TOGETHER):
             out = self.net.forward(self._image(x[low : low + TOGETHER]), keep=False)
             found.append(out.mantissa.argmax(dim=1).numpy())
         if max(rates) > 0:
             self.net.load(self.stored)
+        for block, weights in zip(self.net.blocks, frozen, strict=False):
+            block.load(weights)
         return np.concatenate(found).astype(np.int64)
 
     def _image(self, x: Float) -> Int8:
@@ -182,9 +187,10 @@ def image_exponent(backbone: Backbone) -> int:
 
 
 def _bits(p: ParameterSet, name: str, seen: int) -> int:
-    """The learning rate after `seen` examples of the task: from p[name] down to the least, in equal parts."""
-    first, least = p[name], min(p["rule.bits_least"], p[name])
-    return max(least, first - (first - least + 1) * seen // p["rule.horizon"])
+    """The learning rate after `seen` examples of the task: a bit less at 1/2, 3/4, 7/8 ... of the horizon."""
+    left = max(p["rule.horizon"] - seen, 1)
+    drop = (p["rule.horizon"] // left).bit_length() - 1
+    return max(min(p["rule.bits_least"], p[name]), p[name] - drop)
 
 
 def _flat(weights: NDArray[Any]) -> NDArray[Any]:

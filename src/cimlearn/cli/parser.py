@@ -37,6 +37,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_reproduce(commands.add_parser("reproduce", help="redo the figures and claims of a paper"))
     _add_explore(commands.add_parser("explore", help="accuracy, energy and lifetime over a grid of designs"))
     _add_device(commands.add_parser("device", help="a digital memory cell: figures and drawings"))
+    _add_compare(commands.add_parser("compare", help="one chip and stream on several memories or devices"))
     return parser
 
 
@@ -117,12 +118,13 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
 
 def _add_reproduce(parser: argparse.ArgumentParser) -> None:
     """Arguments of `reproduce`."""
-    parser.add_argument("paper", metavar="PAPER", help="m2ru")
+    parser.add_argument("paper", metavar="PAPER", help="m2ru or sas-mram")
     parser.add_argument(
         "figures",
         nargs="*",
         metavar="FIGURE",
-        help="4a ... 5d, 4, 5, kwta, ageing, table, sensitivity (default: all)",
+        help="m2ru: 4a ... 5d, 4, 5, kwta, ageing, table, sensitivity; sas-mram: accuracy, technologies, parts, faults "
+        "(default: all)",
     )
     parser.add_argument("--quick", action="store_true", help="short streams, one seed: minutes, not an hour")
     _add_sweep(parser, "new or earlier folder (default reproduced/PAPER); finished runs are used again")
@@ -138,11 +140,29 @@ def _add_explore(parser: argparse.ArgumentParser) -> None:
         metavar="PART.KEY=VALUE,...",
         help="values of a parameter (repeatable)",
     )
+    _add_base(parser)
+    _add_sweep(parser, "new or earlier folder (default explored); finished runs are used again")
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `compare`."""
+    parser.add_argument("--chip", default="sas-mram", metavar="CHIP", help="sas-mram (default) or m2ru")
+    parser.add_argument(
+        "--devices",
+        required=True,
+        metavar="NAME,...",
+        help="sas-mram, sot-mram, stt-mram, rram, sram; for m2ru continuous, levels, vteam, ideal",
+    )
+    _add_base(parser)
+    _add_sweep(parser, "new or earlier folder (default compared/CHIP); finished runs are used again")
+
+
+def _add_base(parser: argparse.ArgumentParser) -> None:
+    """What all designs of a grid share."""
     parser.add_argument("--stream", metavar="NAME|PATH", help="a known stream, an .npz file or a folder")
     parser.add_argument("--seeds", metavar="N|LIST", help="how many seeds, or which: 0,3,5 (default 1)")
     _add_set(parser)
     parser.set_defaults(on=None)
-    _add_sweep(parser, "new or earlier folder (default explored); finished runs are used again")
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:

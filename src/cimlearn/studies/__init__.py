@@ -22,8 +22,17 @@ PAPERS: Final[dict[str, dict[str, str]]] = {  # paper -> figure -> module
         "table": "m2ru_comparison",
         "sensitivity": "m2ru_sensitivity",
     },
+    "sas-mram": {
+        "accuracy": "sas_accuracy",
+        "technologies": "sas_technologies",
+        "parts": "sas_parts",
+        "faults": "sas_faults",
+    },
 }
-ALIASES: Final = {"m2ru": {"4": ("4a", "4b", "4c", "4d"), "5": ("5a", "5b", "5c", "5d")}}
+ALIASES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "m2ru": {"4": ("4a", "4b", "4c", "4d"), "5": ("5a", "5b", "5c", "5d")},
+    "sas-mram": {},
+}
 
 
 def studies(paper: str, wanted: tuple[str, ...] = ()) -> list[Study]:

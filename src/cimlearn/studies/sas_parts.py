@@ -1,0 +1,59 @@
+"""Energy of one image by part of the chip, inference and learning, with SAS-MRAM cells."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from matplotlib.figure import Figure
+
+from cimlearn.errors import InputError
+from cimlearn.report.costs import run_costs
+from cimlearn.studies import sas_technologies
+from cimlearn.studies.base import Result, Row, Runs, Study
+from cimlearn.studies.plots import bars
+
+_SMALL: Final = 0.003  # of the total; smaller parts are drawn together
+
+
+def analyse(runs: Runs, quick: bool) -> Result:
+    """Energy by part and phase."""
+    run = runs.get(sas_technologies.POINT)
+    costs = None if run is None else run_costs(run)
+    if costs is None:
+        raise InputError("energy by part needs a finished run of the chip; it did not finish")
+    rows: list[Row] = [
+        {"phase": phase, "part": part, "joules": value}
+        for phase, one in costs.phases.items()
+        for part, value in one.parts.items()
+    ]
+    inference, learning = costs.phases["inference"], costs.phases["learning"]
+    caption = (
+        f"One image: {1e6 * inference.joules:.3g} uJ to classify ({1e6 * inference.seconds:.3g} us, "
+        f"{inference.ops_per_J / 1e9:.3g} GOPS/W), {1e6 * learning.joules:.3g} uJ to learn. "
+        "Estimated from public prices; "
+        "most sizes are assumed."
+    )
+    return Result(rows, caption)
+
+
+def draw(result: Result) -> Figure:
+    """Parts as bars; parts below 0.3 % of both totals together."""
+    phases = list(dict.fromkeys(row["phase"] for row in result.rows))
+    totals = {p: sum(r["joules"] for r in result.rows if r["phase"] == p) for p in phases}
+    large = {r["part"] for r in result.rows if r["joules"] > _SMALL * totals[r["phase"]]}
+    shown = [{**r, "part": r["part"].replace("_", " ")} for r in result.rows if r["part"] in large]
+    for phase in phases:
+        rest = sum(r["joules"] for r in result.rows if r["phase"] == phase and r["part"] not in large)
+        shown.append({"phase": phase, "part": "all others", "joules": rest})
+    return bars(
+        shown,
+        title="Energy of one image by part",
+        by="phase",
+        name="part",
+        value="joules",
+        label="energy [µJ]",
+        scale=1e6,
+    )
+
+
+STUDY: Final = Study("parts", "Energy by part", sas_technologies.points, analyse, draw)
