@@ -71,10 +71,11 @@ def test_the_picture_takes_one_design_and_designs_that_never_wear(tmp_path: Path
 
 def test_wrong_command_lines_are_one_line() -> None:
     for words, said in (
-        (["m2ru", "--vary", "hidden"], "write it as part.key=value,value"),
-        (["m2ru"], "nothing to explore"),
-        (["m2ru", "--vary", "network.hidden=1", "--vary", "network.hidden=2"], "is given twice"),
+        (["explore", "m2ru", "--vary", "hidden"], "write it as part.key=value,value"),
+        (["explore", "m2ru"], "nothing to explore"),
+        (["compare", "--chip", "m2rv", "--devices", "ideal"], "unknown chip 'm2rv'; did you mean 'm2ru'"),
+        (["explore", "m2ru", "--vary", "network.hidden=1", "--vary", "network.hidden=2"], "is given twice"),
     ):
-        command = [sys.executable, "-m", "cimlearn", "explore", *words]
+        command = [sys.executable, "-m", "cimlearn", *words]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 2 and said in done.stderr and len(done.stderr.splitlines()) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 import re
 from pathlib import Path
@@ -15,7 +16,15 @@ from cimlearn import chips, metrics
 from cimlearn.errors import InputError
 from cimlearn.report.records import read_run
 from cimlearn.streams.base import StreamShape
-from cimlearn.studies import PAPERS, m2ru_accuracy, m2ru_ageing, m2ru_comparison, m2ru_lifespan, studies
+from cimlearn.studies import (
+    PAPERS,
+    m2ru_accuracy,
+    m2ru_ageing,
+    m2ru_comparison,
+    m2ru_lifespan,
+    sas_accuracy,
+    studies,
+)
 from cimlearn.studies.base import Claim, Result
 from cimlearn.studies.m2ru_quantisation import stored
 from cimlearn.studies.m2ru_sensitivity import distance
@@ -23,9 +32,11 @@ from cimlearn.studies.page import Shown, claims_markdown, page
 from cimlearn.studies.reproduce import reproduce
 
 
-def test_every_figure_has_its_study_under_its_own_name() -> None:
-    found = studies("m2ru")
-    assert [study.name for study in found] == list(PAPERS["m2ru"])
+@pytest.mark.parametrize("paper", list(PAPERS))
+def test_every_figure_has_its_study_under_its_own_name(paper: str) -> None:
+    pytest.importorskip("torch")  # SAS-MRAM's chip is a PyTorch program
+    found = studies(paper)
+    assert [study.name for study in found] == list(PAPERS[paper])
     assert all(study.title for study in found)
 
 
@@ -185,6 +196,34 @@ def test_ageing_counts_years_by_hand(tmp_path: Path) -> None:
     assert [row["years"] for row in result.rows] == pytest.approx([0.06338, 0.12675], rel=1e-3)
     worn = [sum(w.worn for w in record.writes.values()) for record in run.records]
     assert [row["stuck"] for row in result.rows] == pytest.approx([n / (12_900 + 1_010) for n in worn])
+
+
+def test_int8_is_compared_with_its_float_twin_and_with_the_last_layer(tmp_path: Path) -> None:
+    """Made-up runs: chip and twin are the same, the last layer ten points worse; so both margins hold."""
+    kinds = {"chip": "adam", "float": "adam", "last": "adam"}
+    runs = {}
+    for curve, on in kinds.items():
+        for seed in (0, 1, 2):
+            folder = make_run(tmp_path / f"{curve}{seed}", on=on, seeds=(seed,))
+            if curve == "last":
+                lines = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
+                for line in lines:
+                    line["accuracy"] = [a - 0.1 for a in line["accuracy"]]
+                (folder / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+            runs[sas_accuracy.name(curve, seed)] = read_run(folder)
+    result = sas_accuracy.analyse(runs, False)
+    assert [claim.verdict for claim in result.claims] == ["reproduced", "reproduced"]
+    assert result.claims[0].ratio == pytest.approx(1.0)
+    averages = {row["learner"]: row["accuracy"] for row in result.rows if row["task"] == "average"}
+    assert averages["INT8 Rep-Net (chip)"] - averages["INT8 last layer (chip)"] == pytest.approx(0.1)
+    quick = sas_accuracy.analyse(runs, True)
+    assert {claim.verdict for claim in quick.claims} == {"not comparable"}
+
+
+def test_full_accuracy_of_sas_mram_shows_every_image_as_often_as_the_rate_falls() -> None:
+    for point in sas_accuracy.points(quick=False):
+        settings = point.experiment.settings
+        assert settings["rule.horizon"] == 1000 * settings["stream.passes"]  # 100 images of 10 classes
 
 
 CLAIM = Claim(
