@@ -22,6 +22,8 @@ from cimlearn.runfolder import FORMAT, create, locked, read_configuration, write
 from cimlearn.scheduler import Progress, run_seeds
 from cimlearn.streams.base import Stream
 
+TOLD = "task-incremental"  # the scenario of a chip that is told the task
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -84,7 +86,7 @@ class Experiment:
             "on": self.on,
             "stream": stream.name,
             "opened": self.stream if isinstance(self.stream, str) else None,
-            "scenario": stream.scenario,
+            "scenario": TOLD if chips.told_tasks(self.chip, self.parameters[0]) else stream.scenario,
             "seeds": list(self.seeds),
             "shape": stream.shape._asdict(),
             "tasks": [task._asdict() for task in stream.tasks],

@@ -46,6 +46,11 @@ def parameters(chip: str, changes: Mapping[str, Any] | None = None) -> Parameter
     return technology_parameters(cell).merged(base).replace(changes)
 
 
+def told_tasks(chip: str, parameters: ParameterSet) -> bool:
+    """Whether the chip is told which task an example belongs to when it classifies (task-incremental)."""
+    return chip == "sas-mram" and parameters["network.tasks"] == "own"
+
+
 def build(chip: str, on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -> Chip:
     """A chip, or one of its software twins, ready to learn examples of `shape`."""
     _check(chip)

@@ -107,7 +107,10 @@ class SasMram:
         self.progress[WAITING] = 0
 
     def predict(self, x: Float, task: int | None = None) -> NDArray[np.int64]:
-        """(examples,) the class of each of x (examples, steps, features), by the Rep-Net of `task`."""
+        """(examples,) the class of each of x (examples, steps, features), by the Rep-Net of `task`.
+
+        What still waits is learned first.
+        """
         self._learn_waiting()
         images = self._images(x)
         self._calibrate(images)
