@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
+import tomllib
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +36,14 @@ from cimlearn.costs.digital_size import cycle, digital_area, digital_seconds
 from cimlearn.costs.digital_wear import digital_wear
 from cimlearn.costs.energy import add_energy
 from cimlearn.costs.estimate import Costs
-from cimlearn.costs.lifetime import YEAR, Rates
+from cimlearn.costs.lifetime import YEAR, Rates, years
 from cimlearn.devices.technology import names, technology
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import load
 from cimlearn.pricing import price_design
-from cimlearn.report import notebook_html, read_run, summarise, write_report
-from cimlearn.report.costs import ageing, reprice, run_costs
+from cimlearn.report import costfigures, notebook_html, read_run, summarise, write_report
+from cimlearn.report.costs import Ageing, ageing, reprice, run_costs
 
 ADDED = 4.2e-15  # [J] one bit of an addition: 30 fJ / 8 x 28 / 45 x (0.9 V / 0.9 V)^2 x 1.8
 SUM = 32 * ADDED
@@ -358,7 +360,7 @@ def test_a_run_goes_through_summary_page_terminal_and_notebook(tmp_path: Path) -
         "popcounts",
         "weight cells",
         "at the 28nm node",
-        "mram reads",
+        "MRAM reads",
     ):
         assert words in page
     assert "igital twin" not in page and "Time per step" not in page
@@ -368,6 +370,13 @@ def test_a_run_goes_through_summary_page_terminal_and_notebook(tmp_path: Path) -
     assert "per inference" in printed and "per step" not in printed
     assert "OPS/W" in notebook_html(run)
     assert ageing(run).rates.mean == pytest.approx(costs.writes_per_example)
+
+
+def test_dots_that_fall_together_share_a_label() -> None:
+    law = Ageing(Rates(((0.5, 30.0), (0.25, 2.0))), 30.0, 1e6, 0.0)
+    life = years(law.rates, rate=30.0, endurance=1e6, spread=0.0)
+    labels = [text.get_text() for text in costfigures.worn(law, life).axes[0].texts]
+    assert len(labels) == 1 and labels[0].startswith("first cell, 1 %, 10 %: ")
 
 
 def test_without_wear(tmp_path: Path) -> None:
@@ -419,3 +428,16 @@ def test_analog_cells_have_no_stand_in(tmp_path: Path) -> None:
     run = read_run(make_run(tmp_path / "r", tasks=1))
     with pytest.raises(InputError, match="the cells of m2ru are analog"):
         reprice(run, CELL)
+
+
+def test_anchors_are_the_published_numbers() -> None:
+    """FP-SMR: 269 GOPS / 15.31 TOPS/W = 17.6 mW; the others are its ratios, and 7.02 TOPS/W x 4 at half the bits."""
+    text = (resources.files("cimlearn.studies") / "anchors.toml").read_text("utf-8")
+    anchors = {entry["name"]: entry for entry in tomllib.loads(text)["anchor"]}
+    assert all(entry["source"] and entry["ops_per_J"] > 0 for entry in anchors.values())
+    ours = anchors["FP-SMR"]
+    assert ours["power_W"] == pytest.approx(ours["ops_per_s"] / ours["ops_per_J"], rel=5e-3)
+    for name, ratio in (("GPU", 86), ("SRAM-PIM", 1.8), ("ReRAM-PIM", 1.12)):
+        assert anchors[f"{name} beside FP-SMR"]["ops_per_J"] * ratio == pytest.approx(15.31e12, rel=5e-3)
+    assert anchors["Digital STT-MRAM macro"]["ops_per_J"] == pytest.approx(4 * 7.02e12, rel=5e-3)
+    assert anchors["Digital STT-MRAM macro"]["ops_per_J"] == pytest.approx(112.3e12 / 4, rel=5e-3)

@@ -5,5 +5,7 @@
     area   = pieces of the inventory x area            (area.py)
     life   = endurance / writes per second of a cell   (lifetime.py)
 
-`estimate.py` puts them together; `twin.py` turns a chip's ledger into that of a digital chip of the same function.
+`estimate.py` puts them together for M2RU, with `twin.py`, a digital chip of the same function. Digital bit-serial
+chips have `digital.py` and digital_machine.py, digital_energy.py, digital_size.py, digital_wear.py. `chips.py` says
+which chip is priced how.
 """

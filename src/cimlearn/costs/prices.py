@@ -1,4 +1,4 @@
-"""The parameters that prices need: of operations and pieces, of the technology node, of the digital twin."""
+"""The parameters that prices need, by chip: of operations and pieces, of the technology node, of the digital twin."""
 
 from __future__ import annotations
 

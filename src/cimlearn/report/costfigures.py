@@ -51,11 +51,11 @@ def worn(ageing: Ageing, lifetime: Mapping[str, float | None]) -> Figure:
     with drawing.style():
         figure, axes = drawing.new("Worn cells")
         axes.plot(*zip(*curve, strict=True), color=drawing.ACCENT, linewidth=2.2)
-        for name, t in known.items():
+        for t, name in _dots(known):
             stuck = max(ageing.share_stuck(t), curve[0][1])
             axes.plot(t, stuck, "o", color=drawing.INK, markersize=5, zorder=3)
             axes.annotate(
-                f"{_NAMES[name]}: {years(t)}",
+                f"{name}: {years(t)}",
                 (t, stuck),
                 xytext=(7, -3),
                 textcoords="offset points",
@@ -70,6 +70,17 @@ def worn(ageing: Ageing, lifetime: Mapping[str, float | None]) -> Figure:
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.grid(axis="y")
     return figure
+
+
+def _dots(known: Mapping[str, float]) -> list[tuple[float, str]]:
+    """(years, label) of each dot; those that fall together, as without spread, share a label."""
+    dots: list[tuple[float, str]] = []
+    for name, t in known.items():
+        if dots and math.isclose(dots[-1][0], t, rel_tol=1e-3):
+            dots[-1] = (dots[-1][0], f"{dots[-1][1]}, {_NAMES[name]}")
+        else:
+            dots.append((t, _NAMES[name]))
+    return dots
 
 
 def _ticks(low: float, high: float) -> list[float]:

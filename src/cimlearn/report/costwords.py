@@ -19,7 +19,8 @@ def giga(value: float, unit: str) -> str:
 
 def part(name: str) -> str:
     """A part of the chip, as a reader writes it."""
-    return {"kwta": "K-WTA"}.get(name, name.replace("_", " "))
+    said = {"kwta": "K-WTA"}.get(name, name.replace("_", " "))
+    return said.replace("mram", "MRAM").replace("sram", "SRAM")
 
 
 def share(value: float) -> str:
