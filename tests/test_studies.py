@@ -194,6 +194,7 @@ def test_ageing_counts_years_by_hand(tmp_path: Path) -> None:
     run = read_run(folder)
     result = m2ru_ageing.analyse({m2ru_ageing.name("half of them"): run}, False)
     assert [row["years"] for row in result.rows] == pytest.approx([0.06338, 0.12675], rel=1e-3)
+    assert "Ten points behind" not in result.caption  # there is no control
     worn = [sum(w.worn for w in record.writes.values()) for record in run.records]
     assert [row["stuck"] for row in result.rows] == pytest.approx([n / (12_900 + 1_010) for n in worn])
 
