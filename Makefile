@@ -21,6 +21,7 @@ check: .venv/test-installed
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/python -m cimlearn show m2ru --json > /dev/null
+	.venv/bin/python -m cimlearn show sas-mram --json > /dev/null
 
 bench: .venv/test-installed
 	set -e; for file in benchmarks/*.py; do .venv/bin/python "$$file"; done
