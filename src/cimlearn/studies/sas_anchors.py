@@ -1,0 +1,60 @@
+"""SAS-MRAM as simulated here beside published digital macros and a GPU."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from typing import Final
+
+from cimlearn.errors import InputError
+from cimlearn.report.costs import run_costs
+from cimlearn.studies import sas_technologies
+from cimlearn.studies.base import Result, Row, Runs, Study
+
+COLUMNS: Final = (
+    "name",
+    "node",
+    "precision",
+    "memory",
+    "learns",
+    "level",
+    "power_W",
+    "ops_per_s",
+    "ops_per_J",
+    "source",
+)
+
+
+def published() -> list[Row]:
+    """The anchors of anchors.toml."""
+    text = (resources.files("cimlearn.studies") / "anchors.toml").read_text("utf-8")
+    return [{column: entry.get(column) for column in COLUMNS} for entry in tomllib.loads(text)["anchor"]]
+
+
+def analyse(runs: Runs, quick: bool) -> Result:
+    """Ours, then what was published."""
+    run = runs.get(sas_technologies.POINT)
+    costs = None if run is None else run_costs(run)
+    if run is None or costs is None:
+        raise InputError("the anchors need a finished run of the chip; it did not finish")
+    now = costs.phases["inference"]
+    ours: Row = {
+        "name": "SAS-MRAM as simulated here",
+        "node": str(run.prices["technology.node"].value),
+        "precision": "INT8",
+        "memory": "SAS-MRAM, 4 junctions a line",
+        "learns": "yes: Rep-Net in INT8",
+        "level": "simulated, this project: a whole chip",
+        "power_W": now.watts,
+        "ops_per_s": now.ops_per_s,
+        "ops_per_J": now.ops_per_J,
+        "source": "inference, with activations, rounding and leakage; most sizes assumed",
+    }
+    caption = (
+        "Published macros leave out what a whole chip needs. Ours is built up from public prices of adders at 28 nm and a sensed "
+        "bit per AND; it learns."
+    )
+    return Result([ours, *published()], caption)
+
+
+STUDY: Final = Study("anchors", "Beside digital macros and a GPU", sas_technologies.points, analyse, None)
