@@ -51,8 +51,8 @@ def analyse(runs: Runs, quick: bool) -> Result:
         "source": "inference, with activations, rounding and leakage; most sizes assumed",
     }
     caption = (
-        "Published macros leave out what a whole chip needs. Ours is built up from public prices of adders at 28 nm and a sensed "
-        "bit per AND; it learns."
+        "Published macros leave out what a whole chip needs. Ours is built up from public prices of adders at 28 nm "
+        "and a sensed bit per AND; it learns."
     )
     return Result([ours, *published()], caption)
 
