@@ -32,8 +32,9 @@ FILES = (
 )
 
 
-def start(words: list[str], **options: object) -> subprocess.Popen[str]:
-    environment = {**os.environ, "TOY_CHECKPOINT": "0"}
+def start(words: list[str], pause: float = 0, **options: object) -> subprocess.Popen[str]:
+    """The toy's command line; `pause` [s] before each chunk slows it down and changes nothing else."""
+    environment = {**os.environ, "TOY_CHECKPOINT": "0", "TOY_PAUSE": str(pause)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen([*TOY, *words], env=environment, **pipes, **options)
 
@@ -84,7 +85,7 @@ def test_kill_at_random_moments(whole: dict[str, bytes], tmp_path: Path) -> None
 
 def test_ctrl_c_says_how_to_go_on(whole: dict[str, bytes], tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    process = start([*RUN, "--quiet", "--out", str(folder)])
+    process = start([*RUN, "--quiet", "--out", str(folder)], pause=0.2)  # it can't end before the signal
     wait_for_a_new_state(folder, process, set())
     process.send_signal(signal.SIGINT)
     printed, said = process.communicate()
@@ -95,14 +96,18 @@ def test_ctrl_c_says_how_to_go_on(whole: dict[str, bytes], tmp_path: Path) -> No
     assert content(folder) == whole
 
 
-def test_a_file_that_cannot_grow(whole: dict[str, bytes], tmp_path: Path) -> None:
-    folder = tmp_path / "run"
+def test_a_file_that_cannot_grow(tmp_path: Path) -> None:
+    folder, many = tmp_path / "run", ["run", "toy", "--seeds", "2", "--no-report"]
+    many += ["--set", "stream.examples=50", "--set", "stream.tasks=40"]  # records larger than run.json
+    finish([*many, "--out", str(tmp_path / "whole")])
+    whole = content(tmp_path / "whole")
     enough = len(whole["run.json"]) + 500  # but not for the records
+    assert len(whole["records.jsonl"]) > 2 * enough
 
     def starve() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (enough, enough))
 
-    process = start([*RUN, "--quiet", "--out", str(folder)], preexec_fn=starve)
+    process = start([*many, "--quiet", "--out", str(folder)], preexec_fn=starve)
     _, said = process.communicate()
     assert process.returncode == 2
     assert said.startswith("cimlearn: error: disk full: ")

@@ -119,7 +119,7 @@ class Blobs:
     def chunks(self, task: int, size: int, start: int = 0) -> Iterator[Chunk]:
         x, y = self._all(task, "train", self.tasks[task].examples)
         for i in range(start, len(y), size):
-            time.sleep(self.pause)
+            time.sleep(self.pause + float(os.environ.get("TOY_PAUSE", "0")))
             yield Chunk(x[i : i + size], y[i : i + size])
 
     def held_out(self, task: int, size: int) -> Iterator[Chunk]:
