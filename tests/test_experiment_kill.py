@@ -85,7 +85,10 @@ def test_kill_at_random_moments(whole: dict[str, bytes], tmp_path: Path) -> None
 
 def test_ctrl_c_says_how_to_go_on(whole: dict[str, bytes], tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    process = start([*RUN, "--quiet", "--out", str(folder)], pause=0.2)  # it can't end before the signal
+    listens = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731  a background shell ignores it
+    process = start(
+        [*RUN, "--quiet", "--out", str(folder)], pause=0.2, preexec_fn=listens
+    )  # and doesn't end before
     wait_for_a_new_state(folder, process, set())
     process.send_signal(signal.SIGINT)
     printed, said = process.communicate()

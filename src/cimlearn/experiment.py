@@ -177,7 +177,9 @@ def same_experiment(before: Mapping[str, Any], now: Experiment) -> bool:
         return False
     old = {name: entry["value"] for name, entry in before["parameters"].items()}
     new = now.parameters[0].merged(now.parameters[1])
-    later = [name for name in new if name not in old]  # parameters that the run didn't know have their defaults
+    later = [
+        name for name in new if name not in old
+    ]  # parameters that the run didn't know have their defaults
     if any(new.entry(name).changed for name in later):
         return False
     return old == {
@@ -224,6 +226,8 @@ def _refuse_other(before: Mapping[str, Any], now: Mapping[str, Any], folder: Pat
         _refuse_change(key, before[key], now[key], folder)
     _refuse_change("stream", Path(before["stream"]).name, Path(now["stream"]).name, folder)  # files may move
     for name in sorted(before["parameters"].keys() | now["parameters"].keys()):
+        if name not in before["parameters"] and not now["parameters"][name]["changed"]:
+            continue  # a parameter that came later has its default
         old, new = (run["parameters"].get(name, {}).get("value") for run in (before, now))
         _refuse_change(name, old, list(new) if isinstance(new, tuple) else new, folder)
     for key in ("scenario", "shape", "tasks"):

@@ -187,9 +187,7 @@ def _task(
     held_out = cutting.how_many("stream.held_out", settings["held_out"], len(test), f"{what} test set")
     test = cutting.held_out_draw(test, held_out, number, seed=seed)
     passes = settings["passes"]
-    return ImageTask(
-        TaskInfo(label, examples * passes, held_out), train, test, pixels, first_class, passes
-    )
+    return ImageTask(TaskInfo(label, examples * passes, held_out), train, test, pixels, first_class, passes)
 
 
 def _image(images: ImageSet) -> tuple[int, int, int]:
