@@ -241,5 +241,10 @@ def test_weights_below_the_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path
         )
 
 
+def test_none_is_a_choice_where_it_is_listed() -> None:
+    assert parameters("sas-mram", {"float.norm": "none"})["float.norm"] == "none"
+    assert parameters("sas-mram", {"float.norm": "batch"})["float.norm"] == "batch"
+
+
 def test_the_default_backbone_has_modules() -> None:
     assert len(CONNECTORS["resnet8"]) >= 2

@@ -59,13 +59,13 @@ class Parameter(BaseModel):
 def _convert(name: str, parameter: Parameter, given: Any) -> Value:
     """`given` (text from the command line, or a Python value) as a value that `parameter` allows."""
     sample = parameter.value
+    if parameter.choices is not None and given in parameter.choices:
+        return str(given)  # 'none' may be a choice of its own
     if given is None or (isinstance(given, str) and given.strip().lower() == "none"):
         if parameter.optional:
             return None
         raise InputError(f"{name} can't be switched off (none); it takes a value like {sample!r}")
     if parameter.choices is not None:
-        if given in parameter.choices:
-            return str(given)
         raise InputError(f"{name} = {given!r} is not one of: {', '.join(parameter.choices)}")
     if isinstance(sample, bool):
         text = str(given).lower()
