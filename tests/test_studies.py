@@ -201,12 +201,12 @@ def test_ageing_counts_years_by_hand(tmp_path: Path) -> None:
 
 def test_int8_is_compared_with_its_float_twin_and_with_the_last_layer(tmp_path: Path) -> None:
     """Made-up runs: chip and twin are the same, the last layer ten points worse; so both margins hold."""
-    kinds = {"chip": "adam", "float": "adam", "last": "adam"}
+    kinds = {"chip": "adam", "float": "adam", "last-float": "adam"}
     runs = {}
     for curve, on in kinds.items():
         for seed in (0, 1, 2):
             folder = make_run(tmp_path / f"{curve}{seed}", on=on, seeds=(seed,))
-            if curve == "last":
+            if curve == "last-float":
                 lines = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
                 for line in lines:
                     line["accuracy"] = [a - 0.1 for a in line["accuracy"]]
@@ -216,7 +216,7 @@ def test_int8_is_compared_with_its_float_twin_and_with_the_last_layer(tmp_path: 
     assert [claim.verdict for claim in result.claims] == ["reproduced", "reproduced"]
     assert result.claims[0].ratio == pytest.approx(1.0)
     averages = {row["learner"]: row["accuracy"] for row in result.rows if row["task"] == "average"}
-    assert averages["INT8 Rep-Net (chip)"] - averages["INT8 last layer (chip)"] == pytest.approx(0.1)
+    assert averages["INT8 Rep-Net (chip)"] - averages["float32 last layer"] == pytest.approx(0.1)
     quick = sas_accuracy.analyse(runs, True)
     assert {claim.verdict for claim in quick.claims} == {"not comparable"}
 

@@ -104,7 +104,7 @@ def _claims(ends: Mapping[str, list[float]], quick: bool) -> tuple[Claim, ...]:
     chip = metrics.mean(ends["chip"])
     wanted = {
         "float": ("INT8 continual learning works: Rep-Net within 1.5 points of float32", -WITHIN),
-        "last": (
+        "last-float": (
             "Rep-Net learns new tasks beside a frozen backbone: 5 points above the last layer alone",
             ABOVE,
         ),
