@@ -20,7 +20,6 @@ from cimlearn.studies import (
     PAPERS,
     m2ru_accuracy,
     m2ru_ageing,
-    m2ru_comparison,
     m2ru_lifespan,
     sas_accuracy,
     studies,
@@ -29,6 +28,7 @@ from cimlearn.studies.base import Claim, Result
 from cimlearn.studies.m2ru_quantisation import stored
 from cimlearn.studies.m2ru_sensitivity import distance
 from cimlearn.studies.page import Shown, claims_markdown, page
+from cimlearn.studies.published import published
 from cimlearn.studies.reproduce import reproduce
 
 
@@ -164,7 +164,7 @@ def test_distance_by_hand() -> None:
 
 
 def test_published_accelerators_are_numbers_with_a_source() -> None:
-    rows = m2ru_comparison.published()
+    rows = published("accelerators.toml", "accelerator")
     assert len(rows) >= 10
     assert all(row["name"] and row["source"] and row["learns"] and row["level"] for row in rows)
     for row in rows:

@@ -17,7 +17,17 @@ from matplotlib.figure import Figure
 from cimlearn import metrics
 from cimlearn.errors import InputError
 from cimlearn.experiment import Experiment
-from cimlearn.studies.base import NOT_COMPARABLE, QUICK, Claim, Result, Row, Runs, Study, verdict
+from cimlearn.studies.base import (
+    NOT_COMPARABLE,
+    QUICK,
+    Claim,
+    Result,
+    Row,
+    Runs,
+    Study,
+    percent_text,
+    verdict,
+)
 from cimlearn.studies.plots import lines
 from cimlearn.sweep import Point
 
@@ -94,18 +104,12 @@ def analyse(panel: str, stream: str, hidden: int, runs: Runs, quick: bool) -> Re
         )
     settings = (_QUICK if quick else _FULL)[stream]
     length = f"{settings['stream.examples']:,} examples a task" if settings else "all examples of our files"
-    said = ", ".join(f"{CURVES[c][0]} {_percent(v)}" for c, v in ends.items())
+    said = ", ".join(f"{CURVES[c][0]} {percent_text(v)}" for c, v in ends.items())
     caption = (
         f"Mean accuracy on the tasks so far, {STREAMS[stream]}, {hidden} hidden units, {length}, "
         f"{len(ends['chip'])} seed(s), band one standard deviation. After the last task: {said}."
     )
     return Result(rows, caption, _claims(panel, stream, hidden, ends, quick))
-
-
-def _percent(values: list[float]) -> str:
-    """'79.1 ± 0.4 %'."""
-    spread = metrics.std(values)
-    return f"{100 * metrics.mean(values):.1f}" + ("" if spread is None else f" ± {100 * spread:.1f}") + " %"
 
 
 def _claims(
@@ -131,7 +135,7 @@ def _claims(
                 text=f"Accuracy within 5 % of software, {STREAMS[stream]}, n_h = {hidden} ({how})",
                 stated="abstract; figure " + panel,
                 published="within 5 %",
-                ours=f"chip {_percent(ends[curve])}, {CURVES[best][0]} {_percent(ends[best])}",
+                ours=f"chip {percent_text(ends[curve])}, {CURVES[best][0]} {percent_text(ends[best])}",
                 ratio=ratio,
                 verdict=NOT_COMPARABLE if quick else verdict(ratio >= 1 - WITHIN),
                 reason=QUICK if quick else default if curve == "chip" else direct,

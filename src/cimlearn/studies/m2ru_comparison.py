@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
-from importlib import resources
 from typing import Any, Final
 
 from cimlearn.errors import InputError
 from cimlearn.report.costs import run_costs
 from cimlearn.studies import m2ru_accuracy
-from cimlearn.studies.base import Result, Row, Runs, Study
+from cimlearn.studies.base import Result, Runs, Study
+from cimlearn.studies.published import COLUMNS, published
 from cimlearn.sweep import Point
-
-COLUMNS: Final = (
-    "name",
-    "node",
-    "precision",
-    "memory",
-    "learns",
-    "level",
-    "power_W",
-    "ops_per_s",
-    "ops_per_J",
-    "source",
-)
 
 
 def points(quick: bool) -> tuple[Point, ...]:
@@ -31,12 +17,6 @@ def points(quick: bool) -> tuple[Point, ...]:
     return tuple(
         p for p in m2ru_accuracy.points("permuted-mnist", 100, quick) if p.name.endswith("/chip/seed=0")
     )
-
-
-def published() -> list[Row]:
-    """The accelerators of accelerators.toml."""
-    text = (resources.files("cimlearn.studies") / "accelerators.toml").read_text("utf-8")
-    return [{column: entry.get(column) for column in COLUMNS} for entry in tomllib.loads(text)["accelerator"]]
 
 
 def analyse(runs: Runs, quick: bool) -> Result:
@@ -78,7 +58,13 @@ def analyse(runs: Runs, quick: bool) -> Result:
         "not be mixed. At 65 nm, M2RU's 312 GOPS/W stand above Eyeriss (166) and below Chipmunk (3,080), both digital; "
         "its own baseline stands at 10.8."
     )
-    return Result([{column: row.get(column) for column in COLUMNS} for row in [*rows, *published()]], caption)
+    return Result(
+        [
+            {column: row.get(column) for column in COLUMNS}
+            for row in [*rows, *published("accelerators.toml", "accelerator")]
+        ],
+        caption,
+    )
 
 
 STUDY: Final = Study("table", "Beside other accelerators", points, analyse, None)

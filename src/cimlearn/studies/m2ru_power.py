@@ -16,7 +16,7 @@ from cimlearn.errors import InputError
 from cimlearn.report.costs import run_costs
 from cimlearn.studies import m2ru_accuracy
 from cimlearn.studies.base import Claim, Result, Row, Runs, Study, verdict
-from cimlearn.studies.plots import bars
+from cimlearn.studies.plots import bars, largest_parts
 from cimlearn.sweep import Point
 
 PUBLISHED: Final = {"ops_per_s": 15e9, "power_W": 48.62e-3, "ops_per_J": 312e9, "ratio": 29.0}
@@ -110,14 +110,7 @@ def _claims(costs: list[Costs], quick: bool) -> tuple[Claim, ...]:
 def draw(result: Result) -> Figure:
     """Power by part at 100 hidden units; parts below half a percent of both totals are drawn together."""
     rows = [row for row in result.rows if row["hidden"] == SIZES[0]]
-    totals = {
-        phase: sum(r["power_W"] for r in rows if r["phase"] == phase) for phase in ("inference", "learning")
-    }
-    large = {r["part"] for r in rows if r["power_W"] > _SMALL * totals[r["phase"]]}
-    shown = [{**r, "part": r["part"].replace("_", " ")} for r in rows if r["part"] in large]
-    for phase in totals:
-        rest = sum(r["power_W"] for r in rows if r["phase"] == phase and r["part"] not in large)
-        shown.append({"phase": phase, "part": "all others", "power_W": rest})
+    shown = largest_parts(rows, by="phase", part="part", value="power_W", least=_SMALL)
     return bars(
         shown,
         title="Power by part, 100 hidden units",

@@ -62,6 +62,18 @@ def lines(
     return figure
 
 
+def largest_parts(rows: Sequence[Row], *, by: str, part: str, value: str, least: float) -> list[Row]:
+    """Rows of the parts that are more than `least` of any group's total; the rest of each group as 'all others'."""
+    groups = series(rows, by)
+    totals = {name: sum(row[value] for row in members) for name, members in groups.items()}
+    large = {row[part] for row in rows if row[value] > least * totals[str(row[by])]}
+    shown = [{**row, part: str(row[part]).replace("_", " ")} for row in rows if row[part] in large]
+    for name, members in groups.items():
+        rest = sum(row[value] for row in members if row[part] not in large)
+        shown.append({by: name, part: "all others", value: rest})
+    return shown
+
+
 def bars(
     rows: Sequence[Row],
     *,

@@ -15,7 +15,17 @@ from matplotlib.figure import Figure
 from cimlearn import metrics
 from cimlearn.errors import InputError
 from cimlearn.experiment import Experiment
-from cimlearn.studies.base import NOT_COMPARABLE, QUICK, Claim, Result, Row, Runs, Study, verdict
+from cimlearn.studies.base import (
+    NOT_COMPARABLE,
+    QUICK,
+    Claim,
+    Result,
+    Row,
+    Runs,
+    Study,
+    percent_text,
+    verdict,
+)
 from cimlearn.studies.plots import bars
 from cimlearn.sweep import Point
 
@@ -84,18 +94,12 @@ def analyse(runs: Runs, quick: bool) -> Result:
         ]
     if "chip" not in ends:
         raise InputError("the accuracy study needs a finished run of the chip; none finished")
-    said = ", ".join(f"{CURVES[c][0]} {_percent(v)}" for c, v in ends.items())
+    said = ", ".join(f"{CURVES[c][0]} {percent_text(v)}" for c, v in ends.items())
     caption = (
         f"Accuracy by task after the last one, split CIFAR-100, 10 classes a task, {len(ends['chip'])} seed(s). "
         f"Nothing is forgotten by construction: each task has its own Rep-Net. On average: {said}."
     )
     return Result(rows, caption, _claims(ends, quick))
-
-
-def _percent(values: list[float]) -> str:
-    """'79.1 ± 0.4 %'."""
-    spread = metrics.std(values)
-    return f"{100 * metrics.mean(values):.1f}" + ("" if spread is None else f" ± {100 * spread:.1f}") + " %"
 
 
 def _claims(ends: Mapping[str, list[float]], quick: bool) -> tuple[Claim, ...]:
@@ -114,7 +118,7 @@ def _claims(ends: Mapping[str, list[float]], quick: bool) -> tuple[Claim, ...]:
             text=text,
             stated="abstract (no number); the margin is ours",
             published="no number",
-            ours=f"INT8 Rep-Net {_percent(ends['chip'])}, {CURVES[other][0]} {_percent(ends[other])}",
+            ours=f"INT8 Rep-Net {percent_text(ends['chip'])}, {CURVES[other][0]} {percent_text(ends[other])}",
             ratio=chip / metrics.mean(ends[other]),
             verdict=NOT_COMPARABLE if quick else verdict(chip - metrics.mean(ends[other]) >= margin),
             reason=QUICK

@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
-from importlib import resources
 from typing import Final
 
 from cimlearn.errors import InputError
 from cimlearn.report.costs import run_costs
 from cimlearn.studies import sas_technologies
 from cimlearn.studies.base import Result, Row, Runs, Study
-
-COLUMNS: Final = (
-    "name",
-    "node",
-    "precision",
-    "memory",
-    "learns",
-    "level",
-    "power_W",
-    "ops_per_s",
-    "ops_per_J",
-    "source",
-)
-
-
-def published() -> list[Row]:
-    """The anchors of anchors.toml."""
-    text = (resources.files("cimlearn.studies") / "anchors.toml").read_text("utf-8")
-    return [{column: entry.get(column) for column in COLUMNS} for entry in tomllib.loads(text)["anchor"]]
+from cimlearn.studies.published import published
 
 
 def analyse(runs: Runs, quick: bool) -> Result:
@@ -54,7 +34,7 @@ def analyse(runs: Runs, quick: bool) -> Result:
         "Published macros leave out what a whole chip needs. Ours is built up from public prices of adders at 28 nm "
         "and a sensed bit per AND; it learns."
     )
-    return Result([ours, *published()], caption)
+    return Result([ours, *published("anchors.toml", "anchor")], caption)
 
 
 STUDY: Final = Study("anchors", "Beside digital macros and a GPU", sas_technologies.points, analyse, None)

@@ -10,7 +10,7 @@ from cimlearn.errors import InputError
 from cimlearn.report.costs import run_costs
 from cimlearn.studies import sas_technologies
 from cimlearn.studies.base import Result, Row, Runs, Study
-from cimlearn.studies.plots import bars
+from cimlearn.studies.plots import bars, largest_parts
 
 _SMALL: Final = 0.003  # of the total; smaller parts are drawn together
 
@@ -38,13 +38,7 @@ def analyse(runs: Runs, quick: bool) -> Result:
 
 def draw(result: Result) -> Figure:
     """Parts as bars; parts below 0.3 % of both totals together."""
-    phases = list(dict.fromkeys(row["phase"] for row in result.rows))
-    totals = {p: sum(r["joules"] for r in result.rows if r["phase"] == p) for p in phases}
-    large = {r["part"] for r in result.rows if r["joules"] > _SMALL * totals[r["phase"]]}
-    shown = [{**r, "part": r["part"].replace("_", " ")} for r in result.rows if r["part"] in large]
-    for phase in phases:
-        rest = sum(r["joules"] for r in result.rows if r["phase"] == phase and r["part"] not in large)
-        shown.append({"phase": phase, "part": "all others", "joules": rest})
+    shown = largest_parts(result.rows, by="phase", part="part", value="joules", least=_SMALL)
     return bars(
         shown,
         title="Energy of one image by part",
