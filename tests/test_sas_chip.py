@@ -209,6 +209,11 @@ def test_inventory_grows_with_tasks_and_covers_the_network() -> None:
             "network.train = full has no integer form; choose repnet or last, or --on float",
         ),
         ({"network.backbone": "resnet20"}, "no weights of resnet20 come with the package; name a file"),
+        (
+            {"faults.write_error": "much"},
+            "faults.write_error = 'much' is no probability; give device, or a number",
+        ),
+        ({"faults.read_error": "2"}, "faults.read_error = '2' is no probability"),
         ({"network.side": 24}, "no square images of 1 or 3 channels up to 24 pixels"),
         ({"array.columns": 8, "array.rows": 4}, "give rows >= active >= 1"),
     ],

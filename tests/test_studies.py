@@ -130,8 +130,10 @@ def test_latency_of_one_design_by_hand(tmp_path: Path) -> None:
     row = next(r for r in rows if r["design"] == "one crossbar, 8 bits" and r["hidden"] == "1024")
     assert float(row["seconds_per_step"]) == pytest.approx((71 + 8 / 28) * 50e-9, rel=1e-5)
     assert made.missing == {} and made.claims == ()
-    for name in ("figure-5c.png", "figure-5c.svg", "index.html", "claims.csv", "claims.md"):
+    for name in ("figure-5c.png", "figure-5c.svg", "5c.html"):
         assert (tmp_path / name).stat().st_size > 0
+    assert made.page == tmp_path / "5c.html"
+    assert not (tmp_path / "index.html").exists()  # one figure never takes the place of the whole page
 
 
 def test_a_figure_whose_data_is_missing_is_listed_and_the_others_are_made(

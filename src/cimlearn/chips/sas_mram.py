@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cimlearn.arrays.faults import Rates
 from cimlearn.chips.sas_accounts import Work, batch_work, inventory, phase_counts, place
-from cimlearn.chips.sas_setup import frozen_backbone, image_size, memory_cell
+from cimlearn.chips.sas_setup import error_rate, frozen_backbone, image_size, memory_cell
 from cimlearn.chips.sas_task import InSoftware, Learner, OnChip, image_exponent, network
 from cimlearn.errors import InputError
 from cimlearn.learning.int8 import from_float, torch
@@ -47,6 +47,7 @@ class SasMram:
         self.backbone = frozen_backbone(p)
         self.backbone.check_size(p["network.side"])
         self.cell = memory_cell(p)
+        self._failures()  # a wrong rate is an error now, not after a task
         self.learners: dict[int, Learner] = {}
         self.task = 0
         self.progress = np.zeros(7, np.int64)
@@ -123,7 +124,7 @@ class SasMram:
     def _failures(self) -> Rates:
         """Probabilities that a stored bit is wrong while it is used: misread, or lost at rest."""
         p = self.parameters
-        read = self.cell.read_error if p["faults.read_error"] == "device" else float(p["faults.read_error"])
+        read = error_rate(p, "faults.read_error", self.cell.read_error)
         lost = self.cell.retention_failure(p["faults.rest_years"] * YEAR)
         either = read + lost - read * lost
         return Rates(either, either)

@@ -37,6 +37,20 @@ def frozen_backbone(p: ParameterSet) -> Backbone:
     return build(name, weights=found if found.exists() or not below.exists() else below)
 
 
+def error_rate(p: ParameterSet, name: str, of_device: float) -> float:
+    """The probability that `name` ('faults.write_error', ...) asks for: the device's, or a number from 0 to 1."""
+    given = p[name]
+    if given == "device":
+        return of_device
+    try:
+        rate = float(given)
+    except ValueError:
+        rate = -1.0
+    if not 0 <= rate <= 1:
+        raise InputError(f"{name} = {given!r} is no probability; give device, or a number from 0 to 1")
+    return rate
+
+
 def memory_cell(p: ParameterSet) -> Technology:
     """The memory cell that the parameters describe."""
     name = p["cell.technology"]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.arrays.faults import Rates, flips, upset, written
+from cimlearn.chips.sas_setup import error_rate
 from cimlearn.devices.technology import Technology
 from cimlearn.learning.int8 import Int8, from_float, torch
 from cimlearn.learning.intrepnet import IntRepNet
@@ -64,8 +65,7 @@ class OnChip:
         self.net = IntRepNet(blocks, net, top, p["network.side"], last_exponent=p["network.last_exponent"])
         self.p, self.cell, self.seed, self.task = p, cell, seed, task
         self.exponent = image_exponent(backbone)
-        given = p["faults.write_error"]
-        self.write_error = cell.write_error if given == "device" else float(given)
+        self.write_error = error_rate(p, "faults.write_error", cell.write_error)
         self.taken = 0
         self.stored = self.net.weights()
         self.writes = {name: np.zeros((8, *_flat(w).shape), np.int64) for name, w in self.stored.items()}

@@ -81,9 +81,12 @@ def reproduce(
             continue
         shown.append(_written(study, result, folder, failed))
     claims = tuple(claim for one in shown for claim in one.result.claims)
-    _write_csv(folder / "claims.csv", [asdict(claim) for claim in claims], [f.name for f in fields(Claim)])
-    write_atomic(folder / "claims.md", claims_markdown(claims).encode())
-    target = folder / "index.html"
+    if not figures:  # some figures alone have a page of their own, so that the whole one stays
+        _write_csv(
+            folder / "claims.csv", [asdict(claim) for claim in claims], [f.name for f in fields(Claim)]
+        )
+        write_atomic(folder / "claims.md", claims_markdown(claims).encode())
+    target = folder / ("-".join(study.name for study in wanted) + ".html" if figures else "index.html")
     write_atomic(target, page(paper, shown, missing, quick=quick).encode())
     return Made(folder, target, claims, missing)
 
