@@ -47,7 +47,8 @@ class SasMram:
         self.backbone = frozen_backbone(p)
         self.backbone.check_size(p["network.side"])
         self.cell = memory_cell(p)
-        self._failures()  # a wrong rate is an error now, not after a task
+        for name in ("faults.write_error", "faults.read_error"):
+            error_rate(p, name, 0.0)  # a wrong one is an error now, not after a task
         self.learners: dict[int, Learner] = {}
         self.task = 0
         self.progress = np.zeros(7, np.int64)
