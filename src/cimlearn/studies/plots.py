@@ -103,7 +103,8 @@ def bars(
         axes.invert_yaxis()
         axes.set_xlabel(label)
         axes.grid(axis="x")
-        if len(kinds) > 1:
-            axes.legend()
+        if len(kinds) > 1:  # room below the last group, so that the legend hides no bar
+            axes.set_ylim(len(groups) - 0.5 + 0.09 * len(kinds) * len(groups), -0.5)
+            axes.legend(loc="lower right")
         figure.subplots_adjust(left=0.27)
     return figure
