@@ -230,6 +230,9 @@ def test_lifetime() -> None:
     found = whole().lifetime
     assert list(found.values()) == pytest.approx(3 * [1e6 / 15 / YEAR], rel=1e-8)
     assert whole(operation__rate=60.0).lifetime["first_cell"] == pytest.approx(1e6 / 30 / YEAR, rel=1e-8)
+    spread = whole(cell={"endurance_spread": 0.5}).lifetime  # 10 % die 1.2816 standard deviations below the median
+    assert spread["ten_percent"] == pytest.approx(1e6 / 15 / YEAR * math.exp(-1.2815516 * 0.5), rel=1e-6)
+    assert spread["first_cell"] < spread["one_percent"] < spread["ten_percent"]
     assert set(whole(cell={"endurance": None}).lifetime.values()) == {None}
     assert set(whole(cell={"endurance": math.inf}).lifetime.values()) == {None}
 
@@ -364,7 +367,7 @@ def test_a_run_goes_through_summary_page_terminal_and_notebook(tmp_path: Path) -
     ):
         assert words in page
     assert "igital twin" not in page and "Time per step" not in page
-    assert "cell.endurance of made-up" in page and "price.endurance_spread, assumed" in page
+    assert "cell.endurance of made-up" in page and "cell.endurance_spread of made-up" in page
     assert (folder / "figures" / "energy-learning.png").exists()
     printed = _terminal(summary)
     assert "per inference" in printed and "per step" not in printed
