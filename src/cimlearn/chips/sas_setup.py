@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
+from cimlearn.arrays.wear import Law, Lines
 from cimlearn.devices.technology import Technology, technology, technology_parameters
 from cimlearn.errors import InputError
+from cimlearn.learning.intgraph import IntGraph
 from cimlearn.networks.backbone import Backbone
 from cimlearn.networks.backbones import build, shipped
 from cimlearn.parameters import ParameterSet
@@ -49,6 +52,19 @@ def error_rate(p: ParameterSet, name: str, of_device: float) -> float:
     if not 0 <= rate <= 1:
         raise InputError(f"{name} = {given!r} is no probability; give device, or a number from 0 to 1")
     return rate
+
+
+def wear_law(p: ParameterSet, cell: Technology) -> Law:
+    """How the chip's cells stick."""
+    return Law(cell.endurance, cell.endurance_spread, p["faults.stuck"])
+
+
+def stick(blocks: Iterable[IntGraph], law: Law, *, seed: int) -> None:
+    """Put into frozen blocks what cells hold of which some are stuck from the start."""
+    for number, block in enumerate(blocks):
+        for name, weights in block.weights().items():
+            lines = Lines(weights, 1, law, seed=seed, names=("frozen", str(number), name))
+            block.load({name: lines.born(weights)})
 
 
 def memory_cell(p: ParameterSet) -> Technology:

@@ -76,7 +76,8 @@ class Weighted:
 
         channel c:  value = mantissa 2^(exponent + steps_c)
 
-    Frozen layers only: a folded batch normalisation makes channels very unequal.
+    A folded batch normalisation makes channels very unequal. Exponents never change: a layer that learns moves each
+    channel in its own steps, see `change`.
     """
 
     name: str
@@ -89,6 +90,8 @@ class Weighted:
     limit: int | None = None  # and at most this: 6 for ReLU6
     narrowing: Narrowing = field(default_factory=Narrowing)
     gradient: Tensor | None = None  # sums, of the weight's shape; set by `backward`
+    bias_learns: bool = False
+    bias_gradient: Tensor | None = None  # (out,) sums; set by `backward`
     _size: tuple[int, ...] = ()
     _input: Int8 | None = None
     _output: Int8 | None = None
@@ -124,6 +127,9 @@ class Weighted:
                 raise InputError(f"{self.name} can't learn: it kept no input; call forward with keep=True")
             self.gradient = self._gradient(self._input, error)
             fits(largest(self.gradient), self.narrowing.accumulator)
+        if self.bias_learns:
+            self.bias_gradient = _summed(error)
+            fits(largest(self.bias_gradient), self.narrowing.accumulator)
         if not wanted:
             return ()
         if self.steps is not None:
@@ -134,6 +140,16 @@ class Weighted:
         else:
             acc = intproducts.connection_error(error, self.weight)
         return (self.narrowing.backward(acc),)
+
+    def change(self, gradient: Tensor) -> Tensor:
+        """The gradient's sums in units of each channel's own step, rounded to nearest.
+
+        w_c = m_c 2^(exponent + steps_c) and dw_c ~ -G_c, so dm_c ~ -G_c / 2^steps_c: one learning rate for all values.
+        """
+        if self.steps is None:
+            return gradient
+        shift = self.steps.to(torch.int64).view(-1, *[1] * (gradient.dim() - 1))
+        return _shifted_each(gradient.to(torch.int64), shift).double()
 
     def kept_bits(self) -> int:
         """The input, 8 bits each, where the layer learns; a bit for each output where it is rectified."""
@@ -155,7 +171,12 @@ class Weighted:
         windows = 1
         for n in (output[0], *output[2:]):
             windows *= n
-        return Layer(self.name, fan_in, out // groups, windows, groups, self.trained, error)
+        inputs = output[0]  # values of the input: examples x those of one
+        for n in self._size[1:]:
+            inputs *= n
+        return Layer(
+            self.name, fan_in, out // groups, windows, groups, self.trained, error, inputs, self.bias_learns
+        )
 
     def _rectify(self, acc: Sums) -> Sums:
         """max(acc, 0), at most the limit; what is cut off must have fitted in the accumulator too."""
@@ -206,6 +227,12 @@ class Lift(NamedTuple):
         sums = shifted(acc.sums, min(exponent - acc.exponent, 62)).double()
         bias = (self.bias.mantissa << room).double()
         return Sums(sums + bias.view(1, -1, *[1] * (sums.dim() - 2)), exponent)
+
+
+def _summed(error: Int8) -> Tensor:
+    """(out,) errors (examples, out, ...) summed over all but `out`; whole numbers, exact in float64."""
+    axes = [n for n in range(error.mantissa.dim()) if n != 1]
+    return error.mantissa.sum(axes, dtype=torch.float64)
 
 
 def _shifted_each(values: Tensor, shift: Tensor) -> Tensor:
