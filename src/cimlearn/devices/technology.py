@@ -143,7 +143,7 @@ def _junction_figures(p: ParameterSet, one: mtj.Junction, read: sensing.Read) ->
         "read_error": sensing.sensed(one, read).error,
         "endurance": float(p["cell.endurance"]),
         "leakage": p["cell.leakage"],
-        "loss_rate": mtj.loss_rate(one),
+        "loss_rate": mtj.loss_rate(one._replace(temperature=p["cell.rest_temperature"])),
     }
 
 
