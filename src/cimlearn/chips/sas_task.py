@@ -12,6 +12,7 @@ from cimlearn.chips.sas_setup import error_rate
 from cimlearn.devices.technology import Technology
 from cimlearn.learning.int8 import Int8, from_float, torch
 from cimlearn.learning.intrepnet import IntRepNet
+from cimlearn.learning.intupdate import Rule
 from cimlearn.learning.repnet_float import RepNetFloat, Settings
 from cimlearn.networks.backbone import Backbone
 from cimlearn.networks.baselines import Tuned
@@ -78,14 +79,11 @@ class OnChip:
         draw = (
             torch.Generator().manual_seed(_number(self.seed, self.task, self.taken)) if stochastic else None
         )
-        self.net.step(
-            self._image(x),
-            torch.from_numpy(y),
-            bits_head=_bits(p, "rule.bits_head", seen),
-            bits_modules=_bits(p, "rule.bits_modules", seen),
-            rounding=p["rule.rounding"],
-            generator=draw,
+        head, modules = (
+            Rule(_bits(p, f"rule.bits_{part}", seen), p["rule.scale"], p["rule.rounding"], draw)
+            for part in ("head", "modules")
         )
+        self.net.step(self._image(x), torch.from_numpy(y), head=head, modules=modules)
         self._write(self.net.weights())
         self.taken += 1
 

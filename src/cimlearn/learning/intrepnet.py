@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from cimlearn.arrays.faults import Flips
 from cimlearn.arrays.training import Layer
 from cimlearn.errors import InputError
-from cimlearn.learning.int8 import Generator, Int8, Rounding, add, torch
+from cimlearn.learning.int8 import Int8, add, torch
 from cimlearn.learning.intgraph import IntGraph
 from cimlearn.learning.intloss import softmax_error
+from cimlearn.learning.intupdate import Rule
 from cimlearn.networks.backbone import Backbone
 from cimlearn.networks.repnet import RepNet, Reprogram
 
@@ -115,23 +116,13 @@ class IntRepNet:
             x = y
         return self.head.forward(x, keep=keep)
 
-    def step(
-        self,
-        image: Int8,
-        target: Any,
-        *,
-        bits_head: int,
-        bits_modules: int,
-        rounding: Rounding = "pseudo",
-        generator: Generator | None = None,
-    ) -> dict[str, Flips]:
+    def step(self, image: Int8, target: Any, *, head: Rule, modules: Rule) -> dict[str, Flips]:
         """One step of learning on image (examples, 3, side, side), target (examples,); stored bits that changed."""
         error = softmax_error(self.forward(image), target, fraction=4)
         self._backward(error)
-        changed = self._named(self.head.update(bits_head, rounding=rounding, generator=generator), "head")
+        changed = self._named(self.head.update(head), "head")
         for number, module in enumerate(self.modules):
-            found = module.update(bits_modules, rounding=rounding, generator=generator)
-            changed |= self._named(found, f"module{number}")
+            changed |= self._named(module.update(modules), f"module{number}")
         return changed
 
     def _backward(self, error: Int8) -> None:

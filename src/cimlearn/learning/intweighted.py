@@ -88,7 +88,7 @@ class Weighted:
     rectified: bool = False  # max(sum, 0) before narrowing, so that only what is left sets the exponent
     limit: int | None = None  # and at most this: 6 for ReLU6
     narrowing: Narrowing = field(default_factory=Narrowing)
-    gradient: Tensor | None = None  # sums, of the weight's shape; set by `backward`
+    gradient: Sums | None = None  # of the weight's shape; set by `backward`
     _size: tuple[int, ...] = ()
     _input: Int8 | None = None
     _output: Int8 | None = None
@@ -123,7 +123,7 @@ class Weighted:
             if self._input is None:
                 raise InputError(f"{self.name} can't learn: it kept no input; call forward with keep=True")
             self.gradient = self._gradient(self._input, error)
-            fits(largest(self.gradient), self.narrowing.accumulator)
+            fits(largest(self.gradient.sums), self.narrowing.accumulator)
         if not wanted:
             return ()
         if self.steps is not None:
@@ -167,11 +167,16 @@ class Weighted:
             top = round(self.limit * 2.0**-acc.exponent)
         return Sums(acc.sums.clamp_(0, top), acc.exponent)
 
-    def _gradient(self, x: Int8, error: Int8) -> Tensor:
+    @property
+    def examples(self) -> int:
+        """Of the last `forward`."""
+        return self._size[0]
+
+    def _gradient(self, x: Int8, error: Int8) -> Sums:
         if self.geometry is not None:
             shape = tuple(self.weight.mantissa.shape)
-            return intproducts.convolution_gradient(x, error, self.geometry, shape).sums
-        return intproducts.connection_gradient(x, error).sums
+            return intproducts.convolution_gradient(x, error, self.geometry, shape)
+        return intproducts.connection_gradient(x, error)
 
     def _channels(self, values: Tensor, dimensions: int) -> Tensor:
         """values (out,) so that they multiply the channels of (examples, out, ...)."""
