@@ -18,9 +18,10 @@ from cimlearn.chips import build, parameters  # noqa: E402
 from cimlearn.chips.sas_accounts import batch_work  # noqa: E402
 from cimlearn.chips.sas_mram import SasMram  # noqa: E402
 from cimlearn.errors import InputError  # noqa: E402
-from cimlearn.learning.int8 import from_float, shifted  # noqa: E402
+from cimlearn.learning.int8 import Sums, from_float, shifted  # noqa: E402
 from cimlearn.learning.intbias import bias_from_words, bias_updated, bias_words  # noqa: E402
 from cimlearn.learning.intgraph import IntGraph  # noqa: E402
+from cimlearn.learning.intupdate import Rule  # noqa: E402
 from cimlearn.learning.intweighted import Bias, Weighted  # noqa: E402
 from cimlearn.streams.base import StreamShape  # noqa: E402
 
@@ -78,7 +79,7 @@ def test_the_gradient_of_a_bias_is_the_sum_of_its_errors(weights: bool) -> None:
     for example in error.mantissa.tolist():
         for c, channel in enumerate(example):
             literal[c] += sum(int(v) for row in channel for v in row)
-    assert layer(graph, "conv2").bias_gradient.tolist() == literal
+    assert layer(graph, "conv2").bias_gradient.sums.tolist() == literal
     assert (graph.gradients == {}) == (not weights)
 
 
@@ -91,29 +92,36 @@ def test_gradients_are_near_those_of_floating_point(weights: bool) -> None:
     (block(x.value()) * error.value()).sum().backward()
     for name in ("conv1", "conv2"):
         whole, real = layer(graph, name), getattr(block, name)
-        pairs = [(whole.bias_gradient, real.bias.grad)]
+        pairs = [(whole.bias_gradient.sums, real.bias.grad)]
         if weights:
             assert whole.steps is not None
-            pairs.append((whole.gradient, real.weight.grad))
+            pairs.append((whole.gradient.sums, real.weight.grad))
         for ours, theirs in pairs:
             ours, theirs = ours.double().flatten(), theirs.double().flatten()
             cosine = (ours @ theirs) / (ours.norm() * theirs.norm())  # the scale is dropped by the update
             assert cosine > 1 - CLOSE**2 / 2
 
 
-def test_a_channel_moves_in_its_own_steps() -> None:
+@pytest.mark.parametrize("scale", ["tensor", "filter", "aware"])
+def test_a_channel_moves_in_its_own_steps(scale: Any) -> None:
     """Channels with exponents 0 and 3 above the smallest: the same change of value is 8 times fewer steps."""
     conv = nn.Conv2d(1, 2, 1)
     conv.weight.data = torch.tensor([0.125, 1.0]).view(2, 1, 1, 1)
     graph = IntGraph(conv, spread=3).learning(weights=True)
     one = layer(graph, "0")
-    assert one.steps.tolist() == [0, 3]
-    one.gradient = torch.tensor([800.0, 800.0]).view(2, 1, 1, 1)
-    one.bias_gradient = torch.zeros(2)
+    assert one.steps.tolist() == [0, 3] and one.weight.exponent == -10
+    graph.forward(from_float(torch.ones(4, 1, 1, 1)))
+    one.gradient = Sums(torch.tensor([800.0, 800.0]).view(2, 1, 1, 1), -13)
+    one.bias_gradient = Sums(torch.zeros(2), 0)
     before = one.weight.mantissa.flatten().clone()
-    assert one.change(one.gradient).flatten().tolist() == [800, 100]
-    graph.update(7, rounding="half")  # 800 takes 10 bits, 7 are kept
-    assert (before - one.weight.mantissa.flatten()).tolist() == [100, 13]  # 12.5, away from 0
+    graph.update(Rule(7 if scale != "aware" else 4, scale, "half"))
+    steps = {
+        "tensor": [100, 13],  # 800 takes 10 bits, 7 are kept: 100, 12.5
+        "filter": [100, 100],  # each filter finds its own
+        "aware": [13, 2],  # rate 1/2, 4 examples: 0.5 x 800 x 2^-13 / 4 = 12.5 of 2^-10, 1.56 of 2^-7
+    }[scale]
+    moved = (before - one.weight.mantissa.flatten()).tolist()
+    assert moved == steps
 
 
 @pytest.mark.parametrize("kept", [0, 3, 7])
@@ -123,20 +131,32 @@ def test_a_bias_moves_like_a_weight_with_8_more_bits(kept: int, rounding: Any) -
     gradient = torch.from_numpy(rng.integers(-70000, 70001, 50).astype(np.float64))
     bias = Bias(torch.from_numpy(rng.integers(-32767, 32768, 50)), -12)
     most = int(gradient.abs().max())
-    shift = max((most - 1).bit_length() - kept, 0)
-    change = shifted(gradient, shift - 8, rounding)
-    after = bias_updated(bias, gradient, bits_kept=kept, rounding=rounding)
-    assert after.exponent == -12
-    assert torch.equal(after.mantissa, (bias.mantissa - change).clamp(-32767, 32767))
+    change = shifted(gradient, max((most - 1).bit_length() - kept, 0) - 8, rounding)
+    for scale in ("tensor", "filter"):
+        after = bias_updated(bias, Sums(gradient, 3), Rule(kept, scale, rounding))
+        assert after.exponent == -12
+        assert torch.equal(after.mantissa, (bias.mantissa - change).clamp(-32767, 32767))
     assert 2 ** (kept + 8 - 1) <= change.abs().max() <= 2 ** (kept + 8)
+
+
+def test_the_rate_of_a_bias_is_that_of_floating_point() -> None:
+    """Rate 2^(bits - 5): b - 1/4 x 96 x 2^-6 / 16 = b - 0.0234375, in steps of 2^-12."""
+    bias = Bias(torch.tensor([0, 1000]), -12)
+    after = bias_updated(bias, Sums(torch.tensor([96.0, -96.0]), -6), Rule(3, "aware"), examples=16)
+    assert (after.mantissa - bias.mantissa).tolist() == [-96, 96]
 
 
 def test_small_gradients_stay_small_and_none_changes_nothing() -> None:
     bias = Bias(torch.tensor([100, -100]), 0)
-    assert bias_updated(bias, torch.tensor([1.0, -2.0]), bits_kept=4).mantissa.tolist() == [-156, 412]
-    assert torch.equal(bias_updated(bias, torch.zeros(2), bits_kept=4).mantissa, bias.mantissa)
+
+    def after(*sums: float, kept: int = 4) -> list[int]:
+        found: list[int] = bias_updated(bias, Sums(torch.tensor(sums), 0), Rule(kept)).mantissa.tolist()
+        return found
+
+    assert after(1.0, -2.0) == [-156, 412]
+    assert after(0.0, 0.0) == [100, -100]
     with pytest.raises(InputError, match="bits_kept = 8 is out of range"):
-        bias_updated(bias, torch.zeros(2), bits_kept=8)
+        after(0.0, 0.0, kept=8)
 
 
 def test_words_of_a_bias() -> None:
@@ -154,7 +174,7 @@ def test_an_update_tells_the_bits_that_changed_and_wants_a_gradient() -> None:
     graph = IntGraph(Block(), spread=3).learning(weights=True)
     gone(graph)
     before = graph.learned()
-    changed = graph.update(4)
+    changed = graph.update(Rule(4))
     assert set(before) == {"conv1", "conv1.bias", "conv2", "conv2.bias"} == set(changed)
     for name, values in graph.learned().items():
         assert np.array_equal(graph.read(name), values)
@@ -162,9 +182,9 @@ def test_an_update_tells_the_bits_that_changed_and_wants_a_gradient() -> None:
     graph.load(before)
     assert all(np.array_equal(graph.read(name), values) for name, values in before.items())
     with pytest.raises(InputError, match="conv1 has no gradient yet"):
-        graph.update(4)
+        graph.update(Rule(4))
     with pytest.raises(InputError, match=r"conv1\.bias has no gradient yet"):
-        IntGraph(Block()).learning(weights=False).update(4)
+        IntGraph(Block()).learning(weights=False).update(Rule(4))
 
 
 def test_a_copy_that_learns_leaves_the_frozen_one_alone() -> None:
@@ -177,7 +197,7 @@ def test_a_copy_that_learns_leaves_the_frozen_one_alone() -> None:
     assert all(a.operation is not b.operation for a, b in zip(frozen.steps, copy.steps, strict=True))
     for n in range(3):
         gone(copy, n)
-        copy.update(5)
+        copy.update(Rule(5))
     assert not torch.equal(copy.forward(x).mantissa, before.mantissa)
     assert torch.equal(frozen.forward(x).mantissa, before.mantissa)
     assert frozen.learned() == {}
@@ -222,7 +242,7 @@ def test_before_its_first_step_it_is_the_frozen_backbone(method: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_it_learns_and_keeps_its_tasks_apart(method: str) -> None:
     (x, y), (xt, yt) = examples(64), examples(40, 1)
-    chip = make(network__train=method, rule__bits_modules=1, rule__bits_least=0)
+    chip = make(network__train=method, rule__bits_backbone=1, rule__bits_least=0)
     for task, labels in enumerate((y, (y + 1) % 3)):
         chip.start_task(task)
         for _ in range(2 if method == "full" else 3):

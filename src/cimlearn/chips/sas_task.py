@@ -16,6 +16,7 @@ from cimlearn.devices.technology import Technology
 from cimlearn.learning.int8 import Int8, from_float, torch
 from cimlearn.learning.intrepnet import IntRepNet
 from cimlearn.learning.intrepnet import Tuned as TunedPart
+from cimlearn.learning.intupdate import Rule
 from cimlearn.learning.repnet_float import RepNetFloat, Settings
 from cimlearn.networks.backbone import Backbone
 from cimlearn.networks.baselines import Tuned
@@ -100,12 +101,11 @@ class OnChip:
         read = generator(self.seed, "read", "learn", str(self.task), str(self.taken))
         with self._misread(self.read_error, read):
             self.net.differentiate(self._image(x), torch.from_numpy(y))
-        self.net.update(
-            bits_head=_bits(p, "rule.bits_head", seen),
-            bits_modules=_bits(p, "rule.bits_modules", seen),
-            rounding=p["rule.rounding"],
-            generator=draw,
+        head, modules, backbone = (
+            Rule(_bits(p, f"rule.bits_{part}", seen), p["rule.scale"], p["rule.rounding"], draw)
+            for part in ("head", "modules", "backbone")
         )
+        self.net.update(head=head, modules=modules, backbone=backbone)
         self._write(self.net.weights())
         self.taken += 1
 

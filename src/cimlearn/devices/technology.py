@@ -145,7 +145,7 @@ def _junction_figures(p: ParameterSet, one: mtj.Junction, read: sensing.Read) ->
         "endurance": float(p["cell.endurance"]),
         "endurance_spread": p["cell.endurance_spread"],
         "leakage": p["cell.leakage"],
-        "loss_rate": mtj.loss_rate(one),
+        "loss_rate": mtj.loss_rate(one._replace(temperature=p["cell.rest_temperature"])),
     }
 
 

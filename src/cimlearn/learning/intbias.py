@@ -1,10 +1,13 @@
 """Biases that learn: 16-bit mantissas and one exponent a layer, which never changes.
 
     G_c = sum of the layer's errors of channel c, over examples and map
-    b_c <- clip(b_c - 2^8 G_c / 2^shift)      shift = max(ceil(log2 max|G|) - bits_kept, 0)
+    b_c <- clip(b_c - 2^8 G_c / 2^shift)      shift = max(ceil(log2 max|G|) - bits, 0)
 
-So a bias moves like an 8-bit one with 8 more bits below the point: the largest change is 2^bits_kept of 127 steps, as a
-weight's is. In memory a bias is two int8 words, the lower half first.
+So a bias moves like an 8-bit one with 8 more bits below the point: the largest change is 2^bits of 127 steps, as a
+weight's is. The rule's scale `filter` means `tensor` here: a filter has one bias, whose gradient's size would not
+count. `aware` has the rate of floating point, as for weights: db = -rate G 2^(e_g - e_b) / examples.
+
+In memory a bias is two int8 words, the lower half first.
 """
 
 from __future__ import annotations
@@ -16,35 +19,23 @@ from numpy.typing import NDArray
 
 from cimlearn.arrays.training import BIAS_WORDS as WORDS
 from cimlearn.errors import InputError
-from cimlearn.learning.int8 import (
-    MAGNITUDE,
-    Generator,
-    Rounding,
-    Tensor,
-    bits,
-    largest,
-    shifted,
-    torch,
-)
+from cimlearn.learning.int8 import MAGNITUDE, Sums, bits, largest, shifted, torch
+from cimlearn.learning.intupdate import Rule, aware
 from cimlearn.learning.intweighted import BIAS, Bias
 
 BELOW: Final = BIAS - MAGNITUDE  # bits of a bias below those of a weight
 
 
-def bias_updated(
-    bias: Bias,
-    gradient: Tensor,
-    *,
-    bits_kept: int,
-    rounding: Rounding = "pseudo",
-    generator: Generator | None = None,
-) -> Bias:
-    """clip(b - g) for gradient (outputs,), as above. Raises InputError where bits_kept is not from 0 to 7."""
-    if not 0 <= bits_kept <= MAGNITUDE:
-        raise InputError(f"bits_kept = {bits_kept} is out of range; allowed: 0 to {MAGNITUDE}")
-    shift = max(bits(largest(gradient)) - bits_kept, 0) - BELOW
+def bias_updated(bias: Bias, gradient: Sums, rule: Rule, *, examples: int = 1) -> Bias:
+    """clip(b - g) for gradient (outputs,), the sum over `examples`. Raises InputError where bits are not 0 to 7."""
+    if not 0 <= rule.bits_kept <= MAGNITUDE:
+        raise InputError(f"bits_kept = {rule.bits_kept} is out of range; allowed: 0 to {MAGNITUDE}")
+    if rule.scale == "aware":
+        shift = aware(bias.exponent, gradient, rule, examples)
+    else:
+        shift = max(bits(largest(gradient.sums)) - rule.bits_kept, 0) - BELOW
     limit = 2**BIAS - 1
-    change = shifted(gradient, shift, rounding, generator=generator)
+    change = shifted(gradient.sums, shift, rule.rounding, generator=rule.generator)
     return Bias((bias.mantissa - change).clamp(-limit, limit), bias.exponent)
 
 

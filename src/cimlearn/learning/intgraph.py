@@ -3,7 +3,7 @@
     graph = IntGraph(block, trained=["head"])
     y = graph.forward(x)              # Int8 -> Int8, keeps what the way back needs
     graph.backward(error)             # Int8 -> Int8; the gradients of trained layers
-    graph.update(4)                   # w <- clip(w - g), g of 4 bits
+    graph.update(Rule(4))             # w <- clip(w - g), g of 4 bits
 
 Exponents of activations are found from the data (dynamic, as in NITI, over the whole batch) or, after `calibrate`,
 fixed. Errors are always dynamic.
@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from cimlearn.arrays.faults import Flips, flips
 from cimlearn.arrays.training import Layer
 from cimlearn.errors import InputError, nearest
-from cimlearn.learning.int8 import ACCUMULATOR, Generator, Int8, Rounding, add, torch, updated
+from cimlearn.learning.int8 import ACCUMULATOR, Int8, add, torch
 from cimlearn.learning.intbias import bias_from_words, bias_updated, bias_words
 from cimlearn.learning.inttrace import INPUT, Settings, Step, traced
+from cimlearn.learning.intupdate import Rule, updated
 from cimlearn.learning.intweighted import Narrowing, Weighted
 
 BIAS: Final = ".bias"  # after a layer's name
@@ -66,7 +67,7 @@ class IntGraph:
     @property
     def gradients(self) -> dict[str, Any]:
         """Layer -> sums dW of the last `backward`, of the weight's shape, for layers that learn."""
-        return {n: w.gradient for n, w in self._weighted.items() if w.gradient is not None}
+        return {n: w.gradient.sums for n, w in self._weighted.items() if w.gradient is not None}
 
     def forward(self, x: Int8, *, keep: bool = True) -> Int8:
         """The block's output for x (examples, channels, h, w); with `keep`, `backward` may follow."""
@@ -97,10 +98,8 @@ class IntGraph:
                     errors[i] = self._sum(errors[i], e) if i in errors else e
         return errors.get(INPUT)
 
-    def update(
-        self, bits_kept: int, *, rounding: Rounding = "pseudo", generator: Generator | None = None
-    ) -> dict[str, Flips]:
-        """w <- clip(w - g) in every layer that learns, g of `bits_kept` bits; layer -> stored bits that changed.
+    def update(self, rule: Rule) -> dict[str, Flips]:
+        """w <- clip(w - g) in every layer that learns, g scaled by `rule`; layer -> stored bits that changed.
 
         Uses the gradients up: the next update needs another `backward`.
         """
@@ -110,16 +109,12 @@ class IntGraph:
                 continue
             if layer.gradient is None:
                 raise InputError(f"{name} has no gradient yet; call forward and backward first")
-            before, gradient, layer.gradient = layer.weight, layer.change(layer.gradient), None
-            layer.weight = updated(
-                before, gradient, bits_kept=bits_kept, rounding=rounding, generator=generator
-            )
+            before, gradient, layer.gradient = layer.weight, layer.gradient, None
+            layer.weight = updated(before, gradient, rule, examples=layer.examples, steps=layer.steps)
             changed[name] = flips(_stored(before), _stored(layer.weight))
-        return changed | self._update_biases(bits_kept, rounding, generator)
+        return changed | self._update_biases(rule)
 
-    def _update_biases(
-        self, bits_kept: int, rounding: Rounding, generator: Generator | None
-    ) -> dict[str, Flips]:
+    def _update_biases(self, rule: Rule) -> dict[str, Flips]:
         """The same for biases that learn; layer.bias -> stored bits that changed."""
         changed: dict[str, Flips] = {}
         for name, layer in self._weighted.items():
@@ -128,9 +123,7 @@ class IntGraph:
             if layer.bias_gradient is None:
                 raise InputError(f"{name}{BIAS} has no gradient yet; call forward and backward first")
             before, gradient, layer.bias_gradient = layer.bias, layer.bias_gradient, None
-            layer.bias = bias_updated(
-                before, gradient, bits_kept=bits_kept, rounding=rounding, generator=generator
-            )
+            layer.bias = bias_updated(before, gradient, rule, examples=layer.examples)
             changed[name + BIAS] = flips(bias_words(before), bias_words(layer.bias))
         return changed
 

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from cimlearn.arrays.faults import Flips
 from cimlearn.arrays.training import Layer
 from cimlearn.errors import InputError
-from cimlearn.learning.int8 import Generator, Int8, Rounding, add, torch
+from cimlearn.learning.int8 import Int8, add, torch
 from cimlearn.learning.intgraph import IntGraph
 from cimlearn.learning.intloss import softmax_error
+from cimlearn.learning.intupdate import Rule
 from cimlearn.networks.backbone import Backbone
 from cimlearn.networks.repnet import RepNet, Reprogram
 
@@ -130,39 +131,16 @@ class IntRepNet:
             x = y
         return self.head.forward(x, keep=keep)
 
-    def step(
-        self,
-        image: Int8,
-        target: Any,
-        *,
-        bits_head: int,
-        bits_modules: int,
-        rounding: Rounding = "pseudo",
-        generator: Generator | None = None,
-    ) -> dict[str, Flips]:
-        """One step of learning on image (examples, 3, side, side), target (examples,); stored bits that changed."""
-        self.differentiate(image, target)
-        return self.update(
-            bits_head=bits_head, bits_modules=bits_modules, rounding=rounding, generator=generator
-        )
-
     def differentiate(self, image: Int8, target: Any) -> None:
-        """Forward, the error of the answers, and the gradients of all that learns."""
+        """Gradients of all that learns, on image (examples, 3, side, side), target (examples,)."""
         self._backward(softmax_error(self.forward(image), target, fraction=4))
 
-    def update(
-        self,
-        *,
-        bits_head: int,
-        bits_modules: int,
-        rounding: Rounding = "pseudo",
-        generator: Generator | None = None,
-    ) -> dict[str, Flips]:
-        """Change what learns by its gradients, modules and blocks by `bits_modules`; stored bits that changed."""
+    def update(self, *, head: Rule, modules: Rule, backbone: Rule) -> dict[str, Flips]:
+        """Change what learns by its gradients, each part by its rule; stored bits that changed."""
         changed: dict[str, Flips] = {}
         for part, graph in self.trained().items():
-            kept = bits_head if part == HEAD else bits_modules
-            changed |= self._named(graph.update(kept, rounding=rounding, generator=generator), part)
+            rule = head if part == HEAD else backbone if self.tuned else modules
+            changed |= self._named(graph.update(rule), part)
         return changed
 
     def _backward(self, error: Int8) -> None:

@@ -77,7 +77,7 @@ class Weighted:
         channel c:  value = mantissa 2^(exponent + steps_c)
 
     A folded batch normalisation makes channels very unequal. Exponents never change: a layer that learns moves each
-    channel in its own steps, see `change`.
+    channel in its own steps, see `intupdate`.
     """
 
     name: str
@@ -89,9 +89,9 @@ class Weighted:
     rectified: bool = False  # max(sum, 0) before narrowing, so that only what is left sets the exponent
     limit: int | None = None  # and at most this: 6 for ReLU6
     narrowing: Narrowing = field(default_factory=Narrowing)
-    gradient: Tensor | None = None  # sums, of the weight's shape; set by `backward`
+    gradient: Sums | None = None  # of the weight's shape; set by `backward`
     bias_learns: bool = False
-    bias_gradient: Tensor | None = None  # (out,) sums; set by `backward`
+    bias_gradient: Sums | None = None  # (out,); set by `backward`
     _size: tuple[int, ...] = ()
     _input: Int8 | None = None
     _output: Int8 | None = None
@@ -126,10 +126,10 @@ class Weighted:
             if self._input is None:
                 raise InputError(f"{self.name} can't learn: it kept no input; call forward with keep=True")
             self.gradient = self._gradient(self._input, error)
-            fits(largest(self.gradient), self.narrowing.accumulator)
+            fits(largest(self.gradient.sums), self.narrowing.accumulator)
         if self.bias_learns:
             self.bias_gradient = _summed(error)
-            fits(largest(self.bias_gradient), self.narrowing.accumulator)
+            fits(largest(self.bias_gradient.sums), self.narrowing.accumulator)
         if not wanted:
             return ()
         if self.steps is not None:
@@ -140,16 +140,6 @@ class Weighted:
         else:
             acc = intproducts.connection_error(error, self.weight)
         return (self.narrowing.backward(acc),)
-
-    def change(self, gradient: Tensor) -> Tensor:
-        """The gradient's sums in units of each channel's own step, rounded to nearest.
-
-        w_c = m_c 2^(exponent + steps_c) and dw_c ~ -G_c, so dm_c ~ -G_c / 2^steps_c: one learning rate for all values.
-        """
-        if self.steps is None:
-            return gradient
-        shift = self.steps.to(torch.int64).view(-1, *[1] * (gradient.dim() - 1))
-        return _shifted_each(gradient.to(torch.int64), shift).double()
 
     def kept_bits(self) -> int:
         """The input, 8 bits each, where the layer learns; a bit for each output where it is rectified."""
@@ -188,11 +178,16 @@ class Weighted:
             top = round(self.limit * 2.0**-acc.exponent)
         return Sums(acc.sums.clamp_(0, top), acc.exponent)
 
-    def _gradient(self, x: Int8, error: Int8) -> Tensor:
+    @property
+    def examples(self) -> int:
+        """Of the last `forward`."""
+        return self._size[0]
+
+    def _gradient(self, x: Int8, error: Int8) -> Sums:
         if self.geometry is not None:
             shape = tuple(self.weight.mantissa.shape)
-            return intproducts.convolution_gradient(x, error, self.geometry, shape).sums
-        return intproducts.connection_gradient(x, error).sums
+            return intproducts.convolution_gradient(x, error, self.geometry, shape)
+        return intproducts.connection_gradient(x, error)
 
     def _channels(self, values: Tensor, dimensions: int) -> Tensor:
         """values (out,) so that they multiply the channels of (examples, out, ...)."""
@@ -229,10 +224,10 @@ class Lift(NamedTuple):
         return Sums(sums + bias.view(1, -1, *[1] * (sums.dim() - 2)), exponent)
 
 
-def _summed(error: Int8) -> Tensor:
+def _summed(error: Int8) -> Sums:
     """(out,) errors (examples, out, ...) summed over all but `out`; whole numbers, exact in float64."""
     axes = [n for n in range(error.mantissa.dim()) if n != 1]
-    return error.mantissa.sum(axes, dtype=torch.float64)
+    return Sums(error.mantissa.sum(axes, dtype=torch.float64), error.exponent)
 
 
 def _shifted_each(values: Tensor, shift: Tensor) -> Tensor:
