@@ -15,7 +15,7 @@ from cimlearn.errors import InputError
 torch = pytest.importorskip("torch")
 
 from cimlearn.learning.int8 import Int8, Sums, bits, bits_each, shifted  # noqa: E402
-from cimlearn.learning.intupdate import AWARE, Rule, updated  # noqa: E402
+from cimlearn.learning.intupdate import AWARE, Rule, rate_rule, updated  # noqa: E402
 
 
 def weights(values: Any, exponent: int = -9) -> Int8:
@@ -75,6 +75,26 @@ def test_each_filter_finds_its_own_shift() -> None:
     g = sums([[1000, -500], [60, 30], [3, 0]])
     assert change(w, g, Rule(4, "filter", "half")) == [[16, -8], [15, 8], [3, 0]]
     assert change(w, g, Rule(4, "tensor", "half")) == [[16, -8], [1, 0], [0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("rate", "kept", "part"),
+    [(16, 4, 16), (15, 4, 15), (8.5, 4, 9), (8, 3, 16), (3.1, 2, 13), (1, 0, 16), (0.25, 0, 4), (0, 0, 1), (99, 7, 12)],
+)  # fmt: skip
+def test_a_rate_is_bits_and_a_part_of_sixteen(rate: float, kept: int, part: int) -> None:
+    rule = rate_rule(rate)
+    assert (rule.bits_kept, rule.part) == (kept, part)
+
+
+def test_a_part_of_a_change_is_made() -> None:
+    """Rate 12 is 12/16 of 4 bits: 1000 / 64 12 / 16 = 11.7; rate 1/4 of a step: 1000 / 1024 / 4 = 0.244 on average."""
+    w, g = weights(np.zeros((1, 2))), sums([[1000, -500]])
+    assert change(w, g, rate_rule(12, rounding="half")) == [[12, -6]]
+    many = sums(np.full((1, 100_000), 1000))
+    rule = rate_rule(0.25, "filter", "stochastic", torch.Generator().manual_seed(1))
+    moved = torch.tensor(change(weights(np.zeros((1, 100_000))), many, rule))
+    assert set(moved.unique().tolist()) == {0.0, 1.0}
+    assert float(moved.mean()) == pytest.approx(1000 / 1024 / 4, abs=0.006)  # 4 standard errors
 
 
 @pytest.mark.parametrize("factor", [2, 1024])

@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 
 from cimlearn.chips import build, parameters  # noqa: E402
 from cimlearn.chips.sas_mram import SasMram  # noqa: E402
+from cimlearn.chips.sas_task import _rate  # noqa: E402
 from cimlearn.errors import InputError  # noqa: E402
 from cimlearn.networks.repnet import CONNECTORS  # noqa: E402
 from cimlearn.streams.base import StreamShape  # noqa: E402
@@ -249,3 +250,16 @@ def test_none_is_a_choice_where_it_is_listed() -> None:
 
 def test_the_default_backbone_has_modules() -> None:
     assert len(CONNECTORS["resnet8"]) >= 2
+
+
+@pytest.mark.parametrize(
+    ("schedule", "seen", "rate"),
+    [
+        ("cosine", 0, 16.0), ("cosine", 50, 8.125), ("cosine", 100, 0.25), ("cosine", 999, 0.25),
+        ("halving", 0, 16.0), ("halving", 49, 16.0), ("halving", 50, 8.0), ("halving", 75, 4.0), ("halving", 999, 0.25),
+    ],
+)  # fmt: skip
+def test_the_rate_falls_over_the_horizon_of_a_task(schedule: str, seen: int, rate: float) -> None:
+    """From 2^4 to 2^-2: halfway of a cosine is their mean, 8.125."""
+    p = parameters("sas-mram", {"rule.horizon": 100, "rule.schedule": schedule})
+    assert _rate(p, "rule.bits_head", seen) == pytest.approx(rate)

@@ -236,7 +236,7 @@ def test_worn_cells_no_longer_learn() -> None:
 
 def test_a_step_reads_wrong_bits_and_changes_the_true_ones() -> None:
     x, y = examples(8)
-    settings = {"rule__bits_head": 4, "faults__write_error": "0"}
+    settings = {"rule__bits_head": 4, "rule__rounding": "pseudo", "faults__write_error": "0"}
     wrong, right = make(faults__read_error="0.01", **settings), make(faults__read_error="0", **settings)
     for chip in (wrong, right):
         chip.predict(x[:1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
@@ -16,7 +17,7 @@ from cimlearn.devices.technology import Technology
 from cimlearn.learning.int8 import Int8, from_float, torch
 from cimlearn.learning.intrepnet import IntRepNet
 from cimlearn.learning.intrepnet import Tuned as TunedPart
-from cimlearn.learning.intupdate import Rule
+from cimlearn.learning.intupdate import rate_rule
 from cimlearn.learning.repnet_float import RepNetFloat, Settings
 from cimlearn.networks.backbone import Backbone
 from cimlearn.networks.baselines import Tuned
@@ -102,7 +103,7 @@ class OnChip:
         with self._misread(self.read_error, read):
             self.net.differentiate(self._image(x), torch.from_numpy(y))
         head, modules, backbone = (
-            Rule(_bits(p, f"rule.bits_{part}", seen), p["rule.scale"], p["rule.rounding"], draw)
+            rate_rule(_rate(p, f"rule.bits_{part}", seen), p["rule.scale"], p["rule.rounding"], draw)
             for part in ("head", "modules", "backbone")
         )
         self.net.update(head=head, modules=modules, backbone=backbone)
@@ -205,11 +206,18 @@ def image_exponent(backbone: Backbone) -> int:
     return from_float(torch.tensor([largest])).exponent
 
 
-def _bits(p: ParameterSet, name: str, seen: int) -> int:
-    """The learning rate after `seen` examples of the task: a bit less at 1/2, 3/4, 7/8 ... of the horizon."""
-    left = max(p["rule.horizon"] - seen, 1)
-    drop = (p["rule.horizon"] // left).bit_length() - 1
-    return max(min(p["rule.bits_least"], p[name]), p[name] - drop)
+def _rate(p: ParameterSet, name: str, seen: int) -> float:
+    """The largest change of a weight, in its steps, after `seen` examples of the task.
+
+    cosine    from 2^bits to 2^least on half a cosine over the horizon
+    halving   half of it at 1/2, 3/4, 7/8 ... of the horizon
+    """
+    top, horizon = 2.0 ** p[name], p["rule.horizon"]
+    least = min(2.0 ** p["rule.bits_least"], top)
+    if p["rule.schedule"] == "cosine":
+        return least + (top - least) * (0.5 + 0.5 * math.cos(math.pi * min(1.0, seen / horizon)))
+    left = max(horizon - seen, 1)
+    return max(least, top * 2.0 ** -((horizon // left).bit_length() - 1))
 
 
 def _number(*parts: int) -> int:

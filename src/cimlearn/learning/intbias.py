@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from cimlearn.arrays.training import BIAS_WORDS as WORDS
 from cimlearn.errors import InputError
-from cimlearn.learning.int8 import MAGNITUDE, Sums, bits, largest, shifted, torch
-from cimlearn.learning.intupdate import Rule, aware
+from cimlearn.learning.int8 import MAGNITUDE, Sums, bits, largest, torch
+from cimlearn.learning.intupdate import Rule, aware, changed
 from cimlearn.learning.intweighted import BIAS, Bias
 
 BELOW: Final = BIAS - MAGNITUDE  # bits of a bias below those of a weight
@@ -35,7 +35,7 @@ def bias_updated(bias: Bias, gradient: Sums, rule: Rule, *, examples: int = 1) -
     else:
         shift = max(bits(largest(gradient.sums)) - rule.bits_kept, 0) - BELOW
     limit = 2**BIAS - 1
-    change = shifted(gradient.sums, shift, rule.rounding, generator=rule.generator)
+    change = changed(gradient.sums, shift, rule)
     return Bias((bias.mantissa - change).clamp(-limit, limit), bias.exponent)
 
 

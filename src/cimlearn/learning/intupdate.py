@@ -8,8 +8,9 @@
 
                  dm = -rate g 2^(e_g - e_w) / examples,  rate = 2^(bits - AWARE)    (examples: the next power of two)
 
+A rule may make a part of these changes, in sixteenths, so that a rate can fall smoothly, and below one step.
 For `tensor` and `filter` exponents play no part, whatever the error's scale: a factor of all of a tensor drops out.
-Shifts, comparisons and additions are all that hardware needs.
+Shifts, comparisons and additions are all that hardware needs; a part costs a multiplication by 4 bits.
 
 Where output channel c has an exponent of its own, value = m_c 2^(e + s_c), one rate holds for all values of a tensor,
 and a channel moves in its own steps: dm_c ~ g_c / 2^s_c, a shift that is s_c larger. For `filter` it drops out.
@@ -38,6 +39,8 @@ from cimlearn.learning.int8 import (
 
 Scale = Literal["tensor", "filter", "aware"]
 AWARE: Final = 5  # `aware` with this many bits has rate 1
+PART: Final = 4  # bits of `Rule.part`
+WHOLE: Final = 1 << PART
 FAR: Final = 16  # a gradient shifted up this far fills any weight
 
 
@@ -48,6 +51,18 @@ class Rule(NamedTuple):
     scale: Scale = "filter"
     rounding: Rounding = "pseudo"
     generator: Generator | None = None  # for stochastic rounding
+    part: int = (
+        WHOLE  # of these changes that are made, in sixteenths: rates between powers of two, and below 1
+    )
+
+
+def rate_rule(
+    rate: float, scale: Scale = "filter", rounding: Rounding = "pseudo", generator: Generator | None = None
+) -> Rule:
+    """The rule whose largest change is `rate` steps of a weight, 1/16 to 127, rounded to 5 bits."""
+    whole = max(1, round(WHOLE * rate))
+    kept = max(0, (whole - 1).bit_length() - PART)
+    return Rule(kept, scale, rounding, generator, ((whole << 1 >> kept) + 1) >> 1)
 
 
 def updated(
@@ -66,10 +81,16 @@ def updated(
         raise InputError(f"bits_kept = {rule.bits_kept} is out of range; allowed: 0 to {MAGNITUDE}")
     if not largest(gradient.sums):
         return weight
-    shift = _shift(weight, gradient, rule, examples, steps)
-    change = shifted(gradient.sums, shift, rule.rounding, generator=rule.generator)
+    change = changed(gradient.sums, _shift(weight, gradient, rule, examples, steps), rule)
     change = change.clamp_(-2 * LARGEST, 2 * LARGEST).to(weight.mantissa.dtype)
     return Int8((weight.mantissa - change).clamp_(-LARGEST, LARGEST), weight.exponent)
+
+
+def changed(sums: Tensor, shift: int | Tensor, rule: Rule) -> Tensor:
+    """The part of sums / 2^shift that `rule` makes, rounded (int64)."""
+    if rule.part != WHOLE:
+        sums, shift = sums.to(torch.int64) * rule.part, shift + PART
+    return shifted(sums, shift, rule.rounding, generator=rule.generator)
 
 
 def _shift(weight: Int8, gradient: Sums, rule: Rule, examples: int, steps: Tensor | None) -> int | Tensor:
