@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from cimlearn.arrays.bitserial import BITS
 from cimlearn.devices.technology import Technology, technology, technology_parameters
 from cimlearn.errors import InputError
-from cimlearn.networks.backbone import Backbone
-from cimlearn.networks.backbones import build, shipped
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
+
+if TYPE_CHECKING:
+    from cimlearn.networks.backbone import Backbone
 
 
 def image_size(shape: StreamShape, side: int) -> tuple[int, int, int]:
@@ -25,8 +29,18 @@ def image_size(shape: StreamShape, side: int) -> tuple[int, int, int]:
     )
 
 
+def check_form(p: ParameterSet) -> None:
+    """Raise InputError where what is to be trained has no integer form."""
+    if p["network.train"] in ("bias", "full"):
+        raise InputError(
+            f"network.train = {p['network.train']} has no integer form; choose repnet or last, or --on float"
+        )
+
+
 def frozen_backbone(p: ParameterSet) -> Backbone:
     """The frozen network with its weights."""
+    from cimlearn.networks.backbones import build, shipped
+
     name, weights = p["network.backbone"], p["network.weights"]
     if weights == "shipped":
         if name != "resnet8":
@@ -52,7 +66,23 @@ def error_rate(p: ParameterSet, name: str, of_device: float) -> float:
 
 
 def memory_cell(p: ParameterSet) -> Technology:
-    """The memory cell that the parameters describe."""
+    """The memory cell that the parameters describe.
+
+    Raises InputError for lines that would end inside a weight; the chip keeps a weight's 8 bits side by side.
+    """
     name = p["cell.technology"]
     known = technology_parameters(name)
-    return technology(name, {key: p[key] for key in known if key in p and p.entry(key).changed})
+    changes = {key: p[key] for key in known if key in p and p.entry(key).changed}
+    found = _cell(name, tuple(sorted(changes.items())))
+    if BITS % min(found.bits_per_write, BITS):
+        raise InputError(
+            f"line.bits = {found.bits_per_write}: a line would end inside a weight of {BITS} bits; "
+            "give 1, 2, 4, 8 or more"
+        )
+    return found
+
+
+@lru_cache(maxsize=256)
+def _cell(name: str, changes: tuple[tuple[str, Any], ...]) -> Technology:
+    """The physics takes some milliseconds, and many designs share a cell."""
+    return technology(name, dict(changes))
