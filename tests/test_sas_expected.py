@@ -180,15 +180,19 @@ def test_a_backbone_without_its_weights(tmp_path: Path) -> None:
 
 
 def test_lines_have_their_own_share() -> None:
-    """1000 updates of single images, 3 classes: 384 weights of the head, 3,072 bits; lines of 1, 2, 4, 8, 16."""
+    """1000 updates of single images, 3 classes: 384 weights of the head, 3,072 bits; lines of 1 to 16.
+
+    3 bits lie between 2 and 4; two weights in a line are both left alone with 0.6 x 0.6.
+    """
     shares = {"expected.driven": [0.1, 0.2, 0.3, 0.4], "expected.tasks": 1}
-    for line, wanted in ((1, 0.1), (2, 0.2), (4, 0.3), (8, 0.4), (16, 0.4)):
+    for line, wanted in ((1, 0.1), (2, 0.2), (3, 0.25), (4, 0.3), (8, 0.4), (16, 0.64)):
         p = parameters("sas-mram", {"network.train": "last", "rule.batch": 1, "line.bits": line})
         own = prices.parameters(shares, "sas-mram")
         cells = design("sas-mram", p.merged(own), SHAPE, learned=1000, predicted=1).ledger.counts["learn"][
             "cells"
         ]
-        assert cells == {"bits_flipped": 307_200, "bits_driven": round(wanted * 3_072_000)}
+        assert cells["bits_flipped"] == 307_200
+        assert cells["bits_driven"] == pytest.approx(wanted * 3_072_000, abs=1)
 
 
 @pytest.mark.parametrize("slots", [0, 1, 500])

@@ -8,6 +8,9 @@ a weight. Backbones need no weights, and PyTorch is not asked.
 from __future__ import annotations
 
 from collections import Counter
+from typing import Final
+
+import numpy as np
 
 from cimlearn.arrays.bitserial import BITS
 from cimlearn.arrays.training import Layer
@@ -19,6 +22,8 @@ from cimlearn.learning.reservoir import expected_stored
 from cimlearn.networks.layers import layers
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
+
+MEASURED: Final = (1, 2, 4, BITS)  # bits of a line for which `expected.driven` tells
 
 
 def design(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int) -> Design:
@@ -54,9 +59,6 @@ def design(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int)
 
 def _tally(p: ParameterSet, trained: int, line: int, learned: int, predicted: int) -> Tally:
     """What is done for `learned` new images and `predicted` ones: `trained` bits in lines of `line`."""
-    shares = p["expected.driven"]
-    if len(shares) != 4:
-        raise InputError(f"expected.driven = {list(shares)}: give shares for lines of 1, 2, 4 and 8 bits")
     steps, slots = _steps(p, learned), _slots(p)
     bits = sum(steps.values()) * trained
     return Tally(
@@ -64,10 +66,23 @@ def _tally(p: ParameterSet, trained: int, line: int, learned: int, predicted: in
         offered=learned if slots else 0,
         stored=expected_stored(learned, slots),
         replayed=sum(n * times for n, times in steps.items()) - learned,
-        flipped=round(bits * shares[0]),
-        driven=round(bits * shares[min(line, BITS).bit_length() - 1]),
+        flipped=round(bits * _driven(p, 1)),
+        driven=round(bits * _driven(p, line)),
         classified=predicted,
     )
+
+
+def _driven(p: ParameterSet, line: int) -> float:
+    """Share of the bits that an update drives in lines of `line` bits.
+
+    Between the sizes that were measured along straight lines; weights in one line change independently (assumed).
+    """
+    shares = p["expected.driven"]
+    if len(shares) != len(MEASURED):
+        raise InputError(f"expected.driven = {list(shares)}: give shares for lines of 1, 2, 4 and 8 bits")
+    if line > BITS:
+        return float(1 - (1 - shares[-1]) ** (line / BITS))
+    return float(np.interp(line, MEASURED, shares))
 
 
 def _slots(p: ParameterSet) -> int:

@@ -7,7 +7,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cimlearn.arrays.bitserial import BITS
 from cimlearn.devices.technology import Technology, technology, technology_parameters
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
@@ -66,20 +65,11 @@ def error_rate(p: ParameterSet, name: str, of_device: float) -> float:
 
 
 def memory_cell(p: ParameterSet) -> Technology:
-    """The memory cell that the parameters describe.
-
-    Raises InputError for lines that would end inside a weight; the chip keeps a weight's 8 bits side by side.
-    """
+    """The memory cell that the parameters describe."""
     name = p["cell.technology"]
     known = technology_parameters(name)
     changes = {key: p[key] for key in known if key in p and p.entry(key).changed}
-    found = _cell(name, tuple(sorted(changes.items())))
-    if BITS % min(found.bits_per_write, BITS):
-        raise InputError(
-            f"line.bits = {found.bits_per_write}: a line would end inside a weight of {BITS} bits; "
-            "give 1, 2, 4, 8 or more"
-        )
-    return found
+    return _cell(name, tuple(sorted(changes.items())))
 
 
 @lru_cache(maxsize=256)
