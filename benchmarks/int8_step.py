@@ -20,6 +20,7 @@ from torch import nn
 
 from cimlearn.learning.int8 import from_float
 from cimlearn.learning.intgraph import IntGraph
+from cimlearn.learning.intupdate import Rule
 
 SIZES = ((16, 32), (32, 16), (64, 8))  # channels, side of the map
 WANTED = 2.0
@@ -57,7 +58,7 @@ def int8_step(block: nn.Module, x: Any, e: Any, **options: Any) -> Callable[[], 
     def step() -> None:
         graph.forward(x8)
         graph.backward(e8)
-        graph.update(3)
+        graph.update(Rule(3))
 
     return step
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import statistics
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -230,6 +231,10 @@ def test_lifetime() -> None:
     found = whole().lifetime
     assert list(found.values()) == pytest.approx(3 * [1e6 / 15 / YEAR], rel=1e-8)
     assert whole(operation__rate=60.0).lifetime["first_cell"] == pytest.approx(1e6 / 30 / YEAR, rel=1e-8)
+    spread = whole(cell={"endurance_spread": 0.5}).lifetime  # 10 % of 40 cells: 4 of the 30 that are written
+    z = statistics.NormalDist().inv_cdf(4 / 30)
+    assert spread["ten_percent"] == pytest.approx(1e6 / 15 / YEAR * math.exp(z * 0.5), rel=1e-6)
+    assert spread["one_percent"] < spread["ten_percent"]
     assert set(whole(cell={"endurance": None}).lifetime.values()) == {None}
     assert set(whole(cell={"endurance": math.inf}).lifetime.values()) == {None}
 
@@ -364,7 +369,7 @@ def test_a_run_goes_through_summary_page_terminal_and_notebook(tmp_path: Path) -
     ):
         assert words in page
     assert "igital twin" not in page and "Time per step" not in page
-    assert "cell.endurance of made-up" in page and "price.endurance_spread, assumed" in page
+    assert "cell.endurance of made-up" in page and "cell.endurance_spread of made-up" in page
     assert (folder / "figures" / "energy-learning.png").exists()
     printed = _terminal(summary)
     assert "per inference" in printed and "per step" not in printed

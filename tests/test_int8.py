@@ -28,7 +28,6 @@ from cimlearn.learning.int8 import (  # noqa: E402
     relu,
     relu_error,
     shifted,
-    updated,
 )
 from cimlearn.learning.intloss import softmax_error  # noqa: E402
 from cimlearn.learning.intpool import Window  # noqa: E402
@@ -356,23 +355,6 @@ def test_softmax_error_is_softmax_minus_target() -> None:
         assert torch.isfinite(softmax_error(tensor(logits, exponent), target).mantissa).all()
     with pytest.raises(InputError, match="too many"):
         softmax_error(tensor(np.zeros((1, 2048))), torch.tensor([0]))
-
-
-def test_update_keeps_so_many_bits() -> None:
-    w = tensor(np.array([0, 126, -126, 5]), -9)
-    g = torch.tensor([1000.0, -1000.0, 1000.0, 0.0])
-    for kept in (0, 3, 5, 7):
-        new = updated(w, g, bits_kept=kept, rounding="half")
-        step = round(1000 / 2 ** (10 - kept) + 1e-9) if kept else 1
-        expected = np.clip(np.array([0, 126, -126, 5]) - np.array([1, -1, 1, 0]) * step, -127, 127)
-        assert np.array_equal(whole(new.mantissa), expected)
-        assert new.exponent == -9
-    assert updated(w, torch.zeros(4), bits_kept=4) is w
-    assert (
-        updated(w, torch.tensor([2.0, 0, 0, 0]), bits_kept=5).mantissa[0] == -2
-    )  # small sums stay as they are
-    with pytest.raises(InputError, match="bits_kept = 8"):
-        updated(w, g, bits_kept=8)
 
 
 def test_without_pytorch_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

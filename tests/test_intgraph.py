@@ -18,6 +18,7 @@ from torch.nn import functional  # noqa: E402
 from cimlearn.learning.int8 import Int8, from_float  # noqa: E402
 from cimlearn.learning.intgraph import IntGraph  # noqa: E402
 from cimlearn.learning.intloss import softmax_error  # noqa: E402
+from cimlearn.learning.intupdate import Rule  # noqa: E402
 from cimlearn.learning.intweighted import Weighted  # noqa: E402
 
 
@@ -194,7 +195,7 @@ def test_each_layer_s_sums_equal_float64_of_the_same_integers(
                 masked = error
             e_in, dw = torch.autograd.grad(y, (x, w), masked.mantissa.double())
             below = back(error, wanted=wanted)
-            assert torch.equal(layer.gradient.double(), dw)
+            assert torch.equal(layer.gradient.sums.double(), dw)
             shift = below[0].exponent - error.exponent - layer.weight.exponent
             size = torch.floor(e_in.abs() / 2.0**shift + 0.5).clamp(max=127)  # half away from zero
             assert torch.equal(below[0].mantissa.double(), torch.sign(e_in) * size)
@@ -243,11 +244,11 @@ def test_only_what_learns_keeps_its_input() -> None:
     e = from_float(image(2, 8, 8, 8))
     assert learns.backward(e, input_error=False) is None
     assert list(learns.gradients) == ["conv2"]
-    changed = learns.update(3)
+    changed = learns.update(Rule(3))
     assert list(changed) == ["conv2"]
     assert changed["conv2"].up > 0
     with pytest.raises(InputError, match="conv2 has no gradient yet"):
-        learns.update(3)
+        learns.update(Rule(3))
 
 
 def test_a_gradient_that_overflows_is_refused() -> None:
@@ -431,7 +432,7 @@ def learned_int8(x: Any, y: Any, *, rounding: Any = "pseudo", epochs: int = 8) -
         for batch in torch.randperm(len(x), generator=generator).split(32):
             out = graph.forward(from_float(x[batch], exponent=-5))
             graph.backward(softmax_error(out, y[batch], fraction=4), input_error=False)
-            graph.update(4 if epoch < epochs // 2 else 3, rounding=rounding, generator=generator)
+            graph.update(Rule(4 if epoch < epochs // 2 else 3, "tensor", rounding, generator))
     return graph
 
 

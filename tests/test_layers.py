@@ -42,21 +42,31 @@ def test_the_table_is_that_of_the_networks(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "train"), [("resnet8", "last"), *((name, "repnet") for name in SMALL if name != "resnet50")]
+    ("name", "train"),
+    [
+        *(("resnet8", train) for train in ("last", "bias", "full")),
+        ("efficientnet_lite0", "full"),
+        *((name, "repnet") for name in SMALL if name != "resnet50"),
+    ],
 )
 def test_layers_are_those_of_the_integer_network(name: str, train: str) -> None:
     """Names, sizes, what learns and where errors go, in the order of the pass; at a size that is quick to run.
 
     ResNet-50 takes long to quantise, and its layers are in the table like all others'.
     """
-    pytest.importorskip("torch")
+    torch = pytest.importorskip("torch")
     from cimlearn.learning.intrepnet import IntRepNet, frozen
     from cimlearn.networks.backbones import build
     from cimlearn.networks.repnet import RepNet, head
 
     side = SMALL[name]
-    net = RepNet(build(name), norm="none", resize="nearest", connectors=() if train == "last" else None)
-    real = IntRepNet(frozen(net.backbone), net, head(net.width, 7), side)
+    backbone = build(name)
+    for norm in backbone.modules():
+        if isinstance(norm, torch.nn.BatchNorm2d):
+            norm.bias.data.fill_(0.5)  # trained ones are never all 0, and a bias of zeros is none
+    net = RepNet(backbone, norm="none", resize="nearest", connectors=None if train == "repnet" else ())
+    tuned = train if train in ("bias", "full") else "no"
+    real = IntRepNet(frozen(backbone), net, head(net.width, 7), side, tuned=tuned)
     wanted = tuple(real.layers(5, side, learning=True))
     assert scaled(layers(name, side, 7, train), 5) == wanted
     forward = [layer._replace(error=False) for layer in real.layers(5, side, learning=False)]

@@ -204,10 +204,6 @@ def test_inventory_grows_with_tasks_and_covers_the_network() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (
-            {"network.train": "full"},
-            "network.train = full has no integer form; choose repnet or last, or --on float",
-        ),
         ({"network.backbone": "resnet20"}, "no weights of resnet20 come with the package; name a file"),
         (
             {"faults.write_error": "much"},

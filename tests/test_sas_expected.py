@@ -30,6 +30,9 @@ RECIPE: dict[str, Any] = {"rule.batch": 4, "rule.horizon": 300}
 CASES: dict[str, dict[str, Any]] = {
     "default": {},
     "last layer": {"network.train": "last"},
+    "biases": {"network.train": "bias"},
+    "everything": {"network.train": "full"},
+    "everything, transposable": {"network.train": "full", "array.transpose": "transposable"},
     "batches that tasks fill": {"rule.batch": 1},
     "one batch": {"rule.batch": 64},
     "shared": {"network.tasks": "shared", "replay.slots": 30},
@@ -45,6 +48,7 @@ CASES: dict[str, dict[str, Any]] = {
     "larger images": {"network.side": 48},
     "single cells": {"cell.technology": "sot-mram"},
     "lines of two": {"line.bits": 2},
+    "lines of three": {"line.bits": 3},
     "SRAM": {"cell.technology": "sram"},
 }
 # What depends on data or chance. Every other count is exactly the expected one.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -287,3 +288,12 @@ def test_a_planned_write_errs_less_than_its_target(pulse: float, bits: int, targ
         return
     roles = sas_mram.roles(one, write)
     assert max(roles.selected_fails, roles.sot_only, roles.stt_only) <= target
+
+
+@pytest.mark.parametrize("name", ["sas-mram", "sot-mram", "stt-mram"])
+def test_a_warm_rest_lowers_the_barrier_and_nothing_else(name: str) -> None:
+    """1 / (tau0 exp(Delta)), tau0 = 1 ns: Delta_300 = -ln(1e-9 rate), Delta_398 = Delta_300 300 / 398."""
+    cold, warm = technology(name), technology(name, {"cell.rest_temperature": 398.0})
+    barrier = -math.log(1e-9 * cold.loss_rate)
+    assert warm.loss_rate == pytest.approx(1e9 * math.exp(-barrier * 300 / 398), rel=1e-9)
+    assert replace(warm, loss_rate=cold.loss_rate) == cold

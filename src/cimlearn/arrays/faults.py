@@ -6,6 +6,7 @@ fails on its own with the given probability, which may differ for 0 -> 1 and 1 -
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +44,34 @@ def upset(values: Weights, rates: Rates, *, generator: np.random.Generator) -> W
     larger rate. So bits fail independently at exactly these rates, and rare failures cost little to draw.
     """
     return values ^ _failing(values, rates, generator)
+
+
+def misread(
+    sizes: Mapping[str, int], read: Callable[[str], Weights], rates: Rates, *, generator: np.random.Generator
+) -> dict[str, Weights]:
+    """What one read gives of many tensors, for those only in which a bit fails: name -> values, as `upset` draws them.
+
+    sizes
+        weights of each tensor, by name
+    read
+        what a tensor holds; called only where a bit may fail, so rare failures cost little
+    """
+    _checked(rates)
+    highest = max(rates)
+    ends = np.cumsum([8 * size for size in sizes.values()], dtype=np.int64)
+    bits = int(ends[-1]) if len(ends) else 0
+    count = generator.binomial(bits, highest) if highest > 0 else 0
+    if count == 0:
+        return {}
+    places = np.sort(generator.choice(bits, count, replace=False, shuffle=False))
+    parts = np.split(places, np.searchsorted(places, ends[:-1]))
+    found = {}
+    for name, end, part in zip(sizes, ends, parts, strict=True):
+        if len(part):
+            values = read(name)
+            mask = _masked(values, part - (end - 8 * sizes[name]), rates, generator)
+            found[name] = values ^ mask
+    return found
 
 
 def written(old: Weights, new: Weights, rates: Rates, *, generator: np.random.Generator) -> Weights:
@@ -85,15 +114,23 @@ class StoredBits:
 def _failing(values: Weights, rates: Rates, generator: np.random.Generator) -> Weights:
     """int8 masks (...) of the bits of values (...) that fail."""
     _checked(rates)
-    mask = np.zeros(values.size, np.uint8)
     highest = max(rates)
     bits = values.size * 8
-    if highest == 0 or bits == 0:
+    count = generator.binomial(bits, highest) if highest > 0 and bits else 0
+    places = generator.choice(bits, count, replace=False, shuffle=False) if count else np.zeros(0, np.int64)
+    return _masked(values, places, rates, generator)
+
+
+def _masked(
+    values: Weights, places: NDArray[np.int64], rates: Rates, generator: np.random.Generator
+) -> Weights:
+    """int8 masks (...) of the bits of values (...) at `places`, drawn at the larger rate, that really fail."""
+    mask = np.zeros(values.size, np.uint8)
+    if not len(places):
         return mask.view(np.int8).reshape(values.shape)
-    places = generator.choice(bits, generator.binomial(bits, highest), replace=False, shuffle=False)
     word, bit = places // 8, (places % 8).astype(np.uint8)
     ones = (values.reshape(-1).view(np.uint8)[word] >> bit) & 1
-    chance = np.where(ones == 1, rates.down, rates.up) / highest
+    chance = np.where(ones == 1, rates.down, rates.up) / max(rates)
     kept = generator.random(len(places)) < chance
     np.bitwise_or.at(mask, word[kept], np.uint8(1) << bit[kept])
     return mask.view(np.int8).reshape(values.shape)

@@ -3,6 +3,7 @@
     forward   Y = W X           W is stored
     error     E_in = W^T E      W is stored, but the other way round; then overlapping windows are added (col2im)
     gradient  dW = E X^T        nothing is stored: one operand has to be written first
+    bias      db = sum E        every error is added to its channel's sum as it is rounded: additions, no cycles
 
 Where the transpose and the gradient are computed is not published. `Place` offers what the literature does:
 a second, transposed copy of the weights; sub-arrays that can be read in both directions; a separate SRAM unit
@@ -28,6 +29,7 @@ Transpose = Literal["copy", "transposable", "sram"]
 Gradient = Literal["mram", "sram"]
 TRANSPOSES: Final = ("copy", "transposable", "sram")
 GRADIENTS: Final = ("mram", "sram")
+BIAS_WORDS: Final = 2  # int8 words of a 16-bit bias
 
 
 class Place(NamedTuple):
@@ -53,6 +55,8 @@ class Layer(NamedTuple):
     groups: int
     trained: bool
     error: bool  # the error goes on to the layer below
+    inputs: int = 0  # values of the layer's input over the whole batch; 0: as many as its windows see
+    bias: bool = False  # its biases learn
 
     @property
     def forward(self) -> Shape:
@@ -99,6 +103,16 @@ def gradient(layer: Layer, place: Place) -> Counts:
     return added([written, multiplied(layer.gradient, array, part=place.gradient)])
 
 
+def bias_gradient(layer: Layer) -> Counts:
+    """The work of adding up the errors of every channel."""
+    return {"adders": {"bias_adds": layer.outputs * layer.groups * layer.windows}}
+
+
+def bias_update(layer: Layer, place: Place) -> Counts:
+    """The work of writing every bias once: two int8 words for each output, below its weights."""
+    return moved(_biases(layer), place.mram, part="mram", write=True)
+
+
 def update(layer: Layer, place: Place) -> Counts:
     """The work of writing every weight of a trained layer once, and its transposed copy where there is one.
 
@@ -113,12 +127,16 @@ def update(layer: Layer, place: Place) -> Counts:
 
 def step(layers: list[Layer], place: Place) -> dict[str, Counts]:
     """A training step: 'forward', 'error', 'gradient' and 'update' -> counts, layers one after the other."""
-    trained = [layer for layer in layers if layer.trained]
+    trained, biased = [layer for layer in layers if layer.trained], [one for one in layers if one.bias]
     return {
         "forward": added(forward(layer, place) for layer in layers),
         "error": added(error(layer, place) for layer in layers if layer.error),
-        "gradient": added(gradient(layer, place) for layer in trained),
-        "update": added(update(layer, place) for layer in trained),
+        "gradient": added(
+            [*(gradient(layer, place) for layer in trained), *(bias_gradient(one) for one in biased)]
+        ),
+        "update": added(
+            [*(update(layer, place) for layer in trained), *(bias_update(one, place) for one in biased)]
+        ),
     }
 
 
@@ -128,6 +146,16 @@ def stored_bits(layers: list[Layer], place: Place) -> dict[str, int]:
     bits = {layer.name: layer.fan_in * layer.outputs * layer.groups * 8 for layer in layers}
     copies = sum(bits[layer.name] for layer in layers if layer.error) if place.transpose == "copy" else 0
     return {"weights": sum(bits.values()), "copy": copies}
+
+
+def bias_bits(layers: list[Layer]) -> int:
+    """Bits of memory that hold biases that learn."""
+    return sum(_biases(layer).rows * layer.outputs * layer.groups * 8 for layer in layers if layer.bias)
+
+
+def _biases(layer: Layer) -> Shape:
+    """The biases of a layer as a matrix of int8 words."""
+    return Shape(BIAS_WORDS, layer.outputs, 1, layer.groups)
 
 
 def _checked(place: Place) -> None:

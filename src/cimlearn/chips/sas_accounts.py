@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from cimlearn.arrays.bitserial import BITS, Counts, SubArray, tiling
-from cimlearn.arrays.training import Layer, Place, step, stored_bits
+from cimlearn.arrays.training import Layer, Place, bias_bits, step, stored_bits
 from cimlearn.ledger import Ledger
 from cimlearn.networks.layers import scaled
 from cimlearn.parameters import ParameterSet
@@ -77,19 +77,23 @@ def memory_bits(p: ParameterSet, one: Sequence[Layer], size: tuple[int, ...], sl
 
 
 def batch_work(layers: Sequence[Layer], *, learning: bool) -> Work:
-    """A batch from its layers. Kept for the way back: 8-bit inputs of layers that learn, 1-bit masks of the others."""
+    """A batch from its layers. Kept for the way back: 8-bit inputs of layers that learn, 1-bit masks of the others.
+
+    An input is kept once, however many windows see each of its values. Biases need no more than the errors.
+    """
     sums = sum(layer.outputs * layer.groups * layer.windows for layer in layers)
     if not learning:
         return Work(tuple(layers), 0, sums)
     back = sum(layer.fan_in * layer.groups * layer.windows for layer in layers if layer.error)
-    kept = sum(
-        layer.windows
-        * layer.groups
-        * (WORD_BITS * layer.fan_in if layer.trained else MASK_BITS * layer.outputs)
-        for layer in layers
-        if layer.error or layer.trained
-    )
+    kept = sum(_kept(layer) for layer in layers if layer.error or layer.trained or layer.bias)
     return Work(tuple(layers), kept, sums + back)
+
+
+def _kept(layer: Layer) -> int:
+    """Bits kept for one layer."""
+    if not layer.trained:
+        return MASK_BITS * layer.outputs * layer.groups * layer.windows
+    return WORD_BITS * (layer.inputs or layer.fan_in * layer.groups * layer.windows)
 
 
 def place(p: ParameterSet) -> Place:
@@ -144,7 +148,7 @@ def inventory(
     frozen = [layer for layer in layers if not layer.trained]
     owned = [layer for layer in layers if layer.trained]
     once, own = stored_bits(list(frozen), where), stored_bits(list(owned), where)
-    bits = sum(once.values()) + tasks * sum(own.values())
+    bits = sum(once.values()) + tasks * (sum(own.values()) + bias_bits(list(layers)))
     arrays = sum(tiling(layer.forward, where.mram).arrays for layer in layers)
     if p["array.transpose"] == "copy":
         arrays += sum(tiling(layer.backward, where.mram).arrays for layer in layers if layer.error)

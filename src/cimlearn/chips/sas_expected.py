@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 
 from cimlearn.arrays.bitserial import BITS
-from cimlearn.arrays.training import Layer
+from cimlearn.arrays.training import Layer, bias_bits
 from cimlearn.chips.base import Design
 from cimlearn.chips.sas_accounts import Tally, inventory, ledger, memory_bits
-from cimlearn.chips.sas_setup import check_form, error_rate, image_size, memory_cell
+from cimlearn.chips.sas_setup import error_rate, image_size, memory_cell
 from cimlearn.errors import InputError
 from cimlearn.learning.reservoir import expected_stored
 from cimlearn.networks.layers import layers
@@ -43,9 +43,8 @@ def design(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int)
     Raises
     ------
     InputError
-        If the examples are no images, the backbone can't take them, or the network can't learn in integers.
+        If the examples are no images, or the backbone can't take them.
     """
-    check_form(p)
     size, cell = image_size(shape, p["network.side"]), memory_cell(p)
     for name in ("faults.write_error", "faults.read_error"):
         error_rate(p, name, 0.0)
@@ -110,4 +109,5 @@ def _steps(p: ParameterSet, learned: int) -> Counter[int]:
 
 def _trained_bits(one: tuple[Layer, ...]) -> int:
     """Cells of one network that updates write, without transposed copies, which see the same writes."""
-    return sum(layer.fan_in * layer.outputs * layer.groups * BITS for layer in one if layer.trained)
+    weights = sum(layer.fan_in * layer.outputs * layer.groups * BITS for layer in one if layer.trained)
+    return weights + bias_bits(list(one))

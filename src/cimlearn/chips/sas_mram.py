@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from cimlearn.arrays.faults import Rates
 from cimlearn.arrays.training import Layer
 from cimlearn.chips.sas_accounts import Tally, inventory, ledger, memory_bits
-from cimlearn.chips.sas_setup import check_form, error_rate, frozen_backbone, image_size, memory_cell
-from cimlearn.chips.sas_task import InSoftware, Learner, OnChip, image_exponent, network
+from cimlearn.chips.sas_setup import error_rate, frozen_backbone, image_size, memory_cell, stick, wear_law
+from cimlearn.chips.sas_task import TUNED, InSoftware, Learner, OnChip, image_exponent, network
 from cimlearn.learning.int8 import from_float, torch
 from cimlearn.learning.intrepnet import IntRepNet, frozen
 from cimlearn.learning.reservoir import Reservoir
@@ -41,8 +41,6 @@ class SasMram:
         pytorch()
         self.shape, self.seed, self.on = shape, seed, on
         self.size = image_size(shape, p["network.side"])
-        if on == "chip":
-            check_form(p)
         check_images(p["network.backbone"], p["network.side"], p["network.train"])
         self.backbone = frozen_backbone(p)
         self.cell = memory_cell(p)
@@ -153,6 +151,9 @@ class SasMram:
         )
         batches = [x] if self.parameters["network.static"] else []
         self._blocks = frozen(self.backbone, batches, spread=self.parameters["network.spread"])
+        share = self.parameters["faults.stuck"]
+        if share and self.parameters["network.train"] != "full":  # cells that learn have lines of their own
+            stick(self._blocks, wear_law(self.parameters, self.cell), seed=self.seed)
 
     def _images(self, x: Float) -> NDArray[np.uint8]:
         """(examples, side, side, channels) of x (examples, rows, columns x channels) in 0..1, 0 around it."""
@@ -173,7 +174,8 @@ class SasMram:
         blocks = self._blocks or frozen(self.backbone, spread=self.parameters["network.spread"])
         net = network(self.backbone, self.parameters, "none", seed=self.seed, task=0)
         top = head(net.width, self.shape.classes, seed=self.seed, task=0)
-        return IntRepNet(blocks, net, top, self.parameters["network.side"])
+        tuned = TUNED[self.parameters["network.train"]]
+        return IntRepNet(blocks, net, top, self.parameters["network.side"], tuned=tuned)
 
     def _layers(self) -> list[Layer]:
         """The matrix products of one image, learning."""
@@ -191,7 +193,7 @@ class SasMram:
             stored=stored,
             replayed=int(self.progress[REPLAYED]),
             flipped=sum(one.flipped for one in chips),
-            driven=sum(int(w.sum()) for one in chips for w in one.writes.values()),
+            driven=sum(lines.driven() for one in chips for lines in one.lines.values()),
             classified=int(self.progress[CLASSIFIED]),
         )
         return ledger(self.parameters, self._layers(), self.size, self.shape.classes, done)
@@ -214,12 +216,15 @@ class SasMram:
     def writes(self) -> dict[str, NDArray[np.int64]]:
         """Per trained layer (8 bits, outputs, inputs): writes seen by each cell; tasks side by side."""
         chips = [one for _, one in sorted(self.learners.items()) if isinstance(one, OnChip)]
-        names = chips[0].writes if chips else {}
-        return {name: np.concatenate([one.writes[name] for one in chips], axis=1) for name in names}
+        names = chips[0].lines if chips else {}
+        return {name: np.concatenate([one.lines[name].seen() for one in chips], axis=1) for name in names}
 
     def worn(self) -> dict[str, int]:
-        """Per trained layer: cells that saw more writes than they last."""
-        return {name: int(np.sum(w >= self.cell.endurance)) for name, w in self.writes().items()}
+        """Per trained layer: cells that no longer change, of all tasks."""
+        chips = [one for one in self.learners.values() if isinstance(one, OnChip)]
+        return {
+            name: sum(one.lines[name].worn() for one in chips) for name in (chips[0].lines if chips else ())
+        }
 
     def learned(self) -> int:
         """Examples learned so far, new and replayed; new ones that wait count as learned."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cimlearn.arrays.wear import Law, Lines
 from cimlearn.devices.technology import Technology, technology, technology_parameters
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
 
 if TYPE_CHECKING:
+    from cimlearn.learning.intgraph import IntGraph
     from cimlearn.networks.backbone import Backbone
 
 
@@ -26,14 +29,6 @@ def image_size(shape: StreamShape, side: int) -> tuple[int, int, int]:
         f"examples of {rows} steps of {features} values are no square images of 1 or 3 channels up to {side} pixels; "
         "choose an image stream with stream.form = rows, or set network.side"
     )
-
-
-def check_form(p: ParameterSet) -> None:
-    """Raise InputError where what is to be trained has no integer form."""
-    if p["network.train"] in ("bias", "full"):
-        raise InputError(
-            f"network.train = {p['network.train']} has no integer form; choose repnet or last, or --on float"
-        )
 
 
 def frozen_backbone(p: ParameterSet) -> Backbone:
@@ -62,6 +57,19 @@ def error_rate(p: ParameterSet, name: str, of_device: float) -> float:
     if not 0 <= rate <= 1:
         raise InputError(f"{name} = {given!r} is no probability; give device, or a number from 0 to 1")
     return rate
+
+
+def wear_law(p: ParameterSet, cell: Technology) -> Law:
+    """How the chip's cells stick."""
+    return Law(cell.endurance, cell.endurance_spread, p["faults.stuck"])
+
+
+def stick(blocks: Iterable[IntGraph], law: Law, *, seed: int) -> None:
+    """Put into frozen blocks what cells hold of which some are stuck from the start."""
+    for number, block in enumerate(blocks):
+        for name, weights in block.weights().items():
+            lines = Lines(weights, 1, law, seed=seed, names=("frozen", str(number), name))
+            block.load({name: lines.born(weights)})
 
 
 def memory_cell(p: ParameterSet) -> Technology:

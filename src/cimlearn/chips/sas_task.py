@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.faults import Rates, flips, upset, written
-from cimlearn.chips.sas_setup import error_rate
+from cimlearn.arrays.faults import Rates, flips, misread, written
+from cimlearn.arrays.wear import Lines
+from cimlearn.chips.sas_setup import error_rate, wear_law
 from cimlearn.devices.technology import Technology
 from cimlearn.learning.int8 import Int8, from_float, torch
 from cimlearn.learning.intrepnet import IntRepNet
+from cimlearn.learning.intrepnet import Tuned as TunedPart
+from cimlearn.learning.intupdate import Rule
 from cimlearn.learning.repnet_float import RepNetFloat, Settings
 from cimlearn.networks.backbone import Backbone
 from cimlearn.networks.baselines import Tuned
@@ -21,6 +26,7 @@ from cimlearn.random import generator
 
 Float = NDArray[np.float32]
 Labels = NDArray[np.int64]
+TUNED: Final[dict[str, TunedPart]] = {"repnet": "no", "last": "no", "bias": "bias", "full": "full"}
 TOGETHER: Final = 100  # images classified together; exponents are found over as many
 
 
@@ -41,13 +47,17 @@ class Learner(Protocol):
 
 
 def network(backbone: Backbone, p: ParameterSet, norm: str, *, seed: int, task: int) -> RepNet:
-    """The Rep-Net of a task; without modules where only the last layer learns."""
-    connectors: Any = () if p["network.train"] == "last" else None
+    """The Rep-Net of a task; without modules where something else learns."""
+    connectors: Any = None if p["network.train"] == "repnet" else ()
     return RepNet(backbone, norm=norm, resize="nearest", connectors=connectors, seed=seed, task=task)
 
 
 class OnChip:
-    """INT8, every weight in cells: bits that change are written, and may fail."""
+    """INT8, every weight in cells: bits that change are written, and may fail; cells wear; reads may be wrong.
+
+    What is misread is drawn once a step and stored bit: forward, error and gradient products of a step see the same
+    wrong bits, in the transposed copy too. The update goes to what is really stored.
+    """
 
     def __init__(
         self,
@@ -62,30 +72,40 @@ class OnChip:
     ) -> None:
         net = network(backbone, p, "none", seed=seed, task=task)
         top = head(net.width, classes, seed=seed, task=task)
-        self.net = IntRepNet(blocks, net, top, p["network.side"], last_exponent=p["network.last_exponent"])
+        last, tuned = p["network.last_exponent"], TUNED[p["network.train"]]
+        self.net = IntRepNet(blocks, net, top, p["network.side"], last_exponent=last, tuned=tuned)
         self.p, self.cell, self.seed, self.task = p, cell, seed, task
         self.exponent = image_exponent(backbone)
         self.write_error = error_rate(p, "faults.write_error", cell.write_error)
+        rate = error_rate(p, "faults.read_error", cell.read_error)
+        self.read_error = Rates(rate, rate)
         self.taken = 0
-        self.stored = self.net.weights()
-        self.writes = {name: np.zeros((8, *_flat(w).shape), np.int64) for name, w in self.stored.items()}
+        self.stored, law = self.net.weights(), wear_law(p, cell)
+        self.lines = {
+            name: Lines(w, cell.bits_per_write, law, seed=seed, names=(str(task), name))
+            for name, w in self.stored.items()
+        }
+        if law.stuck:
+            self.stored = {name: self.lines[name].born(w) for name, w in self.stored.items()}
+            self.net.load(self.stored)
+        self.sizes = self.net.sizes()
         self.flipped = 0
 
     def step(self, x: Float, y: Labels, seen: int) -> None:
-        """One step; bits that differ are written, with the device's errors."""
+        """One step on what is read; bits that differ are written, with the device's errors."""
         p = self.p
         stochastic = p["rule.rounding"] == "stochastic"
         draw = (
             torch.Generator().manual_seed(_number(self.seed, self.task, self.taken)) if stochastic else None
         )
-        self.net.step(
-            self._image(x),
-            torch.from_numpy(y),
-            bits_head=_bits(p, "rule.bits_head", seen),
-            bits_modules=_bits(p, "rule.bits_modules", seen),
-            rounding=p["rule.rounding"],
-            generator=draw,
+        read = generator(self.seed, "read", "learn", str(self.task), str(self.taken))
+        with self._misread(self.read_error, read):
+            self.net.differentiate(self._image(x), torch.from_numpy(y))
+        head, modules, backbone = (
+            Rule(_bits(p, f"rule.bits_{part}", seen), p["rule.scale"], p["rule.rounding"], draw)
+            for part in ("head", "modules", "backbone")
         )
+        self.net.update(head=head, modules=modules, backbone=backbone)
         self._write(self.net.weights())
         self.taken += 1
 
@@ -93,35 +113,33 @@ class OnChip:
         """Put `wanted` into the cells: lines with a changed bit are written whole; a write may fail."""
         rates = Rates(self.write_error, self.write_error)
         chance = generator(self.seed, "write", str(self.task), str(self.taken))
-        group = self.cell.bits_per_write
         for name, new in wanted.items():
             old = self.stored[name]
             self.flipped += sum(flips(old, new))
-            touched = (_flat(old).view(np.uint8) ^ _flat(new).view(np.uint8))[None] >> np.arange(
-                8, dtype=np.uint8
-            )[:, None, None] & 1
-            lines = touched.reshape(-1, min(group, 8), *touched.shape[1:]).any(axis=1)
-            self.writes[name] += np.repeat(lines, min(group, 8), axis=0)
-            self.stored[name] = written(old, new, rates, generator=chance) if self.write_error else new
-        if self.write_error:
+            held = self.lines[name].write(old, new)
+            self.stored[name] = written(old, held, rates, generator=chance) if self.write_error else held
+        if self.write_error or any(self.stored[name] is not new for name, new in wanted.items()):
             self.net.load(self.stored)
 
     def answers(self, x: Float, rates: Rates, draw: np.random.Generator) -> Labels:
         """Classes, by batches of 100."""
-        frozen = [block.weights() for block in self.net.blocks] if max(rates) > 0 else []
-        if max(rates) > 0:
-            self.net.load({name: upset(w, rates, generator=draw) for name, w in self.stored.items()})
-        for block, weights in zip(self.net.blocks, frozen, strict=False):
-            block.load({name: upset(w, rates, generator=draw) for name, w in weights.items()})
         found = []
-        for low in range(0, len(x), TOGETHER):
-            out = self.net.forward(self._image(x[low : low + TOGETHER]), keep=False)
-            found.append(out.mantissa.argmax(dim=1).numpy())
-        if max(rates) > 0:
-            self.net.load(self.stored)
-        for block, weights in zip(self.net.blocks, frozen, strict=False):
-            block.load(weights)
+        with self._misread(rates, draw):
+            for low in range(0, len(x), TOGETHER):
+                out = self.net.forward(self._image(x[low : low + TOGETHER]), keep=False)
+                found.append(out.mantissa.argmax(dim=1).numpy())
         return np.concatenate(found).astype(np.int64)
+
+    @contextmanager
+    def _misread(self, rates: Rates, draw: np.random.Generator) -> Iterator[None]:
+        """While it lasts, stored bits of frozen and trained weights are wrong at `rates`."""
+        wrong = misread(self.sizes, self.net.read, rates, generator=draw)
+        right = {name: self.net.read(name) for name in wrong}
+        self.net.load(wrong)
+        try:
+            yield
+        finally:
+            self.net.load(right)
 
     def _image(self, x: Float) -> Int8:
         return from_float(torch.from_numpy(np.ascontiguousarray(x)), exponent=self.exponent)
@@ -129,17 +147,18 @@ class OnChip:
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Stored weights, writes of each bit, counters."""
         found: dict[str, NDArray[Any]] = {f"weight.{n}": w for n, w in self.stored.items()}
-        found |= {f"writes.{n}": w for n, w in self.writes.items()}
+        found |= {f"writes.{n}": lines.writes for n, lines in self.lines.items()}
         return found | {"counters": np.array([self.taken, self.flipped], np.int64)}
 
     def load(self, tensors: dict[str, NDArray[Any]]) -> None:
         """Go on from `tensors`; raises ValueError where one is missing or has another shape."""
-        for name in self.stored:
-            for kind, own in (("weight", self.stored), ("writes", self.writes)):
+        for name, own in self.stored.items():
+            for kind, shape in (("weight", own.shape), ("writes", self.lines[name].writes.shape)):
                 given = tensors.get(f"{kind}.{name}")
-                if given is None or given.shape != own[name].shape:
-                    raise ValueError(f"the state lacks {kind}.{name} of shape {own[name].shape}")
-                own[name] = given.copy()
+                if given is None or given.shape != shape:
+                    raise ValueError(f"the state lacks {kind}.{name} of shape {shape}")
+            self.stored[name] = tensors[f"weight.{name}"].copy()
+            self.lines[name].load(tensors[f"writes.{name}"])
         self.taken, self.flipped = (int(n) for n in tensors["counters"])
         self.net.load(self.stored)
 
@@ -191,11 +210,6 @@ def _bits(p: ParameterSet, name: str, seen: int) -> int:
     left = max(p["rule.horizon"] - seen, 1)
     drop = (p["rule.horizon"] // left).bit_length() - 1
     return max(min(p["rule.bits_least"], p[name]), p[name] - drop)
-
-
-def _flat(weights: NDArray[Any]) -> NDArray[Any]:
-    """(outputs, inputs) of weights (outputs, ...)."""
-    return weights.reshape(len(weights), -1)
 
 
 def _number(*parts: int) -> int:

@@ -88,10 +88,11 @@ def _sas_mram(done: Done, p: ParameterSet, instead: Instead) -> Costs:
 
 
 def _sas_mram_wear(done: Done, p: ParameterSet, instead: Instead) -> Wear:
-    """The technology's endurance, which nobody gives a spread for."""
-    spread, made_of = "price.endurance_spread", _digital(done, instead)
+    """The law of the memory cell, which the simulator draws from."""
+    made_of = _digital(done, instead)
     rates = digital_wear(done.ledger, made_of, p, learned=done.learned, counted=done.rates)
-    return Wear(rates, made_of.cell.endurance, p[spread], "cell.endurance", spread)
+    cell = made_of.cell
+    return Wear(rates, cell.endurance, cell.endurance_spread, "cell.endurance", "cell.endurance_spread")
 
 
 def _digital(done: Done, instead: Instead) -> DigitalMachine:

@@ -68,7 +68,7 @@ def digital_estimate(
         rates or Rates(()),
         rate=p["operation.rate"],
         endurance=m.cell.endurance if rates else None,
-        spread=p["price.endurance_spread"],
+        spread=m.cell.endurance_spread,
     )
     return Costs(phases, {}, digital_area(m, p), {}, lifetime, rates.mean if rates else None, products)
 

@@ -6,7 +6,7 @@ Symbols: n_x number of x, V_dd supply, E_+(b) an addition of b bits (energy.add_
     rows         (n_row_activations s + n_rows_out + n_rows_written) E_row
                  E_row = (columns (cell pitch x wire + gate)) V_dd^2 (1 + driver)
     popcounts    n_popcounts sum_k adders_k E_+(k)           the tree that counts a column's ANDs (tree)
-    sums         (n_shift_adds + n_partial_adds + n_window_adds) E_+(b_s)
+    sums         (n_shift_adds + n_partial_adds + n_window_adds + n_bias_adds) E_+(b_s)
     rounding     n_narrowed 2 E_+(b_s): the largest is looked for, half a step is added; n_relu E_+(8)
     softmax      n_exp: 8 x 16 bits multiplied (log2 e), added
     memories     n_bits E_memory(capacity)                   (energy.memory_energy)
@@ -112,7 +112,8 @@ def _product(product: str, n: Mapping[str, int], m: DigitalMachine, p: Parameter
         rows = get(f"{unit}_row_activations") * on + get(f"{unit}_rows_out") + get(f"{unit}_rows_written")
         parts[f"{unit}_rows"] = rows * row
         parts[f"{unit}_writes"] = get(f"{unit}_bits_written") * write
-    sums = get("adders_shift_adds") + get("adders_partial_adds") + get("adders_window_adds")
+    kinds = ("shift", "partial", "window", "bias")
+    sums = sum(get(f"adders_{kind}_adds") for kind in kinds)
     return parts | {
         "popcounts": get("adders_popcounts") * popcount_energy(p, m.counted(product)),
         "sums": sums * add_energy(p, m.sum_bits),

@@ -25,6 +25,7 @@ class Cell:
     area: float  # [m2/bit]
     endurance: float | None  # writes; None: never wears
     leakage: float  # [W/bit]
+    endurance_spread: float = 0.0  # standard deviation of ln(endurance) between cells
 
 
 def cell(figures: Mapping[str, Any]) -> Cell:
@@ -36,6 +37,7 @@ def cell(figures: Mapping[str, Any]) -> Cell:
         If a figure is missing, not a number, or negative.
     """
     names = [field.name for field in fields(Cell)]
+    figures = {"endurance_spread": 0.0, **figures}  # run folders from before cells had one
     if missing := [name for name in names if name not in figures]:
         raise InputError(
             f"the memory cell lacks {', '.join(missing)}; give the figures of a technology (cimlearn device)"

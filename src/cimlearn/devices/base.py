@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.compiled import dispatched, kernel
+from cimlearn.devices.wear import endurances
 from cimlearn.random import generator
 
 NEVER = np.uint32(0xFFFFFFFF)  # an endurance that no run reaches
@@ -74,8 +75,8 @@ def new_cells(
     conductance = np.full(shape, rest, np.float32)
     limit = np.full(shape, NEVER, np.uint32)
     if wear.endurance is not None:
-        drawn = wear.endurance * np.exp(wear.endurance_spread * draw.standard_normal(shape))
-        limit[:] = np.clip(np.rint(drawn), 1, float(NEVER)).astype(np.uint32)
+        drawn = endurances(wear.endurance, wear.endurance_spread, shape, draw)
+        limit[:] = np.minimum(drawn, float(NEVER)).astype(np.uint32)
     stuck = draw.random(shape) < wear.stuck
     places = {"low": 0.0, "high": 1.0}
     at = places[wear.stuck_at] if wear.stuck_at in places else draw.random(shape)

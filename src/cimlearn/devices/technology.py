@@ -38,6 +38,7 @@ class Technology:
     leakage: float  # at rest [W/bit]
     loss_rate: float  # of a bit at rest with the supply on [1/s]
     volatile: bool  # lost when the supply goes
+    endurance_spread: float = 0.0  # standard deviation of ln(endurance) between cells
 
     def retention_failure(self, seconds: float, *, powered: bool = True) -> float:
         """Probability that a bit at rest is lost within `seconds` >= 0: 1 - exp(-seconds loss_rate).
@@ -142,8 +143,9 @@ def _junction_figures(p: ParameterSet, one: mtj.Junction, read: sensing.Read) ->
         "read_time": read.time,
         "read_error": sensing.sensed(one, read).error,
         "endurance": float(p["cell.endurance"]),
+        "endurance_spread": p["cell.endurance_spread"],
         "leakage": p["cell.leakage"],
-        "loss_rate": mtj.loss_rate(one),
+        "loss_rate": mtj.loss_rate(one._replace(temperature=p["cell.rest_temperature"])),
     }
 
 
@@ -177,6 +179,7 @@ def _listed(name: str, p: ParameterSet) -> Technology:
         read_error=p["read.error"],
         area=p["area.cell"] * p["area.feature"] ** 2,
         endurance=math.inf if endurance is None else float(endurance),
+        endurance_spread=p["cell.endurance_spread"],
         leakage=p["cell.leakage"],
         loss_rate=0.0 if kept is None else 1.0 / kept,
         volatile=p["cell.volatile"],

@@ -33,6 +33,7 @@ MAGNITUDE: Final = 7  # bits of a mantissa without its sign
 ACCUMULATOR: Final = 32  # bits of the hardware's accumulators, sign included
 SINGLE: Final = 2**24  # below it, float32 holds every whole number
 FINEST: Final = 16  # largest shift for which rounding in float32 is exact, see `_half`
+WIDE: Final = 60  # a shift by this many bits drops all
 APART: Final = 16  # operands of an addition keep at most this many bits below the larger one's last
 
 
@@ -88,6 +89,12 @@ def bits(whole: int) -> int:
     return max(whole - 1, 0).bit_length()
 
 
+def bits_each(whole: Tensor) -> Tensor:
+    """`bits` of each of whole (any shape), numbers >= 0; int64."""
+    fraction, exponent = torch.frexp(whole.double())  # 0.5 <= fraction < 1, or 0
+    return (exponent - (fraction == 0.5).int()).clamp(min=0).to(torch.int64)
+
+
 def fits(most: int, accumulator: int = ACCUMULATOR) -> None:
     """Raise InputError if a sum of magnitude `most` overflows `accumulator` bits.
 
@@ -137,9 +144,9 @@ def _half(sums: Tensor, shift: int) -> Tensor:
 
 
 def shifted(
-    sums: Tensor, shift: int, rounding: Rounding = "half", *, generator: Generator | None = None
+    sums: Tensor, shift: int | Tensor, rounding: Rounding = "half", *, generator: Generator | None = None
 ) -> Tensor:
-    """sums / 2^shift as whole numbers (int64), magnitudes rounded, signs kept.
+    """sums / 2^shift as whole numbers (int64), magnitudes rounded, signs kept; a tensor holds a shift for each.
 
     half        to nearest, half away from zero
     pseudo      up if the upper half of the dropped bits, as a number, is larger than the lower half (NITI);
@@ -147,12 +154,15 @@ def shifted(
     stochastic  up with probability dropped / 2^shift: floor(|sum| / 2^shift + u), u uniform, from `generator`
     """
     whole = sums.to(torch.int64)
-    if shift <= 0:
-        return whole << -shift
-    shift = min(shift, 62)  # all is dropped by then
+    if isinstance(shift, int):
+        if shift <= 0:
+            return whole << -shift
+        shift = min(shift, WIDE)
+    else:
+        whole, shift = whole << (-shift).clamp(min=0), shift.clamp(0, WIDE)
     size, dropped = whole.abs(), (1 << shift) - 1
     if rounding == "half":
-        size = (size + (1 << (shift - 1))) >> shift
+        size = ((size << 1 >> shift) + 1) >> 1
     elif rounding == "pseudo":
         low = shift // 2
         upper, lower = (size & dropped) >> low, size & ((1 << low) - 1)
@@ -160,8 +170,8 @@ def shifted(
     elif rounding == "stochastic":
         if generator is None:
             raise InputError("rounding = stochastic needs a seeded generator; give a torch.Generator")
-        draw = torch.randint(0, 1 << shift, size.shape, generator=generator)
-        size = (size + draw.to(size.device)) >> shift
+        draw = torch.randint(0, 1 << WIDE, size.shape, generator=generator).to(size.device) & dropped
+        size = (size + draw) >> shift
     else:
         raise InputError(f"rounding = {rounding!r} is not one of: half, pseudo, stochastic")
     return torch.where(whole < 0, -size, size)
@@ -208,27 +218,3 @@ def _top(exponent: int, limit: int | None) -> int:
     if exponent <= 0:
         return min(limit << -exponent, LARGEST + 1)
     return (limit + (1 << (exponent - 1))) >> exponent
-
-
-def updated(
-    weight: Int8,
-    gradient: Tensor,
-    *,
-    bits_kept: int,
-    rounding: Rounding = "pseudo",
-    generator: Generator | None = None,
-) -> Int8:
-    """clip(w - g): g is the gradient's sums (of w's shape) shifted to `bits_kept` bits, which is the learning rate.
-
-    shift = max(b - bits_kept, 0), b = ceil(log2 max|gradient|). Exponents play no part: the largest change is
-    2^bits_kept steps of the weight, whatever the error's scale (NITI, plain SGD). Quantisation-aware scaling of the
-    gradient by 1 / s_w^2 (Lin et al. 2022) would change nothing here: a factor of a whole tensor drops out.
-    """
-    if not 0 <= bits_kept <= MAGNITUDE:
-        raise InputError(f"bits_kept = {bits_kept} is out of range; allowed: 0 to {MAGNITUDE}")
-    most = largest(gradient)
-    if most == 0:
-        return weight
-    shift = max(bits(most) - bits_kept, 0)
-    change = shifted(gradient, shift, rounding, generator=generator).to(weight.mantissa.dtype)
-    return Int8((weight.mantissa - change).clamp_(-LARGEST, LARGEST), weight.exponent)

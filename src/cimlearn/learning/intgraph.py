@@ -3,7 +3,7 @@
     graph = IntGraph(block, trained=["head"])
     y = graph.forward(x)              # Int8 -> Int8, keeps what the way back needs
     graph.backward(error)             # Int8 -> Int8; the gradients of trained layers
-    graph.update(4)                   # w <- clip(w - g), g of 4 bits
+    graph.update(Rule(4))             # w <- clip(w - g), g of 4 bits
 
 Exponents of activations are found from the data (dynamic, as in NITI, over the whole batch) or, after `calibrate`,
 fixed. Errors are always dynamic.
@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from copy import copy
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,13 @@ from numpy.typing import NDArray
 from cimlearn.arrays.faults import Flips, flips
 from cimlearn.arrays.training import Layer
 from cimlearn.errors import InputError, nearest
-from cimlearn.learning.int8 import ACCUMULATOR, Generator, Int8, Rounding, add, torch, updated
+from cimlearn.learning.int8 import ACCUMULATOR, Int8, add, torch
+from cimlearn.learning.intbias import bias_from_words, bias_updated, bias_words
 from cimlearn.learning.inttrace import INPUT, Settings, Step, traced
+from cimlearn.learning.intupdate import Rule, updated
 from cimlearn.learning.intweighted import Narrowing, Weighted
+
+BIAS: Final = ".bias"  # after a layer's name
 
 
 class IntGraph:
@@ -62,7 +67,7 @@ class IntGraph:
     @property
     def gradients(self) -> dict[str, Any]:
         """Layer -> sums dW of the last `backward`, of the weight's shape, for layers that learn."""
-        return {n: w.gradient for n, w in self._weighted.items() if w.gradient is not None}
+        return {n: w.gradient.sums for n, w in self._weighted.items() if w.gradient is not None}
 
     def forward(self, x: Int8, *, keep: bool = True) -> Int8:
         """The block's output for x (examples, channels, h, w); with `keep`, `backward` may follow."""
@@ -93,10 +98,8 @@ class IntGraph:
                     errors[i] = self._sum(errors[i], e) if i in errors else e
         return errors.get(INPUT)
 
-    def update(
-        self, bits_kept: int, *, rounding: Rounding = "pseudo", generator: Generator | None = None
-    ) -> dict[str, Flips]:
-        """w <- clip(w - g) in every layer that learns, g of `bits_kept` bits; layer -> stored bits that changed.
+    def update(self, rule: Rule) -> dict[str, Flips]:
+        """w <- clip(w - g) in every layer that learns, g scaled by `rule`; layer -> stored bits that changed.
 
         Uses the gradients up: the next update needs another `backward`.
         """
@@ -107,19 +110,70 @@ class IntGraph:
             if layer.gradient is None:
                 raise InputError(f"{name} has no gradient yet; call forward and backward first")
             before, gradient, layer.gradient = layer.weight, layer.gradient, None
-            layer.weight = updated(
-                before, gradient, bits_kept=bits_kept, rounding=rounding, generator=generator
-            )
+            layer.weight = updated(before, gradient, rule, examples=layer.examples, steps=layer.steps)
             changed[name] = flips(_stored(before), _stored(layer.weight))
+        return changed | self._update_biases(rule)
+
+    def _update_biases(self, rule: Rule) -> dict[str, Flips]:
+        """The same for biases that learn; layer.bias -> stored bits that changed."""
+        changed: dict[str, Flips] = {}
+        for name, layer in self._weighted.items():
+            if layer.bias is None or not layer.bias_learns:
+                continue
+            if layer.bias_gradient is None:
+                raise InputError(f"{name}{BIAS} has no gradient yet; call forward and backward first")
+            before, gradient, layer.bias_gradient = layer.bias, layer.bias_gradient, None
+            layer.bias = bias_updated(before, gradient, rule, examples=layer.examples)
+            changed[name + BIAS] = flips(bias_words(before), bias_words(layer.bias))
         return changed
+
+    def learning(self, *, weights: bool) -> IntGraph:
+        """A copy that shares what does not change, and in which all biases learn, and all `weights` if asked for.
+
+        Layers keep the exponents, those of single channels too, that they have; a layer without a bias stays so.
+        """
+        made = copy(self)
+        made.steps = [step._replace(operation=copy(step.operation)) for step in self.steps]
+        for operation in (step.operation for step in made.steps):
+            if hasattr(operation, "narrowing"):
+                operation.narrowing = replace(operation.narrowing)
+            if isinstance(operation, Weighted):
+                operation.trained, operation.bias_learns = weights, operation.bias is not None
+        made._weighted = {
+            s.operation.name: s.operation for s in made.steps if isinstance(s.operation, Weighted)
+        }
+        made._needs = {from_input: _needs(made.steps, from_input) for from_input in (True, False)}
+        return made
 
     def weights(self) -> dict[str, NDArray[np.int8]]:
         """Layer -> its int8 weights, copied."""
         return {name: _stored(layer.weight) for name, layer in self._weighted.items()}
 
+    def learned(self) -> dict[str, NDArray[np.int8]]:
+        """What learns, copied: layer -> its int8 weights, layer.bias -> (outputs, 2) the words of its 16-bit biases."""
+        layers = self._weighted.items()
+        found = {name: _stored(layer.weight) for name, layer in layers if layer.trained}
+        biases = {name + BIAS: layer.bias for name, layer in layers if layer.bias_learns}
+        return found | {name: bias_words(bias) for name, bias in biases.items() if bias is not None}
+
+    def sizes(self) -> dict[str, int]:
+        """How many int8 weights each layer has."""
+        return {name: layer.weight.mantissa.numel() for name, layer in self._weighted.items()}
+
+    def read(self, name: str) -> NDArray[np.int8]:
+        """One of `weights` or `learned`."""
+        layer = self._weighted.get(name.removesuffix(BIAS))
+        if name.endswith(BIAS) and layer is not None and layer.bias is not None:
+            return bias_words(layer.bias)
+        return _stored(self._named(name).weight)
+
     def load(self, weights: Mapping[str, NDArray[np.int8]]) -> None:
-        """Replace the mantissas of the named layers: a checkpoint, or bits that failed (-128 is allowed)."""
+        """Replace the mantissas of the named layers or biases: a checkpoint, or bits that failed (-128 is allowed)."""
         for name, values in weights.items():
+            of_bias = self._weighted.get(name.removesuffix(BIAS)) if name.endswith(BIAS) else None
+            if of_bias is not None and of_bias.bias is not None:
+                of_bias.bias = bias_from_words(values, of_bias.bias)
+                continue
             layer = self._named(name)
             old = layer.weight.mantissa
             if values.shape != tuple(old.shape):
@@ -213,6 +267,8 @@ def _needs(steps: list[Step], from_input: bool) -> dict[int, bool]:
     """Which values need an error: those that come from a layer that learns, or the input where it is asked for."""
     needs = {INPUT: from_input}
     for n, step in enumerate(steps):
-        learns = isinstance(step.operation, Weighted) and step.operation.trained
+        learns = isinstance(step.operation, Weighted) and (
+            step.operation.trained or step.operation.bias_learns
+        )
         needs[n] = learns or any(needs[i] for i in step.inputs)
     return needs

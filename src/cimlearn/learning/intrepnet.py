@@ -5,12 +5,15 @@
 The same network as `networks.repnet.RepNet` with norm 'none': a module's last convolution starts at zero, so the
 network starts equal to its backbone. Without a norm the scale of a module is that of its weights' exponents, which
 never change.
+
+The baselines: `tuned` = bias or full, where no module stands beside the backbone and its own biases, or its biases and
+weights, learn instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +21,10 @@ from numpy.typing import NDArray
 from cimlearn.arrays.faults import Flips
 from cimlearn.arrays.training import Layer
 from cimlearn.errors import InputError
-from cimlearn.learning.int8 import Generator, Int8, Rounding, add, torch
+from cimlearn.learning.int8 import Int8, add, torch
 from cimlearn.learning.intgraph import IntGraph
 from cimlearn.learning.intloss import softmax_error
+from cimlearn.learning.intupdate import Rule
 from cimlearn.networks.backbone import Backbone
 from cimlearn.networks.repnet import RepNet, Reprogram
 
@@ -28,6 +32,7 @@ nn = torch.nn
 
 LAST: Final = "conv2"  # a module's last convolution, zero at the start
 HEAD: Final = "head"
+Tuned = Literal["no", "bias", "full"]
 
 
 class Fixed(nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
@@ -71,12 +76,22 @@ def frozen(backbone: Backbone, images: Iterable[Int8] = (), *, spread: int = 3) 
 
 
 class IntRepNet:
-    """One task's modules and head on frozen blocks that may serve many tasks."""
+    """One task's modules and head on frozen blocks that may serve many tasks, or on blocks of its own that learn."""
 
     def __init__(
-        self, blocks: list[IntGraph], net: RepNet, head: Any, side: int, *, last_exponent: int = -10
+        self,
+        blocks: list[IntGraph],
+        net: RepNet,
+        head: Any,
+        side: int,
+        *,
+        last_exponent: int = -10,
+        tuned: Tuned = "no",
     ) -> None:
         """`side` [pixels] of the images; `last_exponent` of the weights that start at zero.
+
+        tuned: what learns in the blocks, nothing ("no"), their biases ("bias"), biases and weights ("full"). Blocks
+        that learn are copied first, so `blocks` stay as they are.
 
         Raises InputError if `net` was made with norm 'batch', which has no integer form here.
         """
@@ -84,13 +99,14 @@ class IntRepNet:
             raise InputError(
                 "a Rep-Net with norm = batch can't be trained in integers; make it with norm = none"
             )
-        self.blocks, self.connectors, self.places = blocks, net.connectors, net.places
+        self.connectors, self.places, self.tuned = net.connectors, net.places, tuned != "no"
+        self.blocks = [block.learning(weights=tuned == "full") for block in blocks] if self.tuned else blocks
         self.modules = [
             IntGraph(self._fixed(net, number, side), trained=True, exponents={LAST: last_exponent})
             for number in range(len(net.reprogram))
         ]
         self.head = IntGraph(Pooled(head), trained=[HEAD])
-        self._first = min(net.places, default=len(blocks))
+        self._first = 0 if self.tuned else min(net.places, default=len(blocks))
         self._map = (1, *net.backbone.shape(len(blocks) - 1, side))
 
     def _fixed(self, net: RepNet, number: int, side: int) -> Fixed:
@@ -107,7 +123,7 @@ class IntRepNet:
         """(examples, classes) answers for image (examples, 3, side, side)."""
         x = image
         for place, block in enumerate(self.blocks):
-            y = block.forward(x, keep=keep and place > self._first)
+            y = block.forward(x, keep=keep and (place > self._first or self.tuned))
             if place in self.places:
                 number = self.places[place]
                 source = image if self.connectors[number].image else x
@@ -115,33 +131,26 @@ class IntRepNet:
             x = y
         return self.head.forward(x, keep=keep)
 
-    def step(
-        self,
-        image: Int8,
-        target: Any,
-        *,
-        bits_head: int,
-        bits_modules: int,
-        rounding: Rounding = "pseudo",
-        generator: Generator | None = None,
-    ) -> dict[str, Flips]:
-        """One step of learning on image (examples, 3, side, side), target (examples,); stored bits that changed."""
-        error = softmax_error(self.forward(image), target, fraction=4)
-        self._backward(error)
-        changed = self._named(self.head.update(bits_head, rounding=rounding, generator=generator), "head")
-        for number, module in enumerate(self.modules):
-            found = module.update(bits_modules, rounding=rounding, generator=generator)
-            changed |= self._named(found, f"module{number}")
+    def differentiate(self, image: Int8, target: Any) -> None:
+        """Gradients of all that learns, on image (examples, 3, side, side), target (examples,)."""
+        self._backward(softmax_error(self.forward(image), target, fraction=4))
+
+    def update(self, *, head: Rule, modules: Rule, backbone: Rule) -> dict[str, Flips]:
+        """Change what learns by its gradients, each part by its rule; stored bits that changed."""
+        changed: dict[str, Flips] = {}
+        for part, graph in self.trained().items():
+            rule = head if part == HEAD else backbone if self.tuned else modules
+            changed |= self._named(graph.update(rule), part)
         return changed
 
     def _backward(self, error: Int8) -> None:
-        """Gradients of head and modules; nothing is computed below the first module."""
-        below = self.head.backward(error, input_error=bool(self.modules))
+        """Gradients of head, modules and blocks that learn; nothing is computed below the first of these."""
+        below = self.head.backward(error, input_error=bool(self.modules) or self.tuned)
         for place in range(len(self.blocks) - 1, self._first - 1, -1):
             if below is None:
                 return
             lower = place > self._first
-            through = self.blocks[place].backward(below) if lower else None
+            through = self.blocks[place].backward(below, input_error=lower) if lower or self.tuned else None
             if place in self.places:
                 number = self.places[place]
                 image = self.connectors[number].image
@@ -155,21 +164,40 @@ class IntRepNet:
 
     def trained(self) -> dict[str, IntGraph]:
         """The graphs that learn, by name."""
-        return {"head": self.head} | {f"module{n}": module for n, module in enumerate(self.modules)}
+        found = {HEAD: self.head} | {f"module{n}": module for n, module in enumerate(self.modules)}
+        return found | ({f"block{n}": block for n, block in enumerate(self.blocks)} if self.tuned else {})
 
     def weights(self) -> dict[str, NDArray[np.int8]]:
-        """Every trained tensor of weights by name, copied."""
+        """Every tensor that learns by name, copied: weights (outputs, ...), 16-bit biases as words (outputs, 2)."""
         return {
             key: value
             for part, graph in self.trained().items()
-            for key, value in self._named(graph.weights(), part).items()
+            for key, value in self._named(graph.learned(), part).items()
         }
 
+    def sizes(self) -> dict[str, int]:
+        """How many int8 words each stored tensor has, frozen ones too; biases only where they learn."""
+        found = {
+            key: value
+            for part, graph in self._parts().items()
+            for key, value in self._named(graph.sizes(), part).items()
+        }
+        return found | {name: words.size for name, words in self.weights().items()}
+
+    def read(self, name: str) -> NDArray[np.int8]:
+        """One stored tensor, frozen or not."""
+        part, layer = name.split(".", 1)
+        return self._parts()[part].read(layer)
+
     def load(self, weights: Mapping[str, NDArray[np.int8]]) -> None:
-        """Replace trained weights by name."""
-        for part, graph in self.trained().items():
-            start = part + "."
-            graph.load({k.removeprefix(start): v for k, v in weights.items() if k.startswith(start)})
+        """Replace stored tensors by name. Frozen blocks may be shared by several tasks, all of which see it."""
+        for name, values in weights.items():
+            part, layer = name.split(".", 1)
+            self._parts()[part].load({layer: values})
+
+    def _parts(self) -> dict[str, IntGraph]:
+        """Every graph by name."""
+        return {f"block{n}": block for n, block in enumerate(self.blocks)} | self.trained()
 
     def layers(self, examples: int, side: int, *, learning: bool) -> list[Layer]:
         """Every matrix product of a batch, `learning` or only forward."""
@@ -185,12 +213,12 @@ class IntRepNet:
                 wanted = lower and not self.connectors[number].image
                 found += _called(f"module{number}", self.modules[number].layers(source, input_error=wanted))
             size = _after(block, size)
-        top = self.head.layers(size, input_error=learning and bool(self.modules))
+        top = self.head.layers(size, input_error=learning and (bool(self.modules) or self.tuned))
         return found + _called("head", top)
 
     def kept_bits(self) -> int:
         """Bits kept from the last forward pass for the way back."""
-        kept = [*self.blocks[self._first + 1 :], *self.modules, self.head]
+        kept = [*self.blocks[self._first + (not self.tuned) :], *self.modules, self.head]
         return sum(graph.kept_bits() for graph in kept)
 
 

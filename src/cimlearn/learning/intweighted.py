@@ -76,7 +76,8 @@ class Weighted:
 
         channel c:  value = mantissa 2^(exponent + steps_c)
 
-    Frozen layers only: a folded batch normalisation makes channels very unequal.
+    A folded batch normalisation makes channels very unequal. Exponents never change: a layer that learns moves each
+    channel in its own steps, see `intupdate`.
     """
 
     name: str
@@ -88,7 +89,9 @@ class Weighted:
     rectified: bool = False  # max(sum, 0) before narrowing, so that only what is left sets the exponent
     limit: int | None = None  # and at most this: 6 for ReLU6
     narrowing: Narrowing = field(default_factory=Narrowing)
-    gradient: Tensor | None = None  # sums, of the weight's shape; set by `backward`
+    gradient: Sums | None = None  # of the weight's shape; set by `backward`
+    bias_learns: bool = False
+    bias_gradient: Sums | None = None  # (out,); set by `backward`
     _size: tuple[int, ...] = ()
     _input: Int8 | None = None
     _output: Int8 | None = None
@@ -123,7 +126,10 @@ class Weighted:
             if self._input is None:
                 raise InputError(f"{self.name} can't learn: it kept no input; call forward with keep=True")
             self.gradient = self._gradient(self._input, error)
-            fits(largest(self.gradient), self.narrowing.accumulator)
+            fits(largest(self.gradient.sums), self.narrowing.accumulator)
+        if self.bias_learns:
+            self.bias_gradient = _summed(error)
+            fits(largest(self.bias_gradient.sums), self.narrowing.accumulator)
         if not wanted:
             return ()
         if self.steps is not None:
@@ -155,7 +161,12 @@ class Weighted:
         windows = 1
         for n in (output[0], *output[2:]):
             windows *= n
-        return Layer(self.name, fan_in, out // groups, windows, groups, self.trained, error)
+        inputs = output[0]  # values of the input: examples x those of one
+        for n in self._size[1:]:
+            inputs *= n
+        return Layer(
+            self.name, fan_in, out // groups, windows, groups, self.trained, error, inputs, self.bias_learns
+        )
 
     def _rectify(self, acc: Sums) -> Sums:
         """max(acc, 0), at most the limit; what is cut off must have fitted in the accumulator too."""
@@ -167,11 +178,16 @@ class Weighted:
             top = round(self.limit * 2.0**-acc.exponent)
         return Sums(acc.sums.clamp_(0, top), acc.exponent)
 
-    def _gradient(self, x: Int8, error: Int8) -> Tensor:
+    @property
+    def examples(self) -> int:
+        """Of the last `forward`."""
+        return self._size[0]
+
+    def _gradient(self, x: Int8, error: Int8) -> Sums:
         if self.geometry is not None:
             shape = tuple(self.weight.mantissa.shape)
-            return intproducts.convolution_gradient(x, error, self.geometry, shape).sums
-        return intproducts.connection_gradient(x, error).sums
+            return intproducts.convolution_gradient(x, error, self.geometry, shape)
+        return intproducts.connection_gradient(x, error)
 
     def _channels(self, values: Tensor, dimensions: int) -> Tensor:
         """values (out,) so that they multiply the channels of (examples, out, ...)."""
@@ -206,6 +222,12 @@ class Lift(NamedTuple):
         sums = shifted(acc.sums, min(exponent - acc.exponent, 62)).double()
         bias = (self.bias.mantissa << room).double()
         return Sums(sums + bias.view(1, -1, *[1] * (sums.dim() - 2)), exponent)
+
+
+def _summed(error: Int8) -> Sums:
+    """(out,) errors (examples, out, ...) summed over all but `out`; whole numbers, exact in float64."""
+    axes = [n for n in range(error.mantissa.dim()) if n != 1]
+    return Sums(error.mantissa.sum(axes, dtype=torch.float64), error.exponent)
 
 
 def _shifted_each(values: Tensor, shift: Tensor) -> Tensor:

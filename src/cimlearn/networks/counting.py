@@ -45,16 +45,20 @@ def measured(backbone: Backbone) -> Sizes:
     empty, side = copy.deepcopy(backbone).to("meta").eval(), backbone.facts.size
     found: dict[str, Weights] = {}
 
-    def add(name: str, conv: Any, out: torch.Tensor) -> None:
+    def add(name: str, conv: Any, x: torch.Tensor, out: torch.Tensor) -> None:
         fan_in, outputs = conv.weight[0].numel(), conv.weight.shape[0] // conv.groups
-        found[name] = Weights(name, fan_in, outputs, conv.groups, side // out.shape[2])
+        inner = x.shape[2] - x.shape[2] % (
+            side // backbone.facts.multiple
+        )  # without zeros that were put around it
+        into, below, pad = x.shape[1], side // inner, x.shape[2] - inner
+        found[name] = Weights(name, fan_in, outputs, conv.groups, side // out.shape[2], into, below, pad)
 
     x, blocks = torch.empty(1, 3, side, side, device="meta"), []
     for number, block in enumerate(empty.blocks):
         found.clear()
         for name, layer in block.named_modules():
             if isinstance(layer, nn.Conv2d):
-                layer.register_forward_hook(lambda conv, _, out, name=name: add(name, conv, out))
+                layer.register_forward_hook(lambda conv, x, out, name=name: add(name, conv, x[0], out))
         with torch.no_grad():
             x = block(x)
         sizes = backbone.names[number], backbone.channels[number], backbone.reductions[number]

@@ -1,8 +1,9 @@
 """The matrix products of a whole network for one image, from sizes alone: backbone, Rep-Net modules, head.
 
-What learns (`train`): repnet, the modules and the head; last, the head only. An error goes through every block above
-the first module, and through a module unless it reads the image. The integer network that is really run
-(learning/intrepnet.py) finds the same by a pass; tests/test_layers.py compares the two.
+What learns (`train`): repnet, the modules and the head; last, the head only; bias, the backbone's biases and the head;
+full, its weights too. An error goes through every block above the first that learns, and through a module unless it
+reads the image; none goes below the first layer. Every convolution has a bias once its batch norm is folded into it.
+The integer network that is really run (learning/intrepnet.py) finds the same by a pass; tests/test_layers.py compares.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from cimlearn.networks.connectors import CONNECTORS, Connector, check_modules
 from cimlearn.networks.sizes import Sizes, sizes
 
 IMAGE = 3  # channels of an image
+TUNED = ("bias", "full")  # what learns is inside the backbone
 
 
 @lru_cache(maxsize=256)
@@ -30,18 +32,32 @@ def layers(backbone: str, side: int, classes: int, train: str = "repnet") -> tup
     net, connectors = sizes(backbone), _connectors(backbone, train)
     names = [block.name for block in net.blocks]
     places = {names.index(c.block): number for number, c in enumerate(connectors)}
-    first = min(places, default=len(names))  # no error goes below the first module
+    tuned = train in TUNED
+    first = -1 if tuned else min(places, default=len(names))  # no error goes below the first that learns
     found: list[Layer] = []
     for place, block in enumerate(net.blocks):
         error = place > first
         for w in block.layers:
             pixels = (side // w.reduction) ** 2
             name = f"block{place}.{w.name}"
-            found.append(Layer(name, w.fan_in, w.outputs, pixels, w.groups, trained=False, error=error))
+            found.append(
+                Layer(
+                    name,
+                    w.fan_in,
+                    w.outputs,
+                    pixels,
+                    w.groups,
+                    trained=train == "full",
+                    error=error and bool(found),
+                    inputs=w.inputs(side),
+                    bias=tuned,
+                )
+            )
         if place in places:
             number = places[place]
             found += _module(net, number, connectors[number], place, side, error=error)
-    found.append(Layer("head.head", net.width, classes, 1, 1, trained=True, error=bool(connectors)))
+    below = tuned or bool(connectors)
+    found.append(Layer("head.head", net.width, classes, 1, 1, trained=True, error=below, inputs=net.width))
     return tuple(found)
 
 
@@ -71,12 +87,17 @@ def _module(net: Sizes, number: int, c: Connector, place: int, side: int, *, err
         c.groups,
         trained=True,
         error=error and not c.image,
+        inputs=channels * pixels,
     )
     yield into
     out = net.blocks[place].channels
-    yield Layer(f"module{number}.conv2", c.mid, out, pixels, 1, trained=True, error=True)
+    yield Layer(
+        f"module{number}.conv2", c.mid, out, pixels, 1, trained=True, error=True, inputs=c.mid * pixels
+    )
 
 
 def scaled(one: Sequence[Layer], examples: int) -> tuple[Layer, ...]:
     """The layers of a batch from those of one image: as many windows for each of `examples`."""
-    return tuple(layer._replace(windows=layer.windows * examples) for layer in one)
+    return tuple(
+        layer._replace(windows=layer.windows * examples, inputs=layer.inputs * examples) for layer in one
+    )

@@ -25,6 +25,13 @@ class Weights(NamedTuple):
     outputs: int
     groups: int
     reduction: int  # side of the image / side of its output
+    into: int  # channels of its input
+    below: int  # side of the image / side of its input
+    pad: int  # rows (and columns) of zeros that a layer before it has put around that
+
+    def inputs(self, side: int) -> int:
+        """Values of its input for one image of `side` pixels."""
+        return self.into * (side // self.below + self.pad) ** 2
 
 
 class BlockSizes(NamedTuple):

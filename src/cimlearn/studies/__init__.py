@@ -27,6 +27,7 @@ PAPERS: Final[dict[str, dict[str, str]]] = {  # paper -> figure -> module
         "technologies": "sas_technologies",
         "parts": "sas_parts",
         "faults": "sas_faults",
+        "retention": "sas_retention",
         "anchors": "sas_anchors",
     },
 }

@@ -1,4 +1,4 @@
-"""Accuracy against wrong bits: failed writes while learning, and lost or misread bits while classifying."""
+"""Accuracy against wrong bits: failed writes while learning, and misread bits while learning and classifying."""
 
 from __future__ import annotations
 

@@ -1,0 +1,94 @@
+"""How a gradient becomes a change of int8 weights: w <- clip(w - g / 2^shift). The shift is the learning rate.
+
+    tensor   b = ceil(log2 max|g|) of the whole tensor, shift = max(b - bits, 0): its largest change is 2^bits steps
+             of the weight (NITI, Wang et al., arXiv 2009.13108)
+    filter   the same for the weights of each output on their own, so that filters with small errors learn as well
+    aware    quantisation-aware scaling (Lin et al. 2022, "On-device training under 256 KB memory"): real gradient
+             over the weight's step, so that the rate means what it means in floating point:
+
+                 dm = -rate g 2^(e_g - e_w) / examples,  rate = 2^(bits - AWARE)    (examples: the next power of two)
+
+For `tensor` and `filter` exponents play no part, whatever the error's scale: a factor of all of a tensor drops out.
+Shifts, comparisons and additions are all that hardware needs.
+
+Where output channel c has an exponent of its own, value = m_c 2^(e + s_c), one rate holds for all values of a tensor,
+and a channel moves in its own steps: dm_c ~ g_c / 2^s_c, a shift that is s_c larger. For `filter` it drops out.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, Literal, NamedTuple
+
+from cimlearn.errors import InputError
+from cimlearn.learning.int8 import (
+    LARGEST,
+    MAGNITUDE,
+    Generator,
+    Int8,
+    Rounding,
+    Sums,
+    Tensor,
+    bits,
+    bits_each,
+    largest,
+    shifted,
+    torch,
+)
+
+Scale = Literal["tensor", "filter", "aware"]
+AWARE: Final = 5  # `aware` with this many bits has rate 1
+FAR: Final = 16  # a gradient shifted up this far fills any weight
+
+
+class Rule(NamedTuple):
+    """How gradients are scaled and rounded."""
+
+    bits_kept: int  # 0 to 7
+    scale: Scale = "filter"
+    rounding: Rounding = "pseudo"
+    generator: Generator | None = None  # for stochastic rounding
+
+
+def updated(
+    weight: Int8, gradient: Sums, rule: Rule, *, examples: int = 1, steps: Tensor | None = None
+) -> Int8:
+    """clip(w - g): weight (out, ...), gradient of the same shape, the sum over `examples`.
+
+    steps: (out,) s_c, exponents of single channels above the weight's; None = all 0.
+
+    Raises
+    ------
+    InputError
+        If bits or scale are none of the allowed ones, or stochastic rounding has no generator.
+    """
+    if not 0 <= rule.bits_kept <= MAGNITUDE:
+        raise InputError(f"bits_kept = {rule.bits_kept} is out of range; allowed: 0 to {MAGNITUDE}")
+    if not largest(gradient.sums):
+        return weight
+    shift = _shift(weight, gradient, rule, examples, steps)
+    change = shifted(gradient.sums, shift, rule.rounding, generator=rule.generator)
+    change = change.clamp_(-2 * LARGEST, 2 * LARGEST).to(weight.mantissa.dtype)
+    return Int8((weight.mantissa - change).clamp_(-LARGEST, LARGEST), weight.exponent)
+
+
+def _shift(weight: Int8, gradient: Sums, rule: Rule, examples: int, steps: Tensor | None) -> int | Tensor:
+    """How far the gradient is shifted down: a number, or (out, 1, ...) one for each output."""
+    sums, kept = gradient.sums, rule.bits_kept
+    each = (-1, *[1] * (sums.dim() - 1))
+    if rule.scale == "filter":
+        most = sums.abs().flatten(1).amax(1)
+        return (bits_each(most) - kept).clamp_(min=0).view(each)
+    if rule.scale == "tensor":
+        own = sums if steps is None else sums.double() * 2.0 ** -steps.double().view(each)
+        shift = max(bits(math.ceil(own.abs().max())) - kept, 0)
+    elif rule.scale == "aware":
+        shift = aware(weight.exponent, gradient, rule, examples)
+    else:
+        raise InputError(f"scale = {rule.scale!r} is not one of: tensor, filter, aware")
+    return shift if steps is None else shift + steps.to(torch.int64).view(each)
+
+
+def aware(exponent: int, gradient: Sums, rule: Rule, examples: int) -> int:
+    """The shift of `aware` for weights or biases of this exponent."""
+    return max(exponent - gradient.exponent + AWARE - rule.bits_kept + bits(examples), -FAR)
