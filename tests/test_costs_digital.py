@@ -417,7 +417,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "empty ledger": (lambda: digital_energy({}, made(), at()), r"the ledger is empty: nothing was done"),
     "no inference": (lambda: whole({"learn": COUNTS["learn"]}), r"the ledger holds no inference"),
     "unknown chip": (lambda: pricing("m3ru"), r"no prices for the chip 'm3ru'; known: m2ru, sas-mram"),
-    "no design": (lambda: price_design("sas-mram"), r"what sas-mram does is known after a run only; run it"),
+    "no design": (lambda: price_design("m3ru"), r"unknown chip 'm3ru'"),
 }
 
 

@@ -47,24 +47,32 @@ def keys(value: Any) -> set[str]:
 # ---- the command
 
 
-def test_json_without_heavy_imports(tmp_path: Path) -> None:
-    """One object, nothing else on stdout or stderr; a new process that loads no compiler and draws nothing."""
+@pytest.mark.parametrize(
+    ("chip", "name", "value"), [("m2ru", "network.hidden", 64), ("sas-mram", "array.active", 32)]
+)
+def test_json_without_heavy_imports(tmp_path: Path, chip: str, name: str, value: int) -> None:
+    """One object, nothing else on stdout or stderr; a new process that loads no compiler and draws nothing.
+
+    SAS-MRAM takes a normal distribution from SciPy, and nothing from PyTorch.
+    """
+    heavy = tuple(module for module in HEAVY if not (chip == "sas-mram" and module == "scipy"))
     script = (
         "import sys; from cimlearn import cli; status = cli.main(sys.argv[1:]); "
-        f"loaded = [m for m in {HEAVY} if m in sys.modules]; sys.exit(f'loaded {{loaded}}' if loaded else status)"
+        f"loaded = [m for m in {heavy} if m in sys.modules]; sys.exit(f'loaded {{loaded}}' if loaded else status)"
     )
     environment = {name: value for name, value in os.environ.items() if name != "CIMLEARN_DATA"}
-    command = [sys.executable, "-c", script, "price", "m2ru", "--json", "--set", "network.hidden=64"]
+    command = [sys.executable, "-c", script, "price", chip, "--json", "--set", f"{name}={value}"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     told = json.loads(done.stdout, parse_constant=lambda word: pytest.fail(f"{word} in JSON"))
-    assert told == json.loads(json.dumps(price_design("m2ru", {"network.hidden": 64}).as_dict()))
+    assert told == json.loads(json.dumps(price_design(chip, {name: value}).as_dict()))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_every_key_is_documented() -> None:
+@pytest.mark.parametrize("chip", ["m2ru", "sas-mram"])
+def test_every_key_is_documented(chip: str) -> None:
     text = DOCS.read_text("utf-8")
-    missing = {key for key in keys(price_design("m2ru").as_dict()) if f"`{key}`" not in text}
+    missing = {key for key in keys(price_design(chip).as_dict()) if f"`{key}`" not in text}
     assert not missing
 
 
@@ -91,6 +99,29 @@ def test_table_shows_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assumed = sum(known.entry(name).origin == "assumed" for name in known)
     last = table.splitlines()[-1]
     assert last == f"{assumed} of {len(known)} prices are assumed; cimlearn show m2ru lists them"
+
+
+def test_the_digital_chip_is_shown_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("price", "sas-mram") == 0
+    table, said = capsys.readouterr()
+    assert said == ""
+    told = price_design("sas-mram").as_dict()
+    for text in (
+        "sas-mram on split-mnist-domain: images of 28 rows, seen by resnet8 at 32 pixels, 2 classes",
+        f"{1e3 * told['power_W']:.1f} mW",
+        f"{told['ops_per_J'] / 1e12:.3g} TOPS/W",
+        f"{1e6 * told['energy']['learning_J']:.1f} µJ a learned one",
+        f"{1e6 * told['latency']['per_example_s']:.0f} µs an example",
+        "Energy by product of training",
+    ):
+        assert text in table, text
+    assert "a step" not in table and "twin" not in table
+    for works in told["energy"]["by_product"]["learning"], told["energy"]["by_part"]["learning"]:
+        for name, joules in works.items():
+            assert (name.replace("_", " ") in table) == (joules > 0), name
+    known = prices.parameters(chip="sas-mram")
+    assumed = sum(known.entry(name).origin == "assumed" for name in known)
+    assert table.splitlines()[-1].startswith(f"{assumed} of {len(known)} prices are assumed; ")
 
 
 def test_ones_own_price_is_not_assumed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,6 +163,33 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "rate 0": (["m2ru", "--set", "operation.rate=0"], "operation.rate = 0 is out of range"),
     "unknown stream": (["m2ru", "--stream", "permuted-mnits"], "did you mean 'permuted-mnist'?"),
     "rows that are not": (["m2ru", "--set", "stream.steps=7"], "set stream.form = flat"),
+    "unknown backbone": (
+        ["sas-mram", "--set", "network.backbone=resnet9"],
+        "network.backbone = 'resnet9' is not one of: resnet8",
+    ),
+    "wrong size": (["sas-mram", "--set", "network.side=33"], "resnet8 can't take images of 33 x 33 pixels"),
+    "too small for its modules": (
+        ["sas-mram", "--set", "network.backbone=mobilenet_v2"],
+        "the Rep-Net of mobilenet_v2 can't take images of 32 pixels: its modules need 64 or more",
+    ),
+    "no images": (
+        ["sas-mram", "--stream", "hapt-activities"],
+        "are no square images of 1 or 3 channels up to 32 pixels",
+    ),
+    "no shares": (
+        ["sas-mram", "--set", "expected.driven=0.1"],
+        "give shares for lines of 1, 2, 4 and 8 bits",
+    ),
+    "no tasks": (["sas-mram", "--set", "expected.tasks=0"], "expected.tasks = 0 is out of range"),
+    "no writes of cells": (["sas-mram", "--set", "expected.wear=0"], "expected.wear has no share above 0"),
+    "no probability": (
+        ["sas-mram", "--set", "faults.write_error=2"],
+        "faults.write_error = '2' is no probability",
+    ),
+    "price of another chip": (
+        ["sas-mram", "--set", "price.converter=1"],
+        "unknown parameter 'price.converter'",
+    ),
     "shape only in the data": (
         ["m2ru", "--stream", "."],
         "the shape of . is known only once its data is read",
@@ -160,6 +218,39 @@ def test_shape_is_that_of_permuted_mnist() -> None:
     assert flat.as_dict() == price_design("m2ru", None, StreamShape(7, 112, 10, False)).as_dict()
     with pytest.raises(InputError, match=r"stream\.steps can't be set beside a shape"):
         price_design("m2ru", {"stream.steps": 28}, StreamShape(28, 28, 10, False))
+
+
+def test_a_memory_changes_only_what_is_its_own() -> None:
+    """Each technology has a price; products, sums and latency of the clock are the same everywhere."""
+    found = {
+        name: price_design("sas-mram", {"cell.technology": name})
+        for name in ("sas-mram", "sot-mram", "stt-mram", "rram", "sram")
+    }
+    usual = found["sas-mram"].phases["learning"]
+    for costs in found.values():
+        learning = costs.phases["learning"]
+        assert learning.operations == usual.operations
+        assert all(
+            learning.parts[part] == usual.parts[part] for part in ("popcounts", "sums", "activation_memory")
+        )
+    joules = {name: costs.phases["learning"].joules for name, costs in found.items()}
+    assert joules["sram"] < joules["sas-mram"] < joules["stt-mram"] < joules["rram"]
+    assert found["sram"].lifetime["first_cell"] is None
+
+
+def test_backbones_are_priced_without_weights() -> None:
+    """MobileNetV2 at 224 pixels has 300 M products; more images, larger ones and three channels cost more."""
+    mobile = price_design("sas-mram", {"network.backbone": "mobilenet_v2", "network.side": 224})
+    assert mobile.phases["inference"].operations / 2 == pytest.approx(300e6 + 20.5e6, rel=1e-2)
+    small = price_design("sas-mram", {"network.backbone": "mobilenet_v2", "network.side": 64})
+    assert small.phases["inference"].joules < mobile.phases["inference"].joules / 8
+    photographs = price_design("sas-mram", {}, StreamShape(32, 96, 20, False)).phases["inference"]
+    digits = price_design("sas-mram").phases["inference"]
+    assert (
+        photographs.operations == digits.operations + 2 * 128 * 18
+    )  # 18 more classes; the network sees 3 channels
+    elsewhere = price_design("sas-mram", {"network.weights": "nowhere.safetensors"})
+    assert elsewhere.as_dict() == price_design("sas-mram").as_dict()
 
 
 def test_settings_reach_chip_and_prices() -> None:

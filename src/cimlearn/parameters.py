@@ -15,7 +15,7 @@ A preset is one TOML file per publication. Each entry is a table `[part.key]`:
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
@@ -75,7 +75,8 @@ def _convert(name: str, parameter: Parameter, given: Any) -> Value:
             return False
         raise InputError(f"{name} = {given!r} is neither true nor false")
     if isinstance(sample, tuple):
-        items = given.strip("[] ").split(",") if isinstance(given, str) else list(given)
+        several = given.strip("[] ").split(",") if isinstance(given, str) else given
+        items = several if isinstance(several, Iterable) else [several]
         return tuple(float(_number(name, parameter, item, whole=False)) for item in items)
     if isinstance(sample, str):
         return str(given)

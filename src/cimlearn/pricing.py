@@ -1,7 +1,8 @@
 """What a design costs without training it: its sizes, the work that it is expected to do, and prices.
 
 Work that depends on data (bits that are 1, conductances, wear) is a parameter of its own, `expected.*`; sizes, cycles
-and passes are exact (chips/expected.py). A run prices what it counted instead (report/costs.py).
+and passes are exact (chips/expected.py, chips/sas_expected.py). A run prices what it counted instead (report/costs.py),
+by the same equations (costs/chips.py).
 """
 
 from __future__ import annotations
@@ -9,47 +10,51 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cimlearn.chips.expected import expected
-from cimlearn.chips.sizes import inventory
-from cimlearn.costs.estimate import Costs, estimate
+from cimlearn import chips
+from cimlearn.chips.base import Design
+from cimlearn.costs.chips import Done, pricing
+from cimlearn.costs.estimate import Costs
 from cimlearn.costs.lifetime import Rates
-from cimlearn.costs.machine import Machine, machine
 from cimlearn.errors import InputError
 from cimlearn.experiment import Experiment
-from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
 from cimlearn.streams.shapes import known_shape
 
-STREAM: Final = "permuted-mnist"  # whose shape is taken where none is given
-DESIGNS: Final = ("m2ru",)  # chips whose work follows from their sizes (chips/expected.py)
 PREDICTED: Final = 1000  # examples classified; all costs are per example
+
+
+def usual_stream(chip: str) -> str:
+    """The stream whose shape is taken where none is given; InputError for an unknown chip."""
+    chips.check(chip)
+    return chips.FIRST_STREAMS[chip][0]
 
 
 def price_design(
     chip: str, settings: Mapping[str, Any] | None = None, shape: StreamShape | None = None
 ) -> Costs:
-    """What `chip` costs with `settings`, without training; a few milliseconds, no data.
+    """What `chip` costs with `settings`, without training; a few milliseconds, no data, no weights.
 
     Parameters
     ----------
     chip
-        the name of a chip, such as "m2ru"
+        the name of a chip: "m2ru" or "sas-mram"
     settings
         'part.key' -> value of the chip, of prices (technology, price, operation, twin, expected) and, without a
         shape, of the stream
     shape
-        of the examples; None: that of permuted MNIST
+        of the examples; None: that of the stream on which the chip is run first (permuted MNIST, split MNIST)
 
     Raises
     ------
     InputError
         For an unknown chip or setting, a value out of range, or a missing price.
     """
-    experiment = Experiment(chip, STREAM, settings=dict(settings or {}))
+    stream = usual_stream(chip)
+    experiment = Experiment(chip, stream, settings=dict(settings or {}))
     of_chip, of_stream = experiment.parameters
     if shape is None:
-        shape = known_shape(STREAM, of_stream)
+        shape = known_shape(stream, of_stream)
     elif mine := [name for name in experiment.settings if name.startswith("stream.")]:
         raise InputError(f"{min(mine)} can't be set beside a shape; change one of the two")
     return price(chip, of_chip, experiment.prices, shape)
@@ -61,27 +66,16 @@ def price(chip: str, p: ParameterSet, prices: ParameterSet, shape: StreamShape) 
     Raises
     ------
     InputError
-        If a price is missing, `expected.wear` is 0 everywhere, or the work of `chip` can't be told from sizes.
+        If a price is missing, `expected.wear` is 0 everywhere, or the chip can't be made for `shape`.
     """
-    if chip not in DESIGNS:
-        raise InputError(
-            f"what {chip} does is known after a run only; run it, its costs are part of what a run prints"
-        )
     learned = prices["expected.examples"]
-    ledger = expected(p.merged(prices), shape, learned=learned, predicted=PREDICTED)
-    made_of = machine(inventory(p, shape), p)
-    return estimate(
-        ledger,
-        made_of,
-        prices,
-        learned=learned,
-        rates=expected_wear(ledger, made_of, learned, prices["expected.wear"]),
-        endurance=p["cell.endurance"],
-        spread=p["cell.endurance_spread"],
-    )
+    design = chips.design(chip, p.merged(prices), shape, learned=learned, predicted=PREDICTED)
+    rates = expected_wear(design, learned, prices["expected.wear"])
+    done = Done(design.ledger, design.inventory, p, design.cell, learned, rates)
+    return pricing(chip).costs(done, prices, None)
 
 
-def expected_wear(ledger: Ledger, made_of: Machine, learned: int, shares: tuple[float, ...]) -> Rates:
+def expected_wear(design: Design, learned: int, shares: tuple[float, ...]) -> Rates:
     """Write rates of equal shares of all cells, in proportion to `shares`; their mean is the ledger's.
 
     Raises
@@ -91,7 +85,5 @@ def expected_wear(ledger: Ledger, made_of: Machine, learned: int, shares: tuple[
     """
     if not sum(shares) > 0:
         raise InputError("expected.wear has no share above 0; give the writes of equal shares of the cells")
-    cells = sum(array["cells"] for array in made_of.arrays.values())
-    writes = sum(ledger.counts["learn"][name]["writes"] for name in made_of.arrays)
-    each = writes / cells / learned * len(shares) / sum(shares)
-    return Rates(tuple((each * share, cells / len(shares)) for share in shares))
+    each = design.writes / design.cells / learned * len(shares) / sum(shares)
+    return Rates(tuple((each * share, design.cells / len(shares)) for share in shares))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cimlearn.chips.base import Chip
+from cimlearn.chips.base import Chip, Design
 from cimlearn.devices.presets import PRESETS
 from cimlearn.errors import InputError, nearest
 from cimlearn.parameters import ParameterSet, load
@@ -32,7 +32,7 @@ def parameters(chip: str, changes: Mapping[str, Any] | None = None) -> Parameter
     InputError
         For an unknown chip or parameter, or a value of wrong type or out of range.
     """
-    _check(chip)
+    check(chip)
     changes = dict(changes or {})
     base = load(chip.replace("-", "_"))
     if chip == "m2ru":
@@ -53,7 +53,7 @@ def told_tasks(chip: str, parameters: ParameterSet) -> bool:
 
 def build(chip: str, on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -> Chip:
     """A chip, or one of its software twins, ready to learn examples of `shape`."""
-    _check(chip)
+    check(chip)
     if on not in PLACEMENTS[chip]:
         raise InputError(f"unknown placement '{on}' of {chip}; {nearest(on, PLACEMENTS[chip])}")
     if chip == "sas-mram":
@@ -69,7 +69,28 @@ def build(chip: str, on: str, *, parameters: ParameterSet, shape: StreamShape, s
     return M2RU(parameters, shape, seed=seed, on=on)
 
 
-def _check(chip: str) -> None:
+def design(chip: str, p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int) -> Design:
+    """What a chip is, and what it is expected to do for `learned` new examples of `shape` and `predicted` ones.
+
+    p
+        parameters of the chip with those of its prices (`expected.*` is among them)
+
+    Raises
+    ------
+    InputError
+        For an unknown chip, or one that can't be made for `shape`.
+    """
+    check(chip)
+    if chip == "sas-mram":
+        from cimlearn.chips import sas_expected
+
+        return sas_expected.design(p, shape, learned=learned, predicted=predicted)
+    from cimlearn.chips import expected
+
+    return expected.design(p, shape, learned=learned, predicted=predicted)
+
+
+def check(chip: str) -> None:
     """Raise InputError for an unknown chip."""
     if chip not in CHIPS:
         raise InputError(f"unknown chip '{chip}'; {nearest(chip, CHIPS)}")

@@ -1,8 +1,12 @@
-"""The contract of a chip: networks mapped on arrays, a learning rule, replay; it never knows the stream."""
+"""The contract of a chip: networks mapped on arrays, a learning rule, replay; it never knows the stream.
+
+`Design` is what can be said of one without a run (pricing.py).
+"""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,3 +60,13 @@ class Chip(Protocol):
 
     def load(self, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> None:
         """Go on exactly from a `state` of a chip built with the same parameters, shape and seed."""
+
+
+class Design(NamedTuple):
+    """What a chip is and is expected to do, from sizes alone: nothing is trained."""
+
+    ledger: Ledger
+    inventory: Mapping[str, Mapping[str, int]]  # as the chip's
+    cell: Mapping[str, Any]  # figures of its memory, as the chip's
+    cells: int  # that learning writes
+    writes: int  # that all of them see in the ledger, together

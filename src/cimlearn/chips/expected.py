@@ -6,14 +6,27 @@ bits that are 1, the mean conductance, how changes become pulses. Their defaults
 
 from __future__ import annotations
 
-import math
-
 from cimlearn.chips.accounts import ArrayTally, Tally, kept, phase_counts
-from cimlearn.chips.sizes import ArraySize, sizes
+from cimlearn.chips.base import Design
+from cimlearn.chips.sizes import ArraySize, inventory, sizes
 from cimlearn.devices.presets import window
+from cimlearn.learning.reservoir import expected_stored
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
+
+
+def design(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int) -> Design:
+    """What M2RU is, and what it is expected to do; arguments as of `expected`."""
+    ledger, made_of = expected(p, shape, learned=learned, predicted=predicted), inventory(p, shape)
+    arrays = sizes(p, shape)
+    return Design(
+        ledger,
+        made_of,
+        cell={},
+        cells=sum(made_of[name]["cells"] for name in arrays),
+        writes=sum(ledger.counts["learn"][name]["writes"] for name in arrays),
+    )
 
 
 def expected(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int) -> Ledger:
@@ -57,8 +70,7 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> Tally:
         tallies[name] = reads._replace(
             pulses=pulses, verify_reads=verify, row_writes=round(updates * size.rows * due)
         )
-    late = slots * math.log(new / slots) if 0 < slots < new else 0.0
-    stored = min(new, slots) + round(late)
+    stored = expected_stored(new, slots)
     return Tally(tallies, passes, updates, new if slots else 0, stored, replayed, copies)
 
 

@@ -1,7 +1,12 @@
-"""What SAS-MRAM did, as whole-number counts: matrix products of each batch, laid out on bit-serial sub-arrays."""
+"""What SAS-MRAM did, as whole-number counts: matrix products of each batch, laid out on bit-serial sub-arrays.
+
+Everything follows from the layers of one image and a few tallies. A run tallies what it did; `chips/sas_expected.py`
+fills the same tallies without one.
+"""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -9,10 +14,13 @@ from typing import NamedTuple
 
 from cimlearn.arrays.bitserial import BITS, Counts, SubArray, tiling
 from cimlearn.arrays.training import Layer, Place, bias_bits, step, stored_bits
+from cimlearn.ledger import Ledger
+from cimlearn.networks.layers import scaled
 from cimlearn.parameters import ParameterSet
 
 SRAM = SubArray(256, 256, 256)  # the unit for transposes and gradients, as large as a usual macro
 MASK_BITS, WORD_BITS = 1, 8  # kept for the way back: a ReLU's mask, an input of a trained layer
+LABEL_BITS = 8  # of a stored example
 
 
 class Work(NamedTuple):
@@ -21,6 +29,51 @@ class Work(NamedTuple):
     layers: tuple[Layer, ...]
     kept_bits: int  # kept from the way forward for the way back
     narrowed: int  # sums rounded to int8
+
+
+class Tally(NamedTuple):
+    """What the chip did, beside what follows from sizes."""
+
+    steps: Sequence[tuple[int, int]]  # (examples of a batch, steps of that size)
+    offered: int  # to the replay memory
+    stored: int
+    replayed: int
+    flipped: int  # stored bits that updates changed
+    driven: int  # bits of lines that were written
+    classified: int
+
+
+def ledger(p: ParameterSet, one: Sequence[Layer], size: tuple[int, ...], classes: int, done: Tally) -> Ledger:
+    """The ledger of what was `done` on images of `size` by a network whose layers for one image are `one`."""
+    where, learned = place(p), sum(n * times for n, times in done.steps)
+    batches = [(batch_work(scaled(one, n), learning=True), times) for n, times in done.steps]
+    learn = phase_counts(batches, where, learning=True, examples=learned)
+    learn["digital"]["softmax"] = learned * classes
+    bits = example_bits(size)
+    learn["buffer"] = {
+        "offered": done.offered,
+        "stored": done.stored,
+        "replayed": done.replayed,
+        "bits_written": done.stored * bits,
+        "bits_read": done.replayed * bits,
+    }
+    learn["cells"] = {"bits_flipped": done.flipped, "bits_driven": done.driven}
+    seen = done.classified
+    images = [(batch_work(one, learning=False), seen)] if seen else []
+    predict = phase_counts(images, where, learning=False, examples=seen)
+    return Ledger({"learn": learn, "predict": predict}, {})
+
+
+def example_bits(size: tuple[int, ...]) -> int:
+    """Bits of a stored image of `size` (side, side, channels) and its label."""
+    return math.prod(size) * WORD_BITS + LABEL_BITS
+
+
+def memory_bits(p: ParameterSet, one: Sequence[Layer], size: tuple[int, ...], slots: int) -> dict[str, int]:
+    """Bits of each memory that learning needs beside the weights; `one` are the layers of one image."""
+    work = batch_work(scaled(one, p["rule.batch"]), learning=True)
+    largest = max(layer.windows * layer.groups * layer.outputs * WORD_BITS for layer in work.layers)
+    return {"replay": slots * example_bits(size), "kept": work.kept_bits, "activations": 2 * largest}
 
 
 def batch_work(layers: Sequence[Layer], *, learning: bool) -> Work:
@@ -88,13 +141,14 @@ def phase_counts(
 
 
 def inventory(
-    frozen: Sequence[Layer], owned: Sequence[Layer], tasks: int, p: ParameterSet, memory: Mapping[str, int]
+    layers: Sequence[Layer], tasks: int, p: ParameterSet, memory: Mapping[str, int]
 ) -> dict[str, dict[str, int]]:
     """What the chip is made of: stored bits (frozen once, trained ones for each of `tasks`), sub-arrays, memories."""
     where = place(p)
-    layers = [*frozen, *owned]
+    frozen = [layer for layer in layers if not layer.trained]
+    owned = [layer for layer in layers if layer.trained]
     once, own = stored_bits(list(frozen), where), stored_bits(list(owned), where)
-    bits = sum(once.values()) + tasks * (sum(own.values()) + bias_bits(layers))
+    bits = sum(once.values()) + tasks * (sum(own.values()) + bias_bits(list(layers)))
     arrays = sum(tiling(layer.forward, where.mram).arrays for layer in layers)
     if p["array.transpose"] == "copy":
         arrays += sum(tiling(layer.backward, where.mram).arrays for layer in layers if layer.error)

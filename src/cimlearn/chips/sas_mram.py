@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.arrays.faults import Rates
-from cimlearn.chips.sas_accounts import Work, batch_work, inventory, phase_counts, place
+from cimlearn.arrays.training import Layer
+from cimlearn.chips.sas_accounts import Tally, inventory, ledger, memory_bits
 from cimlearn.chips.sas_setup import error_rate, frozen_backbone, image_size, memory_cell, stick, wear_law
 from cimlearn.chips.sas_task import TUNED, InSoftware, Learner, OnChip, image_exponent, network
 from cimlearn.learning.int8 import from_float, torch
@@ -20,6 +21,7 @@ from cimlearn.learning.reservoir import Reservoir
 from cimlearn.learning.software import pytorch
 from cimlearn.ledger import Ledger
 from cimlearn.networks.backbone import prepare
+from cimlearn.networks.layers import check_images
 from cimlearn.networks.repnet import head
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import generator
@@ -39,8 +41,8 @@ class SasMram:
         pytorch()
         self.shape, self.seed, self.on = shape, seed, on
         self.size = image_size(shape, p["network.side"])
+        check_images(p["network.backbone"], p["network.side"], p["network.train"])
         self.backbone = frozen_backbone(p)
-        self.backbone.check_size(p["network.side"])
         self.cell = memory_cell(p)
         for name in ("faults.write_error", "faults.read_error"):
             error_rate(p, name, 0.0)  # a wrong one is an error now, not after a task
@@ -175,69 +177,37 @@ class SasMram:
         tuned = TUNED[self.parameters["network.train"]]
         return IntRepNet(blocks, net, top, self.parameters["network.side"], tuned=tuned)
 
-    def _work(self, layout: IntRepNet, examples: int, *, learning: bool) -> Work:
-        """What one batch is."""
-        return batch_work(
-            layout.layers(examples, self.parameters["network.side"], learning=learning), learning=learning
-        )
+    def _layers(self) -> list[Layer]:
+        """The matrix products of one image, learning."""
+        return self._layout().layers(1, self.parameters["network.side"], learning=True)
 
     def ledger(self) -> Ledger:
         """What was done so far, by phase; the float twin does no work on hardware."""
         if self.on != "chip":
             return Ledger({"learn": {}, "predict": {}}, {})
-        layout, where = self._layout(), place(self.parameters)
-        done = [(int(n), int(times)) for n, times in enumerate(self.steps) if times]
-        learned = int(self.progress[LEARNED] + self.progress[REPLAYED] - self.progress[WAITING])
-        learn = phase_counts(
-            [(self._work(layout, n, learning=True), times) for n, times in done],
-            where,
-            learning=True,
-            examples=learned,
-        )
-        learn["digital"]["softmax"] = learned * self.shape.classes
-        bits = int(np.prod(self.size)) * 8 + 8
-        offered, stored, replayed = *(int(n) for n in self.memory.offered), int(self.progress[REPLAYED])
-        learn["buffer"] = {
-            "offered": offered,
-            "stored": stored,
-            "replayed": replayed,
-            "bits_written": stored * bits,
-            "bits_read": replayed * bits,
-        }
         chips = [one for one in self.learners.values() if isinstance(one, OnChip)]
-        learn["cells"] = {
-            "bits_flipped": sum(one.flipped for one in chips),
-            "bits_driven": sum(lines.driven() for one in chips for lines in one.lines.values()),
-        }
-        seen = int(self.progress[CLASSIFIED])
-        one_image = [(self._work(layout, 1, learning=False), seen)] if seen else []
-        predict = phase_counts(one_image, where, learning=False, examples=seen)
-        return Ledger({"learn": learn, "predict": predict}, {})
+        offered, stored = (int(n) for n in self.memory.offered)
+        done = Tally(
+            steps=[(n, int(times)) for n, times in enumerate(self.steps) if times],
+            offered=offered,
+            stored=stored,
+            replayed=int(self.progress[REPLAYED]),
+            flipped=sum(one.flipped for one in chips),
+            driven=sum(lines.driven() for one in chips for lines in one.lines.values()),
+            classified=int(self.progress[CLASSIFIED]),
+        )
+        return ledger(self.parameters, self._layers(), self.size, self.shape.classes, done)
 
     def inventory(self) -> dict[str, dict[str, int]]:
         """What the chip is made of, for the tasks so far; empty for the float twin."""
         if self.on != "chip":
             return {}
-        layers = self._layout().layers(1, self.parameters["network.side"], learning=True)
-        own = [layer for layer in layers if layer.trained]
-        return inventory(
-            [layer for layer in layers if not layer.trained],
-            own,
-            max(1, len(self.learners)),
-            self.parameters,
-            self.memory_bits(),
-        )
+        tasks = max(1, len(self.learners))
+        return inventory(self._layers(), tasks, self.parameters, self.memory_bits())
 
     def memory_bits(self) -> dict[str, int]:
         """Bits of each memory that learning needs beside the weights."""
-        work = self._work(self._layout(), self.parameters["rule.batch"], learning=True)
-        image = int(np.prod(self.size)) * 8
-        largest = max(layer.windows * layer.groups * layer.outputs * 8 for layer in work.layers)
-        return {
-            "replay": len(self.memory.labels) * (image + 8),
-            "kept": work.kept_bits,
-            "activations": 2 * largest,
-        }
+        return memory_bits(self.parameters, self._layers(), self.size, len(self.memory.labels))
 
     def figures(self) -> dict[str, Any]:
         """What a cell costs and how it fails, from the physics of its device; empty for the float twin."""

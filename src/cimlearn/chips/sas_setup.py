@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cimlearn.arrays.wear import Law, Lines
 from cimlearn.devices.technology import Technology, technology, technology_parameters
 from cimlearn.errors import InputError
-from cimlearn.learning.intgraph import IntGraph
-from cimlearn.networks.backbone import Backbone
-from cimlearn.networks.backbones import build, shipped
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
+
+if TYPE_CHECKING:
+    from cimlearn.learning.intgraph import IntGraph
+    from cimlearn.networks.backbone import Backbone
 
 
 def image_size(shape: StreamShape, side: int) -> tuple[int, int, int]:
@@ -30,6 +33,8 @@ def image_size(shape: StreamShape, side: int) -> tuple[int, int, int]:
 
 def frozen_backbone(p: ParameterSet) -> Backbone:
     """The frozen network with its weights."""
+    from cimlearn.networks.backbones import build, shipped
+
     name, weights = p["network.backbone"], p["network.weights"]
     if weights == "shipped":
         if name != "resnet8":
@@ -71,4 +76,11 @@ def memory_cell(p: ParameterSet) -> Technology:
     """The memory cell that the parameters describe."""
     name = p["cell.technology"]
     known = technology_parameters(name)
-    return technology(name, {key: p[key] for key in known if key in p and p.entry(key).changed})
+    changes = {key: p[key] for key in known if key in p and p.entry(key).changed}
+    return _cell(name, tuple(sorted(changes.items())))
+
+
+@lru_cache(maxsize=256)
+def _cell(name: str, changes: tuple[tuple[str, Any], ...]) -> Technology:
+    """The physics takes some milliseconds, and many designs share a cell."""
+    return technology(name, dict(changes))

@@ -84,7 +84,7 @@ def _add_price(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stream",
         metavar="NAME",
-        help="a known stream, for the shape of its examples (default permuted-mnist)",
+        help="a known stream, for the shape of its examples (default: permuted-mnist, sas-mram: split-mnist-domain)",
     )
     _add_set(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from cimlearn.cli.wanted import settings_of
-from cimlearn.costs.estimate import Costs, Phase
+from cimlearn.costs.estimate import Costs
 from cimlearn.experiment import Experiment
 from cimlearn.parameters import ParameterSet
-from cimlearn.pricing import STREAM, price
+from cimlearn.pricing import price, usual_stream
 from cimlearn.runfolder import to_json
 from cimlearn.streams.base import StreamShape
 from cimlearn.streams.shapes import known_shape
@@ -23,8 +24,8 @@ _AGES = {"first_cell": "first cell", "one_percent": "1 %", "ten_percent": "10 % 
 
 
 def command(arguments: Namespace) -> None:
-    """Print what a chip costs on examples of the shape of a stream (default: permuted MNIST)."""
-    stream = arguments.stream or STREAM
+    """Print what a chip costs on examples of the shape of a stream (default: the first that it is run on)."""
+    stream = arguments.stream or usual_stream(arguments.chip)
     experiment = Experiment(arguments.chip, stream, settings=settings_of(arguments.set))
     of_chip, of_stream = experiment.parameters
     shape = known_shape(stream, of_stream)
@@ -35,8 +36,11 @@ def command(arguments: Namespace) -> None:
     from cimlearn.cli.output import stdout
 
     console = stdout()
-    console.print(_figures(f"{arguments.chip} on {_shape_text(stream, shape)}", costs, experiment.prices))
-    console.print(_parts(costs))
+    title = f"{arguments.chip} on {_shape_text(stream, shape, of_chip)}"
+    console.print(_figures(title, costs, experiment.prices))
+    console.print(_parts("part", {name: phase.parts for name, phase in costs.phases.items()}))
+    if costs.products:
+        console.print(_parts("product of training", costs.products))
     console.print(_assumed(arguments.chip, experiment.prices))
 
 
@@ -46,9 +50,13 @@ def _assumed(chip: str, prices: ParameterSet) -> str:
     return f"{assumed} of {len(prices)} prices are assumed; cimlearn show {chip} lists them"
 
 
-def _shape_text(stream: str, shape: StreamShape) -> str:
-    """'permuted-mnist: 28 steps of 28 inputs, 10 classes'."""
-    return f"{stream}: {shape.steps} steps of {shape.features} inputs, {shape.classes} classes"
+def _shape_text(stream: str, shape: StreamShape, of_chip: ParameterSet) -> str:
+    """'permuted-mnist: 28 steps of 28 inputs, 10 classes'; a chip that sees images says how large."""
+    seen = f"{shape.steps} steps of {shape.features} inputs"
+    if "network.side" in of_chip:
+        net, side = of_chip["network.backbone"], of_chip["network.side"]
+        seen = f"images of {shape.steps} rows, seen by {net} at {side} pixels"
+    return f"{stream}: {seen}, {shape.classes} classes"
 
 
 def _table(title: str, *headings: str) -> Table:
@@ -79,9 +87,10 @@ def _lines(costs: Costs, prices: ParameterSet) -> Iterator[tuple[str, str]]:
     yield "throughput", _ops(now.ops_per_s, "OPS")
     yield "efficiency", _ops(now.ops_per_J, "OPS/W")
     yield "area", quantity(sum(costs.area.values()), "m2")
+    step = f"{quantity(now.step_seconds, 's')} a step, " if now.step_seconds < now.seconds else ""
     yield (
         "latency",
-        f"{quantity(now.step_seconds, 's')} a step, {quantity(now.seconds, 's')} an example, "
+        f"{step}{quantity(now.seconds, 's')} an example, "
         f"{quantity(learning.seconds, 's')} a learned example with its replays",
     )
     yield "energy", f"{quantity(now.joules, 'J')} an example, {quantity(learning.joules, 'J')} a learned one"
@@ -111,18 +120,20 @@ def _ops(value: float, unit: str) -> str:
     return text + unit if text[-1].isalpha() else f"{text} {unit}"
 
 
-def _parts(costs: Costs) -> Table:
-    """Energy per example by part, with shares; parts that take nothing are left out."""
-    phases = costs.phases
-    table = _table("Energy by part", "part", "inference", "share", "learning", "share")
-    used = [part for part in phases["learning"].parts if any(p.parts[part] > 0 for p in phases.values())]
-    for part in sorted(used, key=lambda name: -phases["inference"].parts[name]):
-        cells = [text for phase in phases.values() for text in _share(phase, part)]
-        table.add_row(part.replace("_", " "), *cells)
+def _parts(heading: str, phases: Mapping[str, Mapping[str, float]]) -> Table:
+    """Energy per example by part of inference and learning, with shares; parts that take nothing are left out."""
+    table = _table(f"Energy by {heading}", heading, "inference", "share", "learning", "share")
+    used = {part for parts in phases.values() for part, joules in parts.items() if joules > 0}
+    order = sorted(phases["learning"], key=lambda name: -phases["inference"].get(name, 0.0))
+    for part in order:
+        if part in used:
+            table.add_row(
+                part.replace("_", " "), *(text for p in phases.values() for text in _share(p, part))
+            )
     return table
 
 
-def _share(phase: Phase, part: str) -> tuple[str, str]:
-    """Energy of one part, and its share of the phase."""
-    joules = phase.parts[part]
-    return (quantity(joules, "J"), percent(joules / phase.joules)) if joules > 0 else ("", "")
+def _share(parts: Mapping[str, float], part: str) -> tuple[str, str]:
+    """Energy of one part, and its share of all."""
+    joules = parts.get(part, 0.0)
+    return (quantity(joules, "J"), percent(joules / math.fsum(parts.values()))) if joules > 0 else ("", "")

@@ -21,7 +21,7 @@ class Priced(NamedTuple):
 
 SETS: Final = {
     "m2ru": Priced("65nm", ("prices", "prices_m2ru", "expected")),
-    "sas-mram": Priced("28nm", ("prices", "prices_sas_mram")),
+    "sas-mram": Priced("28nm", ("prices", "prices_sas_mram", "expected_sas_mram")),
 }
 
 

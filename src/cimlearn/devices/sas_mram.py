@@ -30,7 +30,7 @@ from cimlearn.errors import InputError
 from cimlearn.units import number, quantity
 
 Array = NDArray[np.float64]
-_HALVINGS = 100  # of a bracket of drives
+_HALVINGS = 25  # of a bracket of drives, four at a time
 _MOST_DRIVE = 1e4
 
 
@@ -174,16 +174,34 @@ def window(line: Line, write: Write) -> tuple[float, float]:
 
 
 def _drive_at(junction: mtj.Junction, pulse: float, wanted: float) -> float:
-    """The drive at which a pulse switches with probability `wanted`, by halving (the law rises with the drive)."""
+    """The drive at which a pulse switches with probability `wanted`, by halving (the law rises with the drive).
+
+    The law is asked for all middles of four halvings at once: it takes as long for 15 drives as for one.
+    """
     low, high = 0.0, _MOST_DRIVE
     for _ in range(_HALVINGS):
-        middle = 0.5 * (low + high)
+        middles = _middles(low, high)
         if wanted < 0.5:
-            below = mtj.switches(junction, middle, pulse) < wanted
+            below = mtj.switches(junction, middles, pulse) < wanted
         else:
-            below = mtj.fails_to_switch(junction, middle, pulse) > 1.0 - wanted
-        low, high = (middle, high) if below else (low, middle)
+            below = mtj.fails_to_switch(junction, middles, pulse) > 1.0 - wanted
+        before, node = (low, high), 0
+        while node < len(middles):
+            low, high = (middles[node], high) if below[node] else (low, middles[node])
+            node = 2 * node + (2 if below[node] else 1)
+        if (low, high) == before:
+            break  # no number lies between
     return high
+
+
+def _middles(low: float, high: float) -> list[float]:
+    """The middles that four halvings may come to: node k has 2 k + 1 below it and 2 k + 2 above."""
+    spans, found = [(low, high)], []
+    for node in range(15):
+        bottom, top = spans[node]
+        found.append(0.5 * (bottom + top))
+        spans += [(bottom, found[-1]), (found[-1], top)]
+    return found
 
 
 def planned(line: Line, write: Write, current: float | None) -> Write:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
+
+
+def expected_stored(offered: int, slots: int) -> int:
+    """Of `offered` examples, how many are stored on average: all of the first `slots`, then the n-th with slots / n."""
+    late = slots * math.log(offered / slots) if 0 < slots < offered else 0.0
+    return min(offered, slots) + round(late)
 
 
 class Reservoir:

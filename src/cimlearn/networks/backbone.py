@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
 from cimlearn.networks.pytorch import functional, nn, torch
+from cimlearn.networks.sizes import check_side
 
 CIFAR_MEAN, CIFAR_DEVIATION = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-LARGEST = 512  # [pixels] of an image's side that is taken
 
 
 class Facts(NamedTuple):
@@ -90,14 +90,7 @@ class Backbone(nn.Module):
 
     def check_size(self, *sides: int) -> int:
         """The side of square images; raises InputError with the sizes allowed if they can't be taken."""
-        step, name = self.facts.multiple, self.facts.name
-        if len(set(sides)) != 1 or sides[0] % step or not step <= sides[0] <= LARGEST:
-            found = " x ".join(str(side) for side in (sides if len(sides) > 1 else sides * 2))
-            raise InputError(
-                f"{name} can't take images of {found} pixels; allowed are square ones of "
-                f"{step}, {2 * step}, {3 * step}, ... {LARGEST} pixels (published: {self.facts.size})"
-            )
-        return sides[0]
+        return check_side(self.facts.name, self.facts.size, self.facts.multiple, *sides)
 
     def public_state(self) -> dict[str, torch.Tensor]:
         """Every tensor by its name in the public weight files; they are the network's own, not copies."""

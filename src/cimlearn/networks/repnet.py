@@ -6,75 +6,24 @@ x is the merged input of block i (the first module reads the image), and the sum
 M starts as zero, so that the network starts equal to its backbone.
 
 Source: Yang, Rakin and Fan, CVPR 2022 (Rep-Net), with the modules of TinyTL (Cai et al., NeurIPS 2020). Its
-published counts of parameters and products fix what its text leaves open; see CONNECTORS.
+published counts of parameters and products fix what its text leaves open; see connectors.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
 from cimlearn.errors import InputError
 from cimlearn.networks.backbone import Backbone, freeze, pooled
+from cimlearn.networks.connectors import CONNECTORS, Connector, check_modules
 from cimlearn.networks.pytorch import functional, nn, torch
 from cimlearn.random import generator
 
 NORMS = ("batch", "none")
 RESIZES = ("bilinear", "nearest")
 STANDARD_EPSILON = 1e-5  # added to the spread of a standardised filter
-
-
-class Connector(NamedTuple):
-    """One module and the block beside which it stands."""
-
-    block: str  # name of the block to whose output the module adds
-    mid: int  # channels between its two convolutions
-    groups: int  # of the first convolution
-    kernel: int  # of the first convolution
-    pool: int  # average pool before it
-    image: bool = False  # it reads the image; otherwise what the block reads
-
-
-def _connectors(blocks: str, mids: tuple[int, ...], kernels: str, image_pool: int) -> tuple[Connector, ...]:
-    """First module: image, no groups. The others: 2 groups, pool 2."""
-    rows = zip(blocks.split(), mids, kernels, strict=True)
-    return tuple(
-        Connector(name, mid, 1 if n == 0 else 2, int(kernel), image_pool if n == 0 else 2, n == 0)
-        for n, (name, mid, kernel) in enumerate(rows)
-    )
-
-
-# The rule. mid = Cin rounded up to a multiple of 8 (3 -> 8); for ResNet-50 Cin / 4, and 64 for its first module.
-# The image is pooled by 8, all else by 2 (a 7 x 7 map becomes 3 x 3). Trained parameters are both convolutions
-# (no biases) and both norms; products are of the convolutions at 224 pixels. This gives
-#   ProxylessNAS-Mobile  415,464 and  25.54 M  published 0.415 M and 25.5 M
-#   MobileNetV2          380,072 and  20.48 M  published 0.380 M and 20.5 M
-#   ResNet-50          8,698,720 and 528.1 M   published 8.70 M and 528 M
-# Kernels: 3 where the module's output map is 7 x 7, but 5 at features.14 of MobileNetV2: with 3 its counts would be
-# 0.306 M and 16.9 M. ResNet-50's first mid isn't published; 64 is what the counts ask for.
-# EfficientNet-Lite0: by the same rule (assumed). ResNet-20 and ResNet-8 (assumed): modules at the borders of
-# stages, mid = Cin or more, maps that need no resize where the block halves its map.
-CONNECTORS = {
-    "proxyless_mobile": _connectors(
-        "blocks.1 blocks.5 blocks.9 blocks.13 blocks.17 blocks.21", (8, 32, 40, 80, 96, 192), "555533", 8
-    ),
-    "mobilenet_v2": _connectors(
-        "features.2 features.4 features.7 features.11 features.14 features.17",
-        (8, 24, 32, 64, 96, 160),
-        "555553",
-        8,
-    ),
-    "resnet50": _connectors(
-        "stem layer1.0 layer2.0 layer3.0 layer4.0 layer4.2", (64, 16, 64, 128, 256, 512), "555533", 8
-    ),
-    "efficientnet_lite0": _connectors(
-        "blocks.1 blocks.3 blocks.5 blocks.8 blocks.11 blocks.15", (8, 24, 40, 80, 112, 192), "555533", 8
-    ),
-    "resnet20": _connectors("layer1.0 layer2.0 layer3.0 layer3.2", (8, 16, 32, 64), "5533", 2),
-    "resnet8": _connectors("layer1.0 layer2.0 layer3.0", (8, 32, 64), "533", 2),
-}
 
 
 class StandardConv(nn.Conv2d):
@@ -174,14 +123,7 @@ class RepNet(nn.Module):
         """As the backbone's; also refuses images so small that a module's map would vanish."""
         backbone = self.backbone
         side = backbone.check_size(*sides)
-        for c in self.connectors:
-            place = -1 if c.image else backbone.index(c.block) - 1
-            least = c.pool * (1 if place < 0 else backbone.reductions[place])
-            if side < least:
-                raise InputError(
-                    f"the Rep-Net of {backbone.facts.name} can't take images of {side} pixels: its modules need "
-                    f"{least} or more; enlarge the images"
-                )
+        check_modules(backbone.facts.name, backbone.names, backbone.reductions, self.connectors, side)
         return side
 
     def _channels(self, connector: Connector) -> tuple[int, int]:

@@ -33,7 +33,7 @@ def known_shape(name: str | Path, settings: ParameterSet) -> StreamShape:
     if named.family in ("file", "folder"):
         raise InputError(
             f"the shape of {name} is known only once its data is read; name a stream of the same shape, "
-            f"or run it for its costs: cimlearn run m2ru --stream {name}"
+            f"or run it for its costs: cimlearn run CHIP --stream {name}"
         )
     if named.family == "people":
         return shape_of(chosen, ACTIVITIES)
