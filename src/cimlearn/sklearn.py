@@ -1,13 +1,12 @@
 """The chip as a scikit-learn classifier: the same learner behind `fit`, `partial_fit`, `predict`, `predict_proba`.
 
-    from cimlearn.sklearn import M2RUClassifier
-    M2RUClassifier(settings={"network.hidden": 64}).fit(X, y).costs_.as_dict()["energy"]
+from cimlearn.sklearn import M2RUClassifier
+M2RUClassifier(settings={"network.hidden": 64}).fit(X, y).costs_.as_dict()["energy"]
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Integral
 from typing import Any, Final, Self, final
 
 import numpy as np
@@ -26,6 +25,10 @@ from cimlearn.random import generator
 __all__ = ["M2RUClassifier"]
 
 _LARGEST_SEED: Final = 2**31 - 1
+
+
+class _NoCosts(InputError, AttributeError):
+    """Nothing to price yet: an attribute that isn't there, as scikit-learn's own tools expect it."""
 
 
 @final
@@ -68,6 +71,10 @@ class M2RUClassifier(ClassifierMixin, BaseEstimator):
         one prediction
     """
 
+    classes_: NDArray[Any]
+    n_features_in_: int
+    _learner: Learner
+
     def __init__(
         self,
         *,
@@ -93,7 +100,7 @@ class M2RUClassifier(ClassifierMixin, BaseEstimator):
         InputError
             For a parameter that does not fit; scikit-learn's own ValueError for X and y that don't.
         """
-        if not isinstance(self.passes, Integral) or self.passes < 1:
+        if not isinstance(self.passes, int | np.integer) or self.passes < 1:
             raise InputError(f"passes = {self.passes!r}: give a whole number from 1 on")
         values, labels, steps = self._checked(X, y, first=True)
         classes, codes = np.unique(labels, return_inverse=True)
@@ -158,7 +165,10 @@ class M2RUClassifier(ClassifierMixin, BaseEstimator):
     def costs_(self) -> Costs:
         """Energy, time, area and lifetime of the work so far."""
         check_is_fitted(self)
-        return self._learner.costs()
+        try:
+            return self._learner.costs()
+        except InputError as error:
+            raise _NoCosts(str(error)) from None
 
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn asks of an estimator, and that sequences are taken too."""
@@ -188,10 +198,10 @@ class M2RUClassifier(ClassifierMixin, BaseEstimator):
         if self.steps is not None:
             if own not in (None, self.steps):
                 raise InputError(f"steps = {self.steps}, but X has {own} steps; leave steps at None")
-            if not isinstance(self.steps, Integral) or self.steps < 1 or numbers % self.steps:
+            if not isinstance(self.steps, int | np.integer) or self.steps < 1 or numbers % self.steps:
                 raise InputError(f"steps = {self.steps!r} doesn't cut {numbers} features into equal parts")
             steps = int(self.steps)
-        if isinstance(self.random_state, Integral):
+        if isinstance(self.random_state, int | np.integer):
             seed = int(self.random_state)
         else:
             seed = int(check_random_state(self.random_state).randint(_LARGEST_SEED))

@@ -27,12 +27,14 @@ class Noise(NamedTuple):
 
 def noise(seed: int) -> Noise:
     """Generators that belong to `seed`."""
-    return Noise(kernel_state(seed, "answer", "read")[:1].copy(), np.zeros(4, np.uint64), np.zeros(4, np.uint64))
+    return Noise(
+        kernel_state(seed, "answer", "read")[:1].copy(), np.zeros(4, np.uint64), np.zeros(4, np.uint64)
+    )
 
 
 @kernel
 def digest(key, x):
-    """64 bits (uint64) that depend on key (uint64) and on each value of x (steps, features), to 2^-30, and its place."""
+    """64 bits (uint64) that depend on key (uint64) and each value of x (steps, features), in order, to 2^-30."""
     for t in range(x.shape[0]):
         for i in range(x.shape[1]):
             value = np.int64(x[t, i] * np.float32(1 << 30))

@@ -66,10 +66,14 @@ class Learner:
         seed: int = 0,
     ) -> None:
         if on not in PLACEMENTS:
-            raise InputError(f"on = {on!r} is not a placement of this learner; {nearest(str(on), PLACEMENTS)}")
+            raise InputError(
+                f"on = {on!r} is not a placement of this learner; {nearest(str(on), PLACEMENTS)}"
+            )
         if scaling not in SCALINGS:
             raise InputError(f"scaling = {scaling!r} is unknown; give 'range', or None for values in [-1, 1]")
-        self.on, self.scaling, self.seed = on, scaling, seed
+        if not isinstance(seed, int | np.integer) or seed < 0:
+            raise InputError(f"seed = {seed!r}: give a whole number from 0 on")
+        self.on, self.scaling, self.seed = on, scaling, int(seed)
         self.settings = {**DEFAULTS, **(settings or {})}
         mine = {name: value for name, value in self.settings.items() if is_price(name)}
         rest = {name: value for name, value in self.settings.items() if name not in mine}
@@ -164,4 +168,4 @@ def _inside(x: Values) -> NDArray[np.float32]:
     worst = values.ravel()[np.argmax(np.abs(values))] if values.size else 0.0
     if abs(worst) > 1:
         raise InputError(f"an input is {worst:g}, outside [-1, 1]; scale it, or use scaling='range'")
-    return values.astype(np.float32)
+    return values.astype(np.float32, order="C")

@@ -44,4 +44,4 @@ def scaled(x: Values, low: Values, high: Values) -> NDArray[np.float32]:
     low, high = np.where(known, low, 0.0), np.where(known, high, 1.0)
     width = 0.5 * high - 0.5 * low  # halves, so that the largest floats don't overflow
     value = (0.5 * np.where(np.isnan(x), 0.0, x) - 0.5 * low) / width
-    return (np.clip(value, 0.0, 1.0) * known).astype(np.float32)
+    return (np.clip(value, 0.0, 1.0) * known).astype(np.float32, order="C")
