@@ -232,5 +232,7 @@ def _codes(classes: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.int64]:
     """(examples,) place of each label in the sorted classes; raises InputError for one that isn't there."""
     unknown = np.setdiff1d(labels, classes)
     if unknown.size:
-        raise InputError(f"label {unknown.tolist()[0]!r} is not among classes = {classes}; name all at the first call")
+        raise InputError(
+            f"label {unknown.tolist()[0]!r} is not among classes = {classes}; name all at the first call"
+        )
     return np.searchsorted(classes, labels)
