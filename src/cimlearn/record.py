@@ -36,18 +36,23 @@ def make_record(
     }
 
 
+def histogram(counts: NDArray[np.int64]) -> tuple[list[int], list[int]]:
+    """Edges (32 + 1) and counts (32) of the (cells per weight, rows, columns) writes of one array's cells."""
+    width = int(counts.max(initial=0)) // _BINS + 1  # whole numbers per bar
+    bars = np.bincount(counts.ravel() // width, minlength=_BINS)
+    return [width * i for i in range(_BINS + 1)], bars.tolist()
+
+
 def _writes(counts: NDArray[np.int64], worn: int) -> dict[str, Any]:
     """Statistics of the (cells per weight, rows, columns) writes of one array's cells."""
-    most = int(counts.max(initial=0))
-    width = most // _BINS + 1  # whole numbers per bar
-    bars = np.bincount(counts.ravel() // width, minlength=_BINS)
+    edges, bars = histogram(counts)
     return {
         "cells": counts.size,
         "total": int(counts.sum()),
         "mean": float(counts.mean()) if counts.size else 0.0,
-        "max": most,
+        "max": int(counts.max(initial=0)),
         "worn": int(worn),
-        "histogram": {"edges": [width * i for i in range(_BINS + 1)], "counts": bars.tolist()},
+        "histogram": {"edges": edges, "counts": bars},
         "map": _map(counts.mean(axis=0)),
     }
 
