@@ -37,5 +37,5 @@ clean:
 
 .venv/test-installed: pyproject.toml
 	$(PYTHON3) -m venv .venv
-	$(PIP) -e '.[mnist,torch,dev]'
+	$(PIP) -e '.[mnist,torch,study,river,tensorboard,mlflow,docs,dev]'
 	touch $@
