@@ -28,7 +28,18 @@ REPORT = {"report", "metrics", "costs", "presets", "cimlearn", "errors", "ledger
 COSTS = {"costs", "errors", "ledger", "parameters", "presets", "units"}
 LEARNER = {"online", "chips", "streams.base.StreamShape", "record.histogram", *COSTS}
 ESTIMATORS = {"online", "costs.estimate.Costs", "errors", "ledger", "random"}
-EVERYTHING = {"api", "cli", "devices", "explore", "pricing", "sweep", "studies", *EXPERIMENT, *REPORT}
+EVERYTHING = {
+    "api",
+    "cli",
+    "devices",
+    "explore",
+    "loggers",
+    "pricing",
+    "sweep",
+    "studies",
+    *EXPERIMENT,
+    *REPORT,
+}
 
 ALLOWED = {
     "cimlearn": EVERYTHING,
@@ -42,6 +53,7 @@ ALLOWED = {
     "explore": {"sweep", *EXPERIMENT, *REPORT},
     "studies": {"devices", "learning", "pricing", "studies", "sweep", *EXPERIMENT, *REPORT},
     "report": REPORT,
+    "loggers": {"loggers", "loop", "metrics", "scheduler", *REPORT},
     "metrics": {"errors"},
     "costs": COSTS,
     **dict.fromkeys(LOOP, EXPERIMENT),

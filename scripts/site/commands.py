@@ -15,7 +15,7 @@ def page() -> str:
     lines = [
         "# Commands",
         "",
-        "Results go to stdout, progress and errors to stderr. Exit status: 0 done, 2 something that was given can't be used "
+        "Results go to stdout, progress and errors to stderr. Exit status: 0 done, 2 something given can't be used "
         "(one line says what, and what to do), 130 stopped by Ctrl-C (the run goes on with `--resume`).",
     ]
     for name, parser in _commands(make_parser()):

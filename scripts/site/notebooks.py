@@ -1,7 +1,7 @@
 """A notebook as a page: text as it is, code in blocks, and what the cells print if the site is asked to run them.
 
-CIMLEARN_SITE_RUN=1 runs every notebook while the site is built (it needs nbclient); without it the page shows the code. The tests
-run them always.
+CIMLEARN_SITE_RUN=1 runs every notebook while the site is built (it needs nbclient); without it the page shows the code.
+The tests run them always.
 """
 
 from __future__ import annotations

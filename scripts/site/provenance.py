@@ -77,18 +77,17 @@ def _preset(name: str) -> str:
         before, part = part, full.partition(".")[0]
         if part != before:
             lines += ["", f"## {part}", ""]
-            lines += [
-                "| parameter | value | unit | allowed | origin | what it is | source |",
-                "|---|---|---|---|---|---|---|",
-            ]
+            lines += ["| parameter | value | unit | allowed | origin | source |", "|---|---|---|---|---|---|"]
         lines.append(_row(full, entry))
     return "\n".join(lines)
 
 
 def _row(name: str, entry: Parameter) -> str:
-    value = value_text(entry.value, entry.unit)
-    cells = (f"`{name}`", _cell(value), _cell(entry.unit), _allowed(entry), _origin(entry.origin))
-    return "| " + " | ".join((*cells, _cell(entry.help), _cell(entry.source))) + " |"
+    """A line of a table; what the parameter is stands below its name."""
+    named = f"`{name}`<br>{_cell(entry.help)}"
+    value = _cell(value_text(entry.value, entry.unit))
+    cells = (named, value, _cell(entry.unit), _allowed(entry), _origin(entry.origin), _cell(entry.source))
+    return f"| {' | '.join(cells)} |"
 
 
 def _allowed(entry: Parameter) -> str:
