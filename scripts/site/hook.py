@@ -100,7 +100,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     return "\n".join(lines)
 
 
-_MENTION = re.compile(r"(?<![\w/(\[`])(?:docs/)([\w/-]+\.md)")
+_MENTION = re.compile(r"(?<!\]\()(?<![\w/\[`])docs/([\w/-]+\.md)")
 
 
 def _link(mention: re.Match[str], here: Path, files: Any) -> str:
