@@ -198,7 +198,8 @@ def test_inventory_grows_with_tasks_and_covers_the_network() -> None:
     chip.start_task(1)
     chip.learn(x, y)
     own = sum(w.size for n, w in chip.state()[0].items() if n.startswith("task1.weight"))
-    assert chip.inventory()["mram"]["bits"] - one == 8 * own
+    assert chip.inventory()["mram"]["bits"] - one == 8 * own == chip.inventory()["stored"]["task_bits"]
+    assert chip.inventory()["stored"]["frozen_bits"] == one - 8 * own
     assert chip.figures()["name"] == "sas-mram" and make("float").figures() == {} == make("float").inventory()
 
 

@@ -18,7 +18,9 @@ _PREFIXES = {
     -18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "",
     3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E",
 }  # fmt: skip
-_PREFIXABLE = frozenset({"A", "C", "F", "H", "Hz", "J", "Pa", "S", "T", "V", "W", "eV", "g", "m", "ohm", "s"})
+_PREFIXABLE = frozenset(
+    {"A", "B", "C", "F", "H", "Hz", "J", "Pa", "S", "T", "V", "W", "eV", "g", "m", "ohm", "s"}
+)
 _AREAS = {0: "m²", -6: "mm²", -12: "µm²", -18: "nm²"}  # power of ten [m²] -> symbol
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 

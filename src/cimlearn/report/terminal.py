@@ -114,6 +114,7 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
             ),
             ("cells that no longer change", f"{whole(writes['worn'])} of {whole(writes['cells'])}"),
         ]
+    lines += _memory_lines(summary)
     lines += _cost_lines(summary)
     if speed is not None:
         lines.append(("speed", f"{count(speed)} examples/s"))
@@ -123,6 +124,17 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
     for name, value in lines:
         table.add_row(name, Text(value, overflow="fold"))
     return table
+
+
+def _memory_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Bytes that learning needs beside the weights, and those of a task's weights where a task has its own."""
+    bits = summary["memory_bits"]
+    if bits is None:
+        return []
+    said = f"{quantity(bits['training'] / 8, 'B')} to learn"
+    if "task" in bits:
+        said += f", {quantity(bits['task'] / 8, 'B')} of weights per task, {quantity(bits['frozen'] / 8, 'B')} frozen"
+    return [("memory", said)]
 
 
 def _cost_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
