@@ -35,7 +35,7 @@ def writes_per_cell(run: Run) -> dict[str, Any]:
 
 
 def memory_bits(run: Run) -> dict[str, int] | None:
-    """Bits of `training`, beside the weights while a chip learns; of `frozen` weights and each `task`'s, where told apart.
+    """Bits of `training`, beside the weights; of `frozen` weights and each `task`'s, where they are told apart.
 
     None for a software twin, and for runs that did not say yet.
     """
