@@ -19,6 +19,7 @@ from cimlearn.learning.intlayers import Add, Operation, Relu
 from cimlearn.learning.intmakers import SUPPORTED, called, plain
 from cimlearn.learning.intproducts import Geometry
 from cimlearn.learning.intweighted import Narrowing, Weighted, bias_from_float, per_channel
+from cimlearn.networks.equalise import Limited
 
 nn = torch.nn
 
@@ -74,7 +75,7 @@ class _Tracer(torch.fx.Tracer):  # type: ignore[misc, name-defined, unused-ignor
     """Also stops at subclasses of layers: tracing through them would lose their weights."""
 
     def is_leaf_module(self, m: Any, module_qualified_name: str) -> bool:
-        if isinstance(m, nn.Conv2d | nn.Linear | nn.BatchNorm2d):
+        if isinstance(m, nn.Conv2d | nn.Linear | nn.BatchNorm2d | Limited):
             return True
         return super().is_leaf_module(m, module_qualified_name)
 

@@ -27,7 +27,9 @@ from cimlearn.learning.int8 import (
     shifted,
     torch,
 )
+from cimlearn.learning.intlimits import Limit, Limits, limited, limited_error
 from cimlearn.learning.intproducts import Geometry
+from cimlearn.learning.introunding import kept_sums
 
 BIAS: Final = 15  # bits of a bias without its sign
 HEADROOM: Final = 2  # bits of an accumulator that a bias leaves free
@@ -86,12 +88,13 @@ class Weighted:
     trained: bool = False
     steps: Tensor | None = None  # (out,) whole numbers >= 0
     rectified: bool = False  # max(sum, 0) before narrowing, so that only what is left sets the exponent
-    limit: int | None = None  # and at most this: 6 for ReLU6
+    limit: Limit = None  # and at most this: 6 for ReLU6
     narrowing: Narrowing = field(default_factory=Narrowing)
     gradient: Tensor | None = None  # sums, of the weight's shape; set by `backward`
     _size: tuple[int, ...] = ()
     _input: Int8 | None = None
     _output: Int8 | None = None
+    _top: Tensor | None = None  # (out,) mantissas at which limits by channel stop `_output`
 
     def forward(self, *inputs: Int8, keep: bool) -> Int8:
         """W x + b, rectified where it is to be, narrowed."""
@@ -109,8 +112,11 @@ class Weighted:
             acc = lift(acc)
         if self.rectified:
             acc = self._rectify(acc)
+        unit = acc.exponent
         y = self.narrowing.forward(acc)
         self._output = y if keep and self.rectified else None
+        if keep and isinstance(self.limit, Limits):
+            self._top = shifted(self.limit.at(unit), y.exponent - unit)
         return y
 
     def backward(self, error: Int8, *, wanted: bool) -> tuple[Int8, ...]:
@@ -118,7 +124,7 @@ class Weighted:
         if self.rectified:
             if self._output is None:
                 raise InputError(f"{self.name} can't go back: it kept nothing; call forward with keep=True")
-            error = relu_error(error, self._output, self.limit)
+            error = self._passed(error, self._output)
         if self.trained:
             if self._input is None:
                 raise InputError(f"{self.name} can't learn: it kept no input; call forward with keep=True")
@@ -147,6 +153,8 @@ class Weighted:
             self.bias = Bias(self.bias.mantissa.to(device), self.bias.exponent)
         if self.steps is not None:
             self.steps = self.steps.to(device)
+        if isinstance(self.limit, Limits):
+            self.limit = self.limit.to(device)
 
     def products(self, output: tuple[int, ...], *, error: bool) -> Layer:
         """The layer's matrix products for an output of this size (examples, out, ...)."""
@@ -157,11 +165,20 @@ class Weighted:
             windows *= n
         return Layer(self.name, fan_in, out // groups, windows, groups, self.trained, error)
 
+    def _passed(self, error: Int8, y: Int8) -> Int8:
+        """error where the output y was neither 0 nor at its limit."""
+        if isinstance(self.limit, Limits):
+            assert self._top is not None
+            return limited_error(error, y, self._top)
+        return relu_error(error, y, self.limit)
+
     def _rectify(self, acc: Sums) -> Sums:
         """max(acc, 0), at most the limit; what is cut off must have fitted in the accumulator too."""
         accumulator = self.narrowing.accumulator
         if acc.sums.dtype != torch.float32 or self.steps is not None or 2 ** (accumulator - 1) < SINGLE:
             fits(largest(acc.sums), accumulator)
+        if isinstance(self.limit, Limits):
+            return Sums(limited(acc.sums, self.limit.at(acc.exponent)), acc.exponent)
         top = None
         if self.limit is not None and acc.exponent > -99:  # finer, and no sum gets there
             top = round(self.limit * 2.0**-acc.exponent)
@@ -217,11 +234,14 @@ def _shifted_each(values: Tensor, shift: Tensor) -> Tensor:
 
 
 def per_channel(values: Tensor, spread: int) -> tuple[Int8, Tensor]:
-    """(weights, steps): values (out, ...) with an exponent for each output, at most `spread` above the smallest."""
+    """(weights, steps): values (out, ...) with an exponent for each output, at most `spread` above the smallest.
+
+    Rounded so that sums are kept, see `introunding`.
+    """
     flat = values.reshape(len(values), -1)
     exponents = torch.tensor([fitting(float(row.abs().max())) if row.any() else -(10**6) for row in flat])
     exponents = exponents.clamp(min=int(exponents.max()) - spread)
     lowest = int(exponents.min())
     scale = (2.0 ** -exponents.double()).view(-1, *[1] * (values.dim() - 1))
-    mantissa = (values.double() * scale).round().clamp(-LARGEST, LARGEST).float()
+    mantissa = kept_sums(values.double() * scale).float()
     return Int8(mantissa, lowest), (exponents - lowest).float()
