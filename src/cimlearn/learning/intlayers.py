@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from cimlearn.errors import InputError
 from cimlearn.learning import intpool
-from cimlearn.learning.int8 import Int8, Tensor, add, relu, relu_error, torch
+from cimlearn.learning.int8 import Int8, Tensor, added, relu, relu_error, torch
 from cimlearn.learning.intlimits import Limit, Limits, limited, limited_error
 from cimlearn.learning.intpool import Window
 from cimlearn.learning.intweighted import Narrowing
@@ -74,11 +74,7 @@ class Add:
     def forward(self, *inputs: Int8, keep: bool) -> Int8:
         """The sum, narrowed."""
         a, b = inputs
-        self.narrowing.count += a.mantissa.numel()
-        y = add(a, b, exponent=self.narrowing.fixed, accumulator=self.narrowing.accumulator)
-        seen = self.narrowing.seen
-        self.narrowing.seen = y.exponent if seen is None else max(seen, y.exponent)
-        return y
+        return self.narrowing.forward(added(a, b))
 
     def backward(self, error: Int8, *, wanted: bool) -> tuple[Int8, ...]:
         """The same error for both."""

@@ -1,4 +1,4 @@
-"""Rounding frozen weights so that what they add up to stays right.
+"""What is lost when frozen weights and their sums become int8, made small: sums of weights kept, outliers clipped.
 
 Neighbouring pixels, and the inputs of a filter after a ReLU, have a mean; it is multiplied with the sum of a filter's
 rounding errors. So a few values are rounded the other way, those nearest to a half, until the errors of each kernel
@@ -9,7 +9,13 @@ Source: SQuant, Guo et al., ICLR 2022, arXiv 2202.07471: no data is needed, and 
 
 from __future__ import annotations
 
-from cimlearn.learning.int8 import LARGEST, Tensor, torch
+from typing import Final
+
+from cimlearn.learning.int8 import LARGEST, MAGNITUDE, Tensor, bits, torch
+
+TRIED: Final = 3  # smaller shifts that are looked at
+FINER: Final = 7  # bits of a sum that are kept below the last one of int8 to measure errors
+SAMPLE: Final = 2**15  # sums that are looked at, about: evenly spaced
 
 
 def kept_sums(values: Tensor) -> Tensor:
@@ -38,3 +44,23 @@ def _across(whole: Tensor, exact: Tensor) -> Tensor:
     worst, place = (error * sign).max(2)  # (out, in): of each kernel
     moved = _flipped(worst, torch.zeros_like(worst), surplus.abs()) - worst  # -1 in the kernels that are moved
     return whole + torch.zeros_like(whole).scatter_(2, place.unsqueeze(2), moved.unsqueeze(2)) * sign
+
+
+def least_error(sums: Tensor, most: int) -> int:
+    """The shift with which int8 comes nearest to sums (any shape, whole numbers, the largest of size `most`).
+
+    The largest sum may be far above all others; to clip it and keep more bits of the others may then lose less. Of the
+    shift that clips nothing and the TRIED below it, the one of least squared error on a sample counts, all in integers.
+    """
+    top = max(bits(most) - MAGNITUDE, 0)
+    if top == 0:
+        return 0
+    sample = sums.reshape(-1)[:: sums.numel() // SAMPLE | 1].to(torch.int64).abs()
+    sample = sample >> max(top - FINER, 0)
+    finer = min(top, FINER)  # bits below the last one of the coarsest shift
+    errors = []
+    for down in range(min(TRIED, top) + 1):
+        step = finer - down
+        rounded = ((sample << 1 >> step) + 1 >> 1).clamp(max=LARGEST) << step
+        errors.append(int((rounded - sample).square().sum()))
+    return top - errors.index(min(errors))

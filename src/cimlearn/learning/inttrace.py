@@ -39,6 +39,7 @@ class Settings(NamedTuple):
     trained: bool | Collection[str] = False  # all layers, none, or those named
     accumulator: int = ACCUMULATOR  # bits
     spread: int = 0  # frozen layers: exponents of output channels differ by up to this; 0 = one for all
+    clip: bool = False  # activations: clip outliers where that loses less than coarser steps
     exponents: Mapping[str, int] = {}  # layer -> exponent of its weights, where the values do not decide
 
 
@@ -139,6 +140,7 @@ class _Tracing:
             narrowing = getattr(operation, "narrowing", None)
             if isinstance(narrowing, Narrowing):
                 narrowing.accumulator = self.settings.accumulator
+                narrowing.clip = self.settings.clip
             self.steps.append(Step(operation, inputs))
             inputs = (len(self.steps) - 1,)
         self._ends[node] = inputs[0]

@@ -29,7 +29,7 @@ from cimlearn.learning.int8 import (
 )
 from cimlearn.learning.intlimits import Limit, Limits, limited, limited_error
 from cimlearn.learning.intproducts import Geometry
-from cimlearn.learning.introunding import kept_sums
+from cimlearn.learning.introunding import kept_sums, least_error
 
 BIAS: Final = 15  # bits of a bias without its sign
 HEADROOM: Final = 2  # bits of an accumulator that a bias leaves free
@@ -44,13 +44,22 @@ class Narrowing:
     fixed: int | None = None
     seen: int | None = None
     count: int = 0
+    clip: bool = False  # outliers, where that loses less, see `introunding.least_error`
 
     def forward(self, acc: Sums) -> Int8:
         """`acc` as int8, at the fixed exponent if there is one."""
         self.count += acc.sums.numel()
-        y = narrowed(acc, exponent=self.fixed, accumulator=self.accumulator)
+        y = narrowed(acc, exponent=self.exponent(acc), accumulator=self.accumulator)
         self.seen = y.exponent if self.seen is None else max(self.seen, y.exponent)
         return y
+
+    def exponent(self, acc: Sums) -> int | None:
+        """The exponent that `acc` gets; None where the largest sum decides."""
+        if self.fixed is not None or not self.clip:
+            return self.fixed
+        most = largest(acc.sums)
+        fits(most, self.accumulator)
+        return acc.exponent + least_error(acc.sums, most)
 
     def backward(self, acc: Sums) -> Int8:
         """`acc` as int8; errors always find their own exponent."""

@@ -17,7 +17,7 @@ import copy
 import math
 from typing import Any, Final, NamedTuple
 
-from cimlearn.networks.backbone import Backbone
+from cimlearn.networks.backbone import Backbone, Facts
 from cimlearn.networks.pytorch import nn, torch
 
 SIGMAS: Final = 6.0  # k, as in the source
@@ -44,16 +44,20 @@ class Limited(nn.Module):
 def equalised(backbone: Backbone, *, sigmas: float = SIGMAS) -> Backbone:
     """A copy with the same features (to float32's rounding) and channels of about one size.
 
-    Batch norms must be there still: a folded network comes back as it is. The last tensor keeps its scale.
+    Images are scaled too, by `facts.deviation`, so that each colour fills its range. Batch norms must be there still:
+    a folded network comes back as it is. The last tensor keeps its scale.
     """
     made = copy.deepcopy(backbone)
+    if not any(isinstance(module, nn.BatchNorm2d) for module in made.modules()):
+        return made
     flow = _Flow(sigmas)
-    now = flow.tensor(None)
-    flow.pin(now)
+    now = image = flow.image(made.facts)
     for block in made.blocks:
         now = flow.through(block, now)
     flow.pin(now)
-    flow.apply()
+    scale = flow.apply(image)
+    deviation = tuple(d * float(s) for d, s in zip(made.facts.deviation, scale, strict=True))
+    made.facts = made.facts._replace(deviation=deviation)
     return made
 
 
@@ -82,6 +86,13 @@ class _Flow:
         self._same.append(len(self._same))
         self._spread.append(spread)
         return len(self._same) - 1
+
+    def image(self, facts: Facts) -> int:
+        """The network's input: pixels from 0 to 1, less their mean, over their deviation."""
+        pairs = zip(facts.mean, facts.deviation, strict=True)
+        tensor = self.tensor(None)
+        self._reach[tensor] = torch.tensor([max(m, 1 - m) / d for m, d in pairs], dtype=torch.float64)
+        return tensor
 
     def pin(self, tensor: int) -> None:
         """Its scale is 1."""
@@ -192,8 +203,8 @@ class _Flow:
                 scales[root] = own / FULL * 2.0 ** -round(math.log2(float(own.mean())))
         return scales
 
-    def apply(self) -> None:
-        """Change weights, norms and limits."""
+    def apply(self, image: int) -> torch.Tensor:
+        """Change weights, norms and limits; the scale (3,) of the image."""
         scales = self._scales()
         with torch.no_grad():
             for conv, read in self._convolutions:
@@ -209,6 +220,7 @@ class _Flow:
             s = scales.get(self._root(gives))
             if s is not None:
                 setattr(parent, name, Limited(6.0 / s))
+        return scales.get(self._root(image), torch.ones(3, dtype=torch.float64))
 
 
 def _by_input(s: torch.Tensor, conv: nn.Conv2d) -> torch.Tensor:
