@@ -4,29 +4,61 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cimlearn.devices.technology import Technology, technology, technology_parameters
 from cimlearn.errors import InputError
+from cimlearn.learning.int8 import Int8, torch
+from cimlearn.learning.intpool import resized
 from cimlearn.networks.backbone import Backbone
 from cimlearn.networks.backbones import build, shipped
+from cimlearn.networks.equalise import equalised
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
 
+HALF: Final = 128  # grey, in 8-bit pixels
+
 
 def image_size(shape: StreamShape, side: int) -> tuple[int, int, int]:
-    """(side, side, channels) of the images that a stream's examples are."""
+    """(rows, rows, channels) of the images that a stream's examples are, at most `side` pixels high."""
     rows, features = shape.steps, shape.features
     for channels in (1, 3):
         if features == rows * channels and rows <= side and not shape.signed:
-            return side, side, channels
+            return rows, rows, channels
     raise InputError(
         f"examples of {rows} steps of {features} values are no square images of 1 or 3 channels up to {side} pixels; "
         "choose an image stream with stream.form = rows, or set network.side"
     )
 
 
+def fitted(images: NDArray[np.uint8], side: int, how: str) -> NDArray[np.uint8]:
+    """(images, side, side, channels) of images (images, rows, rows, channels): zeros around them, or enlarged.
+
+    'resize' is bilinear in whole numbers, rounded half up, so that it is the same everywhere.
+    """
+    rows = images.shape[1]
+    if rows == side:
+        return images
+    if how == "pad":
+        before = (side - rows) // 2
+        around = (before, side - rows - before)
+        return np.pad(images, ((0, 0), around, around, (0, 0)))
+    centred = torch.from_numpy(images).permute(0, 3, 1, 2).float() - HALF  # -128 to 127
+    acc = resized(Int8(centred, 0), (side, side), "bilinear")
+    whole = (acc.sums.double() * 2.0**acc.exponent + 0.5).floor() + HALF
+    return np.ascontiguousarray(whole.to(torch.uint8).permute(0, 2, 3, 1).numpy())
+
+
 def frozen_backbone(p: ParameterSet) -> Backbone:
-    """The frozen network with its weights."""
+    """The frozen network with its weights, its channels equalised if that is asked for."""
+    found = _weighted(p)
+    return equalised(found) if p["network.equalise"] else found
+
+
+def _weighted(p: ParameterSet) -> Backbone:
     name, weights = p["network.backbone"], p["network.weights"]
     if weights == "shipped":
         if name != "resnet8":

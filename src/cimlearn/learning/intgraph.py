@@ -52,9 +52,7 @@ class IntGraph:
                 f"PyTorch's matmul precision is '{precision}', which is not exact; "
                 "call torch.set_float32_matmul_precision('highest')"
             )
-        self.steps: list[Step] = traced(
-            block, Settings(trained, accumulator, spread, clip, exponents or {})
-        )
+        self.steps: list[Step] = traced(block, Settings(trained, accumulator, spread, clip, exponents or {}))
         self._weighted = {
             s.operation.name: s.operation for s in self.steps if isinstance(s.operation, Weighted)
         }

@@ -42,7 +42,9 @@ def _across(whole: Tensor, exact: Tensor) -> Tensor:
     surplus = error.sum((1, 2)).round()
     sign = surplus.sign().view(-1, 1, 1)
     worst, place = (error * sign).max(2)  # (out, in): of each kernel
-    moved = _flipped(worst, torch.zeros_like(worst), surplus.abs()) - worst  # -1 in the kernels that are moved
+    moved = (
+        _flipped(worst, torch.zeros_like(worst), surplus.abs()) - worst
+    )  # -1 in the kernels that are moved
     return whole + torch.zeros_like(whole).scatter_(2, place.unsqueeze(2), moved.unsqueeze(2)) * sign
 
 

@@ -13,7 +13,6 @@ from cimlearn.errors import InputError
 from cimlearn.learning import intproducts
 from cimlearn.learning.int8 import (
     ACCUMULATOR,
-    LARGEST,
     MAGNITUDE,
     SINGLE,
     Int8,

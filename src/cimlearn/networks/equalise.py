@@ -195,7 +195,9 @@ class _Flow:
             reach[root] = torch.maximum(reach[root], own) if root in reach else own
         fixed = {self._root(tensor) for tensor in self._pinned}
         twice = [parent.get_submodule(name) for parent, name, _ in self._limits]
-        fixed |= {self._root(t) for (_, _, t), m in zip(self._limits, twice, strict=True) if twice.count(m) > 1}
+        fixed |= {
+            self._root(t) for (_, _, t), m in zip(self._limits, twice, strict=True) if twice.count(m) > 1
+        }
         scales = {}
         for root, own in reach.items():
             if root not in fixed and float(own.max()) > 0:
