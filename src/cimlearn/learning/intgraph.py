@@ -42,8 +42,9 @@ class IntGraph:
         """Trace `block`, an nn.Module of one input and one output; it is not changed.
 
         trained: all layers with weights, none, or the named ones. accumulator: its width in bits. spread: how far
-        exponents of a frozen layer's output channels may differ (0 = one for the layer). clip: outliers of activations,
-        where that loses less than coarser steps for all. exponents: of the weights of named layers, where their values should not decide (all zero at the start, say).
+        exponents of a frozen layer's output channels may differ (0 = one for the layer). clip: outliers of
+        activations, where that loses less than coarser steps. exponents: of the weights of named layers, where
+        their values should not decide (all zero at the start, say).
         Raises InputError naming what can't be run.
         """
         precision = torch.get_float32_matmul_precision()

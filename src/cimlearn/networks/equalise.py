@@ -1,6 +1,6 @@
 """A backbone whose channels are about equally large, so that one exponent fits all of a tensor's channels.
 
-    x'_c = x_c / s_c      W'_oi = W_oi s_i      gamma'_o = gamma_o / s_o,  beta'_o = beta_o / s_o      limit'_c = 6 / s_c
+    x'_c = x_c / s_c   W'_oi = W_oi s_i   gamma'_o = gamma_o / s_o   beta'_o = beta_o / s_o   limit'_c = 6 / s_c
 
 The features stay what they were: a positive s passes through ReLU, pools and sums. Tensors that are added share their
 scales; so do a tensor and what a ReLU makes of it. A channel's reach comes from its batch norm, not from images:
