@@ -253,3 +253,18 @@ def test_none_is_a_choice_where_it_is_listed() -> None:
 
 def test_the_default_backbone_has_modules() -> None:
     assert len(CONNECTORS["resnet8"]) >= 2
+
+
+def test_small_images_are_stored_small_and_enlarged_when_used() -> None:
+    (x, y), (xt, _) = examples(16), examples(4, 1)
+    for how in ("pad", "resize"):
+        chip = make(network__side=56, network__fit=how, network__tasks="shared", replay__slots=4)
+        chip.learn(x, y)
+        assert chip.state()[0]["replay.x"].shape == (4, 28, 28, 1)
+        assert chip._prepared(chip._images(xt)).shape == (4, 3, 56, 56)
+    padded, enlarged = (
+        make(network__side=56, network__fit=how)._prepared((xt * 255).astype(np.uint8)[..., None])
+        for how in ("pad", "resize")
+    )
+    assert np.ptp(padded[:, :, :14], axis=(2, 3)).max() == 0  # nothing but the border
+    assert np.ptp(enlarged[:, :, :14], axis=(2, 3)).min() > 0
