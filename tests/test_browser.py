@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 from browser import chromium, set_up
+from firefox import firefox
 from report_run import make_run
 from report_study import make_study
 
@@ -18,6 +19,7 @@ from cimlearn.report.compared import read_runs, read_study
 from cimlearn.report.comparepage import write_page
 
 CSS = "css selector"
+RIGHT, ENTER = "\ue014", "\ue007"  # WebDriver's key codes
 
 
 @pytest.fixture(scope="module")
@@ -237,3 +239,29 @@ def test_parameters_of_a_run_can_be_filtered_and_sorted(browser: Any, folder: Pa
     assert {r.find_element(CSS, "code").text for r in shown} == {"network.hidden", "rule.rate"}
     find(browser, "table.entries thead button").click()
     assert find(browser, "table.entries thead th").get_attribute("aria-sort") == "ascending"
+
+
+def test_firefox_shows_the_same(folder: Path, tmp_path: Path) -> None:
+    """The dark page: sorting, keys from mark to row, another axis, a phone's width, no complaint."""
+    with firefox(tmp_path, dark=True) as page:
+        page.open((folder / "index.html").as_uri())
+        assert page.ask("getComputedStyle(document.body).backgroundColor") == "rgb(18, 20, 23)"
+        page.click(
+            "[data-view=designs] thead th:nth-child(4) button"
+        )  # without a window, keys press no buttons here
+        page.until(
+            "document.querySelector('[data-view=designs] thead th:nth-child(4)').hasAttribute('aria-sort')"
+        )
+        page.ask("document.querySelector('svg.pareto a[tabindex=\"0\"]').focus()")
+        page.press(RIGHT)
+        page.until("document.activeElement.dataset.design === '3'")
+        page.press(ENTER)
+        page.until("location.hash === '#d3' && document.activeElement.id === 'd3'")
+        page.ask(
+            "(s => { s.value = 'forgetting'; s.dispatchEvent(new Event('change')); })"
+            "(document.querySelector('.axes select'))"
+        )
+        assert page.ask("document.querySelector('.x-name').textContent").startswith("Forgetting")
+        page.resize(360, 740)
+        assert page.ask("document.documentElement.scrollWidth") <= 360
+        assert page.complaints == []

@@ -102,6 +102,24 @@ class TestWhatIsCompared:
             read_study(study), over=("network.hidden",)
         )
 
+    def test_a_monte_carlo_study_is_averaged_over_what_it_draws(self, tmp_path: Path) -> None:
+        for seed in range(3):
+            folder = make_run(tmp_path / "runs" / f"seed={seed}", seeds=(seed,), tasks=2)
+            change_run(folder, {"cell.endurance": 1e9 + seed, "rule.rate": 0.1 + seed})
+        text = 'name = "x"\n[monte_carlo]\nchips = 3\n"rule.rate" = {low = 0, high = 1}\n'
+        (tmp_path / "study.toml").write_text(f"{text}cell.endurance = {{mean = 1e9, std = 1e8}}\n")
+        (tmp_path / "failures.json").write_text('{"seed=3": "no such device"}')
+        compared = read_study(tmp_path)
+        assert set(compared.drawn) == {"rule.rate", "cell.endurance"}
+        (one,) = benchmarks(compared)
+        assert [len(design.samples) for design in one.designs] == [3] and not one.varied
+        html = page(compared)
+        assert "Averaged over cell.endurance, rule.rate as over seeds" in html
+        assert "Could not be run: seed=3: no such device." in html
+        (tmp_path / "study.toml").write_text("[")
+        with pytest.raises(InputError, match=r"study.toml is not a TOML file"):
+            read_study(tmp_path)
+
     def test_what_is_not_finished_is_shown_and_not_ranked(self, tmp_path: Path) -> None:
         make_run(tmp_path / "done", tasks=3)
         change_run(make_run(tmp_path / "half", tasks=3, stop=(0, 2)), {"rule.rate": 0.5}, gain=0.05)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cimlearn.errors import InputError
 from cimlearn.report.measures import Sample, samples
-from cimlearn.report.records import Run, read_run
+from cimlearn.report.records import Run, read_json, read_run
 from cimlearn.units import plural
 
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
@@ -38,6 +39,8 @@ class Compared:
     title: str
     entries: tuple[Entry, ...]
     unreadable: dict[str, str] = field(default_factory=dict)  # folder -> why
+    drawn: tuple[str, ...] = ()  # parameters that a Monte Carlo study draws for each seed
+    failures: dict[str, str] = field(default_factory=dict)  # runs of the study that could not be run -> why
 
 
 def find_runs(folder: Path) -> list[Path]:
@@ -62,6 +65,9 @@ def _natural(text: str) -> list[tuple[int, float, str]]:
 def read_study(folder: Path | str) -> Compared:
     """Every run in `folder`; those that can't be read are named.
 
+    Where the folder has a study's description (study.toml), the parameters in its [monte_carlo] are `drawn`; where it
+    has failures.json, what stands there did not run.
+
     Raises
     ------
     InputError
@@ -80,9 +86,28 @@ def read_study(folder: Path | str) -> Compared:
             f"{folder} is not a run folder and holds none: {why}; give what a run or study wrote"
         )
     name = Path(os.path.abspath(folder)).name
-    return Compared(
-        f"Study ‘{name}’", _entries(runs, [_name(run.folder, folder) for run in runs]), unreadable
-    )
+    entries = _entries(runs, [_name(run.folder, folder) for run in runs])
+    return Compared(f"Study ‘{name}’", entries, unreadable, _drawn(folder), _failures(folder))
+
+
+def _drawn(folder: Path) -> tuple[str, ...]:
+    """The parameters that the study in `folder` draws for each chip; none without a description."""
+    file = folder / "study.toml"
+    try:
+        content = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+    except ValueError as error:
+        raise InputError(f"{file} is not a TOML file: {error}; restore it or remove it") from None
+    names = []
+    for part, keys in content.get("monte_carlo", {}).items():
+        names += [f"{part}.{key}" for key in keys] if isinstance(keys, dict) and "." not in part else [part]
+    return tuple(name for name in names if "." in name)
+
+
+def _failures(folder: Path) -> dict[str, str]:
+    """Why runs of the study in `folder` are missing, by name."""
+    file = folder / "failures.json"
+    found = read_json(file) if file.is_file() else {}
+    return {str(name): str(why) for name, why in found.items()} if isinstance(found, dict) else {}
 
 
 def read_runs(folders: Sequence[Path | str]) -> Compared:

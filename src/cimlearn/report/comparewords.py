@@ -54,8 +54,11 @@ def notices(compared: Compared, made: Sequence[Benchmark], over: Collection[str]
             f"These runs are of {len(made)} benchmarks: different streams, scenarios, tasks or data. Each has a"
             " section of its own, and nothing is averaged or ranked across them."
         )
-    if over:
-        yield f"Averaged over {', '.join(over)} as over seeds: runs that differ only in that are one design."
+    if averaged := {*over, *compared.drawn}:
+        names = ", ".join(sorted(averaged))
+        yield f"Averaged over {names} as over seeds: runs that differ only in that are one design."
+    if compared.failures:
+        yield f"Could not be run: {_some([f'{name}: {why}' for name, why in compared.failures.items()])}."
     if compared.unreadable:
         yield f"Left out: {_some(list(compared.unreadable.values()))}."
     incomplete = [e.name for e in compared.entries if not e.run.complete]

@@ -90,7 +90,11 @@ class Benchmark:
 
 
 def benchmarks(compared: Compared, over: Collection[str] = ()) -> tuple[Benchmark, ...]:
-    """The runs in the order in which they were given; designs that differ only in `over` are one."""
+    """The runs in the order in which they were given.
+
+    Runs that differ only in the parameters in `over`, or in what a Monte Carlo study draws, are one design.
+    """
+    over = {*over, *compared.drawn}
     tasks: dict[str, dict[str, list[Entry]]] = {}
     for entry in compared.entries:
         designs = tasks.setdefault(_benchmark_key(entry.run), {})
