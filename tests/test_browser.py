@@ -261,7 +261,7 @@ def test_firefox_shows_the_same(folder: Path, tmp_path: Path) -> None:
             "(s => { s.value = 'forgetting'; s.dispatchEvent(new Event('change')); })"
             "(document.querySelector('.axes select'))"
         )
-        assert page.ask("document.querySelector('.x-name').textContent").startswith("Forgetting")
+        assert page.ask("document.querySelector('svg.pareto .x-name').textContent").startswith("Forgetting")
         page.resize(360, 740)
         assert page.ask("document.documentElement.scrollWidth") <= 360
         assert page.complaints == []

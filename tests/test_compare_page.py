@@ -47,6 +47,11 @@ class TestWhatIsCompared:
         assert list(one.varied) == ["network.hidden"]
         assert labels(one) == ["float twin, hidden 100", *(f"chip, hidden {h}" for h in (50, 100, 400))]
 
+    def test_a_name_leaves_out_what_most_designs_share(self, study: Path, tmp_path: Path) -> None:
+        other = change_run(make_run(tmp_path / "other", tasks=3), {"rule.rate": 0.5})
+        (one,) = benchmarks(read_runs([study, other]))
+        assert labels(one)[-2:] == ["chip, hidden 400", "chip, hidden 100, rate 0.5"]
+
     def test_mean_and_spread_are_those_of_the_seeds(self, study: Path) -> None:
         compared = read_study(study)
         design = benchmarks(compared)[0].designs[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cimlearn.report.grouping import Benchmark, Design, set_by_user
 from cimlearn.report.records import RunParameter
@@ -35,17 +35,18 @@ def value(design: Design, name: str) -> str:
 
 
 def labels(benchmark: Benchmark) -> list[str]:
-    """One name per design, all different: 'hidden 100, keep 16'."""
+    """One name per design, all different: 'hidden 100, keep 16'. What most designs share is left out if it can be."""
     designs = benchmark.designs
-    keys = short_keys(benchmark.varied)
     names = list(columns(benchmark))[:_MOST]
-    made = [_label(benchmark, design, names, keys) for design in designs]
+    made = _all(benchmark, names, short=True)
+    if len(set(made)) < len(made):
+        made = _all(benchmark, names)
     for name in benchmark.varied:  # the first that tells them apart
         if len(set(made)) == len(made):
             break
         if name not in names:
             names.append(name)
-            made = [_label(benchmark, design, names, keys) for design in designs]
+            made = _all(benchmark, names)
     seen = Counter(made)
     return [
         label if seen[label] == 1 else f"{label} (design {design.number})"
@@ -53,13 +54,20 @@ def labels(benchmark: Benchmark) -> list[str]:
     ]
 
 
-def _label(benchmark: Benchmark, design: Design, names: list[str], keys: Mapping[str, str]) -> str:
-    """What tells the design from the others."""
-    parts = []
-    if len({d.chip for d in benchmark.designs}) > 1:
-        parts.append(design.chip)
-    if len({d.on for d in benchmark.designs}) > 1:
-        parts.append(_ON.get(design.on, design.on))
-    own = {**design.run.parameters, **design.run.prices}
-    parts += [f"{keys[name]} {value(design, name)}" for name in names if name in own]
-    return ", ".join(parts) or f"{design.chip} on {design.run.config['stream']}"
+def _all(benchmark: Benchmark, names: Sequence[str], *, short: bool = False) -> list[str]:
+    """The label of each design from the parameters in `names`; `short`: without values that two of three designs have."""
+    designs, keys = benchmark.designs, short_keys(benchmark.varied)
+    shown = {name: [value(design, name) for design in designs] for name in names}
+    usual = {
+        name: v for name, found in shown.items() for v, n in Counter(found).items() if 3 * n >= 2 * len(found)
+    }
+    several = [key for key in ("chip", "on") if len({getattr(d, key) for d in designs}) > 1]
+    made = []
+    for k, design in enumerate(designs):
+        parts = [_ON.get(said, said) for said in (getattr(design, key) for key in several)]
+        for name in names:
+            said = shown[name][k]
+            if said != "–" and not (short and usual.get(name) == said):
+                parts.append(f"{keys[name]} {said}")
+        made.append(", ".join(parts) or f"{design.chip} on {design.run.config['stream']}")
+    return made
