@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -80,6 +80,13 @@ def on_screen(browser: Any, element: Any) -> bool:
     )
 
 
+def wait(browser: Any, condition: Callable[[], object]) -> None:
+    """Until the browser has done what an event sets off."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    WebDriverWait(browser, 30).until(lambda _: condition())
+
+
 def press(element: Any, *keys: str) -> None:
     from selenium.webdriver.common.keys import Keys
 
@@ -129,13 +136,17 @@ def test_a_point_leads_to_its_row_and_the_row_to_the_run(browser: Any, folder: P
     find(browser, "input[type=search]").send_keys("float")  # hides the row that is asked for
     find(browser, "svg.pareto a[data-design='2'] .mark").click()
     row = find(browser, "#d2")
-    assert browser.current_url.endswith("#d2") and active(browser) == row and on_screen(browser, row)
+    wait(browser, lambda: active(browser) == row and on_screen(browser, row))
+    assert browser.current_url.endswith("#d2")
     assert "hidden 50" in row.text
     row.find_element(CSS, "td.links a:nth-of-type(2)").click()  # the run of seed 1
-    run = browser.execute_script("return document.querySelector(location.hash)")
-    assert active(browser) == run and on_screen(browser, run) and "hidden=50,seed=1" in run.text
+    wait(browser, lambda: active(browser).get_attribute("id").startswith("r"))
+    run = active(browser)
+    assert browser.current_url.endswith(f"#{run.get_attribute('id')}") and on_screen(browser, run)
+    assert "hidden=50,seed=1" in run.text
     assert not find(browser, "[data-view=designs]").is_displayed()
     run.find_element(CSS, "a").click()
+    wait(browser, lambda: browser.current_url.endswith("report.html"))
     assert unquote(browser.current_url) == f"file://{folder}/runs/m2ru,hidden=50,seed=1/report.html"
     assert find(browser, "h1").text == "M2RU on permuted-mnist"
 
@@ -150,7 +161,7 @@ def test_points_with_keys_alone(browser: Any) -> None:
     assert active(browser).get_attribute("data-design") == "4"
     assert len(browser.find_elements(CSS, "svg.pareto a[tabindex='0']")) == 1
     press(active(browser), "ENTER")
-    assert active(browser).get_attribute("id") == "d4" and on_screen(browser, active(browser))
+    wait(browser, lambda: active(browser).get_attribute("id") == "d4" and on_screen(browser, active(browser)))
 
 
 def test_the_choice_of_axes_draws_again_and_back_to_the_same_picture(browser: Any) -> None:
@@ -220,7 +231,7 @@ def test_without_script_everything_is_there(browser: Any) -> None:
     assert not any(form.is_displayed() for form in browser.find_elements(CSS, "form"))
     assert find(browser, "svg.curves").is_displayed() and find(browser, "svg.pareto").is_displayed()
     find(browser, "svg.pareto a[data-design='3'] .mark").click()
-    assert browser.current_url.endswith("#d3")
+    wait(browser, lambda: browser.current_url.endswith("#d3"))
     set_up(browser)
 
 

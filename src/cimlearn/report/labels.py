@@ -55,7 +55,7 @@ def labels(benchmark: Benchmark) -> list[str]:
 
 
 def _all(benchmark: Benchmark, names: Sequence[str], *, short: bool = False) -> list[str]:
-    """The label of each design from the parameters in `names`; `short`: without values that two of three designs have."""
+    """The label of each design from `names`; `short`: without values that two of three designs have."""
     designs, keys = benchmark.designs, short_keys(benchmark.varied)
     shown = {name: [value(design, name) for design in designs] for name in names}
     usual = {
