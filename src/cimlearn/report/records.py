@@ -176,7 +176,7 @@ def _entries(group: Mapping[str, Mapping[str, Any]]) -> dict[str, RunParameter]:
     }
 
 
-def _json(file: Path) -> Any:
+def read_json(file: Path) -> Any:
     """The JSON value in `file`. Raises InputError, one line, if it can't be read."""
     try:
         return json.loads(file.read_text("utf-8"))
@@ -220,7 +220,7 @@ def read_run(folder: Path | str) -> Run:
         raise InputError(
             f"{folder} is not a run folder: it has no run.json; give the folder that a run wrote"
         )
-    config = _json(folder / "run.json")
+    config = read_json(folder / "run.json")
     found = config.get("format") if isinstance(config, dict) else None
     if found != FORMAT:
         raise InputError(
@@ -233,4 +233,4 @@ def read_run(folder: Path | str) -> Run:
             raise InputError(f"{folder}: run.json, parameter {name} lacks {', '.join(lacking)}; run it again")
     lines, timing = folder / "records.jsonl", folder / "timing.json"
     records = _records(lines, config) if lines.is_file() else ()
-    return Run(folder, config, records, _json(timing) if timing.is_file() else {})
+    return Run(folder, config, records, read_json(timing) if timing.is_file() else {})
