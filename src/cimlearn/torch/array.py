@@ -30,6 +30,18 @@ class Array(nn.Module):
         self.programmed = False
         self.recorder: Recorder | None = None  # while ranges are looked for
 
+    def forward(self, x: Tensor, weight: Tensor) -> Tensor:
+        """(vectors, outputs) of x (vectors, inputs) and the layer's weight (outputs, rows)."""
+        return self.product(x, self.prepare(weight))
+
+    def prepare(self, weight: Tensor) -> Any:
+        """What `product` multiplies with: of the cells, or of `weight` with the errors of one programming."""
+        raise NotImplementedError
+
+    def product(self, x: Tensor, prepared: Any) -> Tensor:
+        """(vectors, outputs) of x (vectors, inputs) and what `prepare` gave; a recurrent layer prepares once."""
+        raise NotImplementedError
+
     def wanted(self, weight: Tensor) -> bool:
         """Whether the next product is of `weight` as it is wanted; learning makes what the cells hold out of date."""
         if self.training and weight.requires_grad and torch.is_grad_enabled():

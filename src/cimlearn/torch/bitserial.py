@@ -4,7 +4,7 @@
 
 e_x comes from the sample, e_w from the largest weight of each output. Whole numbers lie in floating-point tensors:
 float32 where no partial sum reaches 2^24, else float64, so the sum is the one that arrays/bitserial.py defines. Stored
-bits may be wrong: failed writes, bits lost at rest, misread bits of one product (arrays/faults.py).
+bits may be wrong: failed writes, bits lost at rest, misread bits of one call (arrays/faults.py).
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from cimlearn.random import generator
 from cimlearn.torch.array import Array, Work
 from cimlearn.torch.layout import Layout
 from cimlearn.torch.library import torch
-from cimlearn.torch.quantisers import mantissas
-from cimlearn.torch.ranges import Recorder
+from cimlearn.torch.quantisers import mantissas, power
 
 Tensor = torch.Tensor
 
@@ -48,21 +47,27 @@ class BitSerialArray(Array):
         self.register_buffer("weight_exponent", torch.zeros(layout.outputs, dtype=torch.int32, device=device))
         self.register_buffer("input_exponent", torch.zeros((), dtype=torch.int32, device=device))
 
-    def forward(self, x: Tensor, weight: Tensor) -> Tensor:
-        """(vectors, outputs) of x (vectors, inputs) and the layer's weight (outputs, rows)."""
+    def prepare(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Whole numbers (outputs, rows), exponents (outputs,); the exact weight while ranges are looked for."""
         if self.recorder is not None:
-            return self._recorded(x, weight)
-        whole = mantissas(x, self.input_exponent, LARGEST)
+            return weight, self.weight_exponent
         if self.wanted(weight):
             exponent = self.exponents(weight)
-            stored = mantissas(weight, exponent[:, None], LARGEST)
-        else:
-            exponent, stored = self.weight_exponent, self._read().to(x.dtype)
+            return mantissas(weight, exponent[:, None], LARGEST), exponent
+        return self._read(), self.weight_exponent
+
+    def product(self, x: Tensor, prepared: tuple[Tensor, Tensor]) -> Tensor:
+        """(vectors, outputs) of x (vectors, inputs) and what `prepare` gave."""
+        stored, exponent = prepared
+        if self.recorder is not None:
+            self.recorder.saw(x, x.new_zeros(1))
+            return self._sums(x, stored)
         if not self.training:
             self.tally.vectors += len(x)
+        whole = mantissas(x, self.input_exponent, LARGEST)
         exact = x.dtype if self.layout.rows * LARGEST * STORED < SINGLE else torch.float64
         sums = self._sums(whole.to(exact), stored.to(exact))
-        return torch.ldexp(sums.to(x.dtype), exponent + self.input_exponent)
+        return sums.to(x.dtype) * power(exponent + self.input_exponent, x.dtype)
 
     def _sums(self, x: Tensor, weight: Tensor) -> Tensor:
         """(vectors, outputs) of x (vectors, inputs) and weight (outputs, rows), group by group."""
@@ -84,7 +89,7 @@ class BitSerialArray(Array):
         return torch.where(fraction == 0, -MAGNITUDE, exact)
 
     def _read(self) -> Tensor:
-        """What is stored, with the bits that this product misreads."""
+        """What is stored, with the bits that this call of the layer misreads."""
         bits = self.kept.numel() * 8
         if not self.read_error or self.training:
             return self.kept
@@ -100,12 +105,6 @@ class BitSerialArray(Array):
         return read.view(torch.int8).reshape(self.kept.shape)
 
     # --- ranges
-
-    def _recorded(self, x: Tensor, weight: Tensor) -> Tensor:
-        """The exact product, with a look at the inputs."""
-        assert isinstance(self.recorder, Recorder)
-        self.recorder.saw(x, x.new_zeros(1))
-        return self._sums(x, weight)
 
     def settle(self, inputs: float, sums: float) -> None:
         """Fix e_x so that it holds inputs up to `inputs`."""
@@ -141,4 +140,4 @@ class BitSerialArray(Array):
 
     def weights(self) -> Tensor:
         """(outputs, rows) the layer's weight as the bits hold it now."""
-        return torch.ldexp(self.kept.float(), self.weight_exponent[:, None])
+        return self.kept * power(self.weight_exponent, torch.float64)[:, None]

@@ -120,7 +120,7 @@ def calibrate(model: nn.Module, sample: Sample) -> None:
     if isinstance(sample, dict):
         kwargs = sample
     else:
-        args = tuple(sample) if isinstance(sample, tuple | list) else (sample,)
+        args = tuple(sample) if type(sample) in (tuple, list) else (sample,)  # a packed sequence is one
     work = DigitalWork()
     hooks = []
     for array in held:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from cimlearn.arrays.faults import Rates
 from cimlearn.chips.sas_setup import error_rate

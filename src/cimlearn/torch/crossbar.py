@@ -8,11 +8,14 @@ W = w / b in -1 .. 1 is what conductances stand for. The noise of reads is lumpe
 and cycles adds up to one normal number per column, of variance sum_i q_i v_i + thermal, with v = var(W) of a read and
 q_i the sum of squared cycle weights (exactly the distribution of a draw per cell). Its gradient is not followed.
 
-While training, W gets the error that programming leaves on this device (cells.Curve), drawn afresh for each call; the
-gradient goes through to w. Codes and converters have the straight-through gradient (quantisers.py).
+While training, W gets the error that programming leaves on this device (cells.Curve), drawn afresh for each call of a
+layer (a sequence sees one draw); the gradient goes through to w. Codes and converters have the straight-through
+gradient (quantisers.py); ranges count as constants.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,6 +30,14 @@ from cimlearn.torch.library import torch
 from cimlearn.torch.quantisers import codes, converted, streamed
 
 Tensor = torch.Tensor
+
+
+class Prepared(NamedTuple):
+    """What a product is made with."""
+
+    w: Tensor  # (tiles, tall, columns) in -1 .. 1
+    variance: Tensor | None  # (tiles, tall, columns) of a read; None: not needed
+    bound: Tensor  # (outputs,) or (1,) the weight that W = 1 stands for
 
 
 class CrossbarArray(Array):
@@ -54,6 +65,8 @@ class CrossbarArray(Array):
         self.p, self.mapping = p, mapping(p)
         self.converter, self.ranged = p["periphery.converter_bits"], p["periphery.saturation"] is not None
         self.read_variance, self.noise = p["cell.read_noise"] ** 2, p["training.noise"]
+        if not np.any(error):
+            self.noise = 0.0
         like = weight.detach()
         columns = layout.outputs if p["mapping.scale"] == "column" else 1
         tiled = (layout.groups * layout.tiles, layout.tall, layout.columns)
@@ -80,19 +93,28 @@ class CrossbarArray(Array):
 
     # --- products
 
-    def forward(self, x: Tensor, weight: Tensor) -> Tensor:
-        """(vectors, outputs) of x (vectors, inputs) and the layer's weight (outputs, rows)."""
+    def prepare(self, weight: Tensor) -> Prepared:
+        """W, its read variance and its range: of the cells, or wanted, with a draw of the programming error."""
         if self.recorder is not None:
-            return self._recorded(x, weight)
-        if self.wanted(weight):
             bound = self.bounds(weight)
-            w = self.layout.matrices((weight / bound[:, None]).clamp(-1, 1))
-            variance = self._wanted_variance(w.detach()) if self.read_variance else None
-            if self.training and self.noise:
-                w = w + self._programming_error(w.detach())
-        else:
-            bound, w, variance = self.bound, self.effective, self.variance
-        return self._product(x / self.input_range, w, variance) * (bound * self.input_range)
+            return Prepared(self.layout.matrices(weight / bound[:, None]), None, bound)
+        if not self.wanted(weight):
+            return Prepared(self.effective, self.variance, self.bound)
+        bound = self.bounds(weight)
+        w = self.layout.matrices((weight / bound[:, None]).clamp(-1, 1))
+        variance = self._wanted_variance(w.detach()) if self.read_variance else None
+        if self.training and self.noise:
+            w = w + self._programming_error(w.detach())
+        return Prepared(w, variance, bound)
+
+    def product(self, x: Tensor, prepared: Prepared) -> Tensor:
+        """(vectors, outputs) of x (vectors, inputs) and what `prepare` gave."""
+        if self.recorder is not None:
+            sums = torch.bmm(self.layout.spread(x), prepared.w)
+            self.recorder.saw(x, sums)
+            return self.layout.gathered(sums) * prepared.bound
+        y = self._product(x / self.input_range, prepared.w, prepared.variance)
+        return y * (prepared.bound * self.input_range)
 
     def _product(self, x: Tensor, w: Tensor, variance: Tensor | None) -> Tensor:
         """(vectors, outputs) of x (vectors, inputs) in -1 .. 1 and w (tiles, tall, columns)."""
@@ -169,14 +191,6 @@ class CrossbarArray(Array):
         return (draw.mul_(spread) + mean) * self.noise
 
     # --- ranges
-
-    def _recorded(self, x: Tensor, weight: Tensor) -> Tensor:
-        """The exact product, with a look at the ranges."""
-        assert self.recorder is not None
-        bound = self.bounds(weight)
-        sums = torch.bmm(self.layout.spread(x), self.layout.matrices(weight / bound[:, None]))
-        self.recorder.saw(x, sums)
-        return self.layout.gathered(sums) * bound
 
     def settle(self, inputs: float, sums: float) -> None:
         """Fix the ranges: the largest code stands for `inputs`, integrators reach to `sums`, in units of that."""

@@ -63,12 +63,17 @@ def converted(v: Tensor, bits: int) -> Tensor:
     return through(v, seen, inside)
 
 
+def power(exponent: Tensor, dtype: torch.dtype) -> Tensor:
+    """2^exponent (...), exactly."""
+    return torch.ldexp(torch.ones_like(exponent, dtype=dtype), exponent)
+
+
 def mantissas(x: Tensor, exponent: Tensor, largest: int) -> Tensor:
     """Whole numbers (...) nearest to x 2^-exponent, cut at +-largest; `exponent` broadcasts against x (...).
 
     The gradient is that of the division: 2^-exponent.
     """
-    scaled = torch.ldexp(x, -exponent)
+    scaled = x * power(-exponent, x.dtype)
     with torch.no_grad():
         seen = torch.round(scaled).clamp_(-largest, largest)
         inside = scaled.abs() <= largest + 0.5

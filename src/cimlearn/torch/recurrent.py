@@ -88,12 +88,13 @@ class ChipRecurrent(nn.Module):
         if self.bias:
             i = i + getattr(self, f"bias_ih_{name}")
         i = i.reshape(*x.shape[:2], -1)
-        array, weight = self.arrays[back], getattr(self, back)
+        array = cast(Array, self.arrays[back])
+        prepared = array.prepare(getattr(self, back))
         bias = getattr(self, f"bias_hh_{name}") if self.bias else None
         order = range(len(x)) if not name.endswith("_reverse") else reversed(range(len(x)))
         outputs: dict[int, Tensor] = {}
         for t in order:
-            g = array(state[0], weight)
+            g = array.product(state[0], prepared)
             state = step(self.mode, i[t], g if bias is None else g + bias, state)
             outputs[t] = state[0]
         return torch.stack([outputs[t] for t in range(len(x))]), state
