@@ -65,8 +65,8 @@ def test_energy_of_the_cells_by_hand() -> None:
     chip(x)
     on = ledger(chip).conductance_on["predict"]["weight"]
     parts = costs(chip).total.phases["inference"].parts
-    assert parts["cells"] == pytest.approx(on * 0.1**2 / 2e7 / 20, rel=1e-6)
-    assert parts["converters"] == pytest.approx(4 * 5.2e-12, rel=0.01)
+    assert parts["cells"] == pytest.approx(on * 0.1**2 / 2e7 / 20, rel=1e-6, abs=0)
+    assert parts["converters"] == pytest.approx(4 * 5.2e-12, rel=0.01, abs=0)
     assert costs(chip).program > 0
 
 
@@ -136,9 +136,11 @@ def test_shares_are_the_total(hardware: Any, make: Any) -> None:
         now, area = found.total.phases["inference"], math.fsum(found.total.area.values())
         shares = found.layers.values()
         leak = now.parts["leakage"]
-        assert math.fsum(one.joules for one in shares) == pytest.approx(now.joules - leak, rel=ROUNDING)
-        assert math.fsum(one.seconds for one in shares) == pytest.approx(now.seconds, rel=ROUNDING)
-        assert math.fsum(one.area for one in shares) == pytest.approx(area, rel=ROUNDING)
+        assert math.fsum(one.joules for one in shares) == pytest.approx(
+            now.joules - leak, rel=ROUNDING, abs=0
+        )
+        assert math.fsum(one.seconds for one in shares) == pytest.approx(now.seconds, rel=ROUNDING, abs=0)
+        assert math.fsum(one.area for one in shares) == pytest.approx(area, rel=ROUNDING, abs=0)
         assert all(one.joules > 0 for one in shares)
         assert min(now.parts.values()) >= 0
         assert found.program > 0
@@ -149,7 +151,7 @@ def test_shares_are_the_total(hardware: Any, make: Any) -> None:
     lines = str(once).splitlines()
     assert [line.split()[0] for line in lines[1:-2]] == list(once.layers)
     program(chip)
-    assert costs(chip).program == pytest.approx(once.program, rel=1e-6)
+    assert costs(chip).program == pytest.approx(once.program, rel=0.05, abs=0)
 
 
 def test_bit_serial_counts_are_those_of_the_sub_arrays() -> None:
@@ -180,14 +182,14 @@ def test_other_memories_cost_something_else() -> None:
 
 
 def test_prices_are_settings_of_the_hardware() -> None:
-    """Twice the write voltage, four times the energy of blind writes."""
+    """Twice the write voltage, four times the energy of blind writes (of cells whose mean the inputs choose)."""
     x, found = torch.rand(3, 20), []
     for volts in (1.0, 2.0):
         hardware = crossbar({"price.write_voltage": volts, "write.first_tries": 0})
         chip = to_chip(nn.Linear(20, 10), x, hardware).eval()
         chip(x)
         found.append(costs(chip).program)
-    assert found[1] == pytest.approx(4 * found[0])
+    assert found[1] == pytest.approx(4 * found[0], rel=0.05, abs=0)
     exact = to_chip(nn.Linear(20, 10), x, ideal()).eval()
     exact(x)
     with pytest.raises(InputError, match=r"periphery\.saturation = none"):

@@ -79,7 +79,7 @@ def analog(model: nn.Module, carried: Conversion) -> Ledger:
             one, sized = tally(array), size(p, array)
             parts[array.name] = array_counts(sized, one)
             on[array.name] = one.on
-            if array.programmed:
+            if array.tally.pulses:
                 programmed[array.name] = {
                     "writes": array.tally.pulses,
                     "verify_reads": array.tally.verify_reads,
@@ -117,5 +117,5 @@ def bits(model: nn.Module, carried: Conversion) -> Ledger:
     lanes = p["digital.lanes"]
     operations = sum(work.get(action, 0) for action in ("multiply_add", "add"))
     found["time"]["digital_cycles"] = done * -(-operations // (lanes * done)) if done else 0
-    writes = {"update": {"mram_bits_written": sum(a.tally.pulses for a in held if a.programmed)}}
+    writes = {"update": {"mram_bits_written": sum(array.tally.pulses for array in held)}}
     return Ledger({"predict": found, "program": writes if any(writes["update"].values()) else {}}, {})
