@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -262,6 +264,12 @@ def test_errors_name_the_thing_and_the_remedy(what: str) -> None:
     with pytest.raises(InputError, match=message) as error:
         wrong()
     assert "\n" not in str(error.value)
+
+
+def test_without_pytorch_one_line_names_the_extra() -> None:
+    script = "import sys; sys.modules['torch'] = None; import cimlearn.torch"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1].endswith("needs PyTorch: pip install 'cimlearn[torch]'")
 
 
 def test_calibrating_again_follows_the_data() -> None:

@@ -11,7 +11,7 @@ from models import EIGHT_BITS, accuracy, convolutional, digits, fit, recurrent, 
 from cimlearn.torch import bit_serial, calibrate, crossbar, ideal, program, to_chip
 
 # maker, as images, epochs in floating point, epochs after that with and without the hardware's noise
-NETS = {"convolutional": (convolutional, True, 6, 8), "recurrent": (recurrent, False, 15, 16)}
+NETS = {"convolutional": (convolutional, True, 6, 10), "recurrent": (recurrent, False, 15, 15)}
 CHIPS = 5  # seeds over which noisy chips are averaged
 
 
@@ -53,7 +53,7 @@ def test_training_through_the_hardware_beats_training_beside_it(learned: tuple[A
 def test_learning_on_bit_serial_arrays_and_from_nothing() -> None:
     """A network that was never trained in floating point learns through INT8 products."""
     x, y = digits(image=False)
-    chip = fit(to_chip(recurrent(), x[:200], bit_serial()), x, y, epochs=8)
+    chip = fit(to_chip(recurrent(), x[:200], bit_serial()), x, y, epochs=12)
     calibrate(chip, x[:200])
     program(chip)
     with torch.no_grad():

@@ -12,8 +12,8 @@ print(costs(chip))      # energy, time and area of each layer
 
 from __future__ import annotations
 
+from cimlearn.torch import library as library  # first: it says in one line that PyTorch is missing
 from cimlearn.torch.chip import (
-    Conversion,
     Report,
     calibrate,
     drift,
@@ -28,7 +28,6 @@ from cimlearn.torch.hardware import Hardware, bit_serial, crossbar, ideal
 from cimlearn.torch.ledger import ledger
 
 __all__ = [
-    "Conversion",
     "Hardware",
     "ModelCosts",
     "Report",

@@ -57,8 +57,9 @@ def to_chip(
 ) -> nn.Module:
     """A copy of `model` whose Linear, Conv and recurrent layers are on arrays, programmed and ready for inference.
 
-    In `train()` mode the copy learns through its arrays (hardware-aware training); call `program` after it. Parameters
-    keep their names: `load_state_dict` takes a plain model's state, and the copy's own with its cells.
+    The copy is in the mode that `model` is in: call `eval()` before inference. In `train()` mode it learns through its
+    arrays (hardware-aware training); call `program` after that. Parameters keep their names: `load_state_dict` takes a
+    plain model's state, and the copy's own with its cells.
 
     Parameters
     ----------

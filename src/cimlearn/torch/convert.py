@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from cimlearn.arrays.faults import Rates
-from cimlearn.chips.sas_setup import error_rate
-from cimlearn.devices.technology import Technology, technology, technology_parameters
+from cimlearn.chips.sas_setup import error_rate, memory_cell
 from cimlearn.errors import InputError
-from cimlearn.parameters import ParameterSet
 from cimlearn.torch.array import Array
 from cimlearn.torch.bitserial import BitSerialArray
 from cimlearn.torch.cell import ChipCell
@@ -113,7 +111,7 @@ def _maker(hardware: Hardware, seed: int) -> Callable[[str], Maker]:
             return CrossbarArray(p, layout, weight, error, name=name, seed=seed)
 
         return lambda layer: lambda name, *rest: analog(f"{layer}.{name}" if layer else name, *rest)
-    cell = memory(p)
+    cell = memory_cell(p)
     rates = Rates(
         error_rate(p, "faults.write_error", cell.write_error),
         error_rate(p, "faults.read_error", cell.read_error),
@@ -123,12 +121,6 @@ def _maker(hardware: Hardware, seed: int) -> Callable[[str], Maker]:
         return BitSerialArray(cell, rates, layout, weight, name=name, seed=seed)
 
     return lambda layer: lambda name, *rest: digital(f"{layer}.{name}" if layer else name, *rest)
-
-
-def memory(p: ParameterSet) -> Technology:
-    """The memory cell of bit-serial arrays."""
-    name = p["cell.technology"]
-    return technology(name, {key: p[key] for key in technology_parameters(name) if p.entry(key).changed})
 
 
 def _reason(module: nn.Module, name: str, keep: Sequence[str]) -> str | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cimlearn.chips.sas_accounts import batch_work, inventory, phase_counts, place
+from cimlearn.chips.sas_setup import memory_cell
 from cimlearn.chips.sizes import pieces
 from cimlearn.costs.area import area
 from cimlearn.costs.digital import digital_estimate
@@ -225,4 +226,4 @@ def _bits_of(carried: Conversion, held: list[Array], memory: dict[str, int]) -> 
     found = inventory(layers, [], 1, p, memory)
     found["digital"]["lanes"] = p["digital.lanes"]
     values = {name: entry.value for name, entry in p.entries().items()}
-    return digital_machine(found, values, convert.memory(p).as_dict())
+    return digital_machine(found, values, memory_cell(p).as_dict())

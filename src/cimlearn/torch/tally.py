@@ -22,9 +22,14 @@ class Tally:
         """Count vectors by the bits that were 1 in each input, ones (vectors, inputs); row_on (inputs,) [S]."""
         self.vectors += len(ones)
         bits = ones.sum(0, dtype=torch.float64)
-        self.active_bits = self.active_bits + bits.sum()
-        self.on = self.on + bits @ row_on.double()
+        self.active_bits = _sum(self.active_bits, bits.sum())
+        self.on = _sum(self.on, bits @ row_on.double())
 
     def clear(self) -> None:
         """Forget the products; the programming stays."""
         self.vectors, self.active_bits, self.on = 0, 0, 0.0
+
+
+def _sum(before: Any, more: torch.Tensor) -> torch.Tensor:
+    """before + more (), where the model is now: it may have been moved since."""
+    return more + (before.to(more.device) if isinstance(before, torch.Tensor) else before)
