@@ -45,6 +45,7 @@ ALLOWED = {
     "metrics": {"errors"},
     "costs": COSTS,
     **dict.fromkeys(LOOP, EXPERIMENT),
+    "torch": {"torch", "chips", *COSTS, *LEARNING},
     "chips": {"chips", "streams.base.StreamShape", *LEARNING},
     "streams": {"streams", *GROUND},
     "learning": LEARNING,
