@@ -26,7 +26,8 @@ LOOP = {"experiment", "scheduler", "loop", "checkpoint", "record", "runfolder"}
 EXPERIMENT = {*LOOP, "chips", "streams", "costs.prices", "costs.prices.is_price", "cimlearn", *GROUND}
 REPORT = {"report", "metrics", "costs", "presets", "cimlearn", "errors", "ledger", "parameters", "units"}
 COSTS = {"costs", "errors", "ledger", "parameters", "presets", "units"}
-EVERYTHING = {"api", "cli", "devices", "explore", "pricing", "sweep", "studies", *EXPERIMENT, *REPORT}
+STUDY = {"axes", "experimentfile", "study", "studytables", "sweep", *EXPERIMENT}
+EVERYTHING = {"api", "cli", "devices", "explore", "pricing", "results", "studies", *STUDY, *REPORT}
 
 ALLOWED = {
     "cimlearn": EVERYTHING,
@@ -34,7 +35,12 @@ ALLOWED = {
     "api": EVERYTHING,
     "pricing": {"pricing", *EXPERIMENT, *COSTS},
     "sweep": {"sweep", *EXPERIMENT},
-    "explore": {"sweep", *EXPERIMENT, *REPORT},
+    "axes": {"errors", "random"},
+    "experimentfile": EXPERIMENT,
+    "studytables": {"axes", "experimentfile", "studytables", *EXPERIMENT},
+    "study": STUDY,
+    "results": {"study", *EXPERIMENT, *REPORT},
+    "explore": {*STUDY, *REPORT},
     "studies": {"devices", "learning", "pricing", "studies", "sweep", *EXPERIMENT, *REPORT},
     "report": REPORT,
     "metrics": {"errors"},

@@ -53,9 +53,7 @@ def told_tasks(chip: str, parameters: ParameterSet) -> bool:
 
 def build(chip: str, on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -> Chip:
     """A chip, or one of its software twins, ready to learn examples of `shape`."""
-    _check(chip)
-    if on not in PLACEMENTS[chip]:
-        raise InputError(f"unknown placement '{on}' of {chip}; {nearest(on, PLACEMENTS[chip])}")
+    check_placement(chip, on)
     if chip == "sas-mram":
         from cimlearn.chips.sas_mram import SasMram
 
@@ -67,6 +65,13 @@ def build(chip: str, on: str, *, parameters: ParameterSet, shape: StreamShape, s
     from cimlearn.chips.m2ru import M2RU
 
     return M2RU(parameters, shape, seed=seed, on=on)
+
+
+def check_placement(chip: str, on: str) -> None:
+    """Raise InputError for an unknown chip, or a placement that it doesn't have."""
+    _check(chip)
+    if on not in PLACEMENTS[chip]:
+        raise InputError(f"unknown placement '{on}' of {chip}; {nearest(on, PLACEMENTS[chip])}")
 
 
 def _check(chip: str) -> None:

@@ -6,12 +6,12 @@ import csv
 from argparse import Namespace
 from pathlib import Path
 
-from cimlearn.api import first_stream
 from cimlearn.cli.output import stdout
 from cimlearn.cli.progress import Points
 from cimlearn.cli.wanted import wanted
 from cimlearn.errors import InputError
 from cimlearn.experiment import Experiment
+from cimlearn.experimentfile import first_stream
 from cimlearn.explore import explore
 from cimlearn.report.designs import designs_table
 from cimlearn.report.drawing import png
