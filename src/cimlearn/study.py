@@ -28,6 +28,7 @@ from cimlearn.errors import InputError
 from cimlearn.experiment import Experiment, all_parameters
 from cimlearn.experimentfile import described, first_stream, read_toml
 from cimlearn.parameters import ParameterSet, is_whole
+from cimlearn.runfolder import to_json
 from cimlearn.studytables import (
     TABLES,
     VARIED_WORDS,
@@ -57,6 +58,7 @@ class Study:
     of_chips: Mapping[str, Spread] = field(default_factory=dict)  # drawn for each seed
     search: Mapping[str, Any] = field(default_factory=dict)  # of `cimlearn search`
     out: str | None = None  # folder that the file names
+    text: str | None = field(default=None, compare=False)  # of the file, with the study's name
 
     @property
     def varied(self) -> tuple[str, ...]:
@@ -181,6 +183,9 @@ def load(path: str | Path) -> Study:
     """
     file = Path(path)
     content = read_toml(file)
+    text = file.read_text("utf-8")
+    if "name" not in content:
+        text = f"name = {to_json(file.stem)}\n{text}"
     name = content.pop("name", file.stem)
     if not isinstance(name, str) or not name:
         raise InputError(f"{file}: name = {name!r} must be a text")
@@ -199,6 +204,7 @@ def load(path: str | Path) -> Study:
             chip_spreads(tables["monte_carlo"]),
             tables["search"] or {},
             given.get("out"),
+            text,
         )
         study.points()
     except InputError as error:
