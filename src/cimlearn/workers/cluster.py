@@ -6,11 +6,13 @@ what takes too long comes back as lost. Runs return over the network, so no fold
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import logging
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -131,6 +133,7 @@ def _distributed() -> Any:
     try:
         import distributed
         import distributed.client
+        import distributed.core
         import distributed.scheduler
     except ImportError:
         raise InputError(
@@ -143,14 +146,31 @@ def _connect(distributed: Any, address: str) -> Any:
     """A client of the scheduler at `address`."""
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # this module says what is wrong, in one line
     try:
+        with ThreadPoolExecutor(1) as pool:  # a notebook's thread has a loop of its own
+            kind = pool.submit(asyncio.run, _kind(distributed, address)).result()
+        if kind != "Scheduler":
+            raise OSError(f"a Dask {kind}, not a scheduler")
         return distributed.Client(address, timeout=_CONNECT, set_as_default=False, name="cimlearn")
-    except (OSError, TimeoutError, ValueError) as error:
+    except Exception as error:  # what answers may be anything
         raise InputError(
             f"no Dask scheduler answers at {address} ({_line(error)}); "
             "give the address that `dask scheduler` prints, such as tcp://127.0.0.1:8786"
         ) from None
 
 
+async def _kind(distributed: Any, address: str) -> str:
+    """What answers at `address`; asked first, because a client takes long to give up."""
+    arguments = distributed.Security().get_connection_args("client")
+    asked = distributed.core.rpc(address, connection_args=arguments, timeout=_CONNECT)
+    try:
+        async with asyncio.timeout(_CONNECT):
+            return str((await asked.identity())["type"])
+    finally:
+        await asked.close_rpc()
+
+
 def _line(error: BaseException) -> str:
     """The first line of an error's text."""
+    if isinstance(error, TimeoutError) and not str(error):
+        return f"no answer within {_CONNECT:g} s"
     return (str(error).strip() or type(error).__name__).splitlines()[0]
