@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,7 +135,7 @@ def _run_all(
 ) -> Iterator[tuple[Point, str | None]]:
     """Each point as it ends, with the reason if it failed."""
     jobs = {point.name: (point, Job(point.name, point.experiment, point.folder(root))) for point in todo}
-    tries = Counter(jobs)
+    tries = dict.fromkeys(jobs, 1)
     for _, job in jobs.values():
         workers.submit(job)
     while jobs:
