@@ -1,4 +1,4 @@
-"""A worker process of this machine: jobs come as lines of JSON on stdin, answers go out as lines on stdout.
+"""A worker process of this machine: jobs come as lines of JSON on stdin, what is begun and done goes to stdout.
 
 When stdin ends (the sweep has stopped, or was killed) a run in work saves where it stands, and the process ends.
 """
@@ -31,12 +31,18 @@ def main() -> int:
     threading.Thread(target=_listen, args=(sys.stdin, jobs), daemon=True).start()
     try:
         while (job := jobs.get()) is not None:
+            _say(answers, {"begun": job["name"]})
             reason = attempt(experiment_of(job["experiment"]), Path(job["folder"]))
-            answers.write(json.dumps({"name": job["name"], "reason": reason}) + "\n")
-            answers.flush()
+            _say(answers, {"name": job["name"], "reason": reason})
     except (KeyboardInterrupt, BrokenPipeError):
         pass
     return 0
+
+
+def _say(answers: IO[str], said: dict[str, Any]) -> None:
+    """Write a line."""
+    answers.write(json.dumps(said) + "\n")
+    answers.flush()
 
 
 def _listen(lines: IO[str], jobs: SimpleQueue[dict[str, Any] | None]) -> None:

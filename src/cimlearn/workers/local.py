@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from io import BufferedReader, FileIO
 from multiprocessing.connection import wait
 from typing import IO, Any, Final, cast
 
@@ -45,14 +47,16 @@ class _Child:
             env={**os.environ, **dict.fromkeys(_THREADS, "1")},
             start_new_session=True,  # Ctrl-C reaches the sweep alone, which then stops its workers
         )
-        self.out = cast("IO[bytes]", self.process.stdout)
+        self.out = cast(
+            "FileIO", cast("BufferedReader", self.process.stdout).raw
+        )  # a buffer hides lines from `wait`
         self.inlet = cast("IO[bytes]", self.process.stdin)
         self.job: Job | None = None
-        self.since = 0.0
+        self.since = math.inf  # when the job was begun; loading this package is not part of it
 
     def give(self, job: Job) -> None:
         """Send a job; a child that has died shows that on its stdout."""
-        self.job, self.since = job, time.monotonic()
+        self.job, self.since = job, math.inf
         line = {"name": job.name, "folder": str(job.folder), "experiment": plain(job.experiment)}
         with suppress(BrokenPipeError):
             self.inlet.write(to_json(line).encode() + b"\n")
@@ -112,8 +116,10 @@ class LocalWorkers:
             self._hand_out()
             busy = {child.out: child for child in self._children if child.job is not None}
             for out in wait([cast("Any", out) for out in busy], self._patience()):
-                child = busy[cast("IO[bytes]", out)]
-                return self._answer(child, child.out.readline())
+                child = busy[cast("FileIO", out)]
+                answer = self._answer(child, child.out.readline())
+                if answer is not None:
+                    return answer
             late = [child for child in busy.values() if self._left(child) <= 0]
             if late:
                 return self._drop(late[0], f"took longer than {self._limit:g} s")
@@ -141,19 +147,23 @@ class LocalWorkers:
 
     def _left(self, child: _Child) -> float:
         """Seconds that the job of `child` may still take."""
-        return float("inf") if self._limit is None else child.since + self._limit - time.monotonic()
+        return math.inf if self._limit is None else child.since + self._limit - time.monotonic()
 
     def _patience(self) -> float | None:
         """Seconds until a job is late; None: there is no limit."""
         if self._limit is None:
             return None
-        return max(0.0, min(self._left(child) for child in self._children if child.job is not None))
+        left = min(self._left(child) for child in self._children if child.job is not None)
+        return None if left == math.inf else max(0.0, left)
 
-    def _answer(self, child: _Child, line: bytes) -> Ended | Lost:
-        """What a line of a child says; an empty one says that it has died."""
+    def _answer(self, child: _Child, line: bytes) -> Ended | Lost | None:
+        """What a line of a child says: an end, or None for a beginning; an empty one says that it has died."""
         if not line.endswith(b"\n"):
             return self._drop(child, child.obituary())
         said = json.loads(line)
+        if "begun" in said:
+            child.since = time.monotonic()
+            return None
         child.job = None
         return Ended(said["name"], said["reason"])
 
