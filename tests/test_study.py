@@ -48,21 +48,11 @@ def test_zipped_lists_go_together_and_quoted_names_are_the_same(tmp_path: Path) 
     assert names(found) == ["m2ru/hidden=20/keep_hidden=8/seed=0", "m2ru/hidden=40/keep_hidden=none/seed=0"]
 
 
-def test_the_same_last_word_is_written_with_its_part(tmp_path: Path) -> None:
-    found = (
-        study(tmp_path, "[grid]\ncell.variation = [0.1]\nwrite.variation = [0.1]")
-        if _has("write.variation")
-        else None
-    )
-    short = study(tmp_path, '[grid]\nchip = ["m2ru"]\nstream.name = ["permuted-digits"]')
-    assert names(short) == ["m2ru/stream=permuted-digits/seed=0"]
-    assert found is None or "cell.variation=0.1" in names(found)[0]
-
-
-def _has(name: str) -> bool:
-    from cimlearn import chips
-
-    return name in chips.parameters("m2ru")
+def test_what_is_clear_alone_stands_alone(tmp_path: Path) -> None:
+    found = study(tmp_path, "[grid]\nperiphery.clock = [1e7]\ntwin.clock = [2e7]\nnetwork.hidden = [8]")
+    assert names(found) == ["m2ru/periphery.clock=1e7/twin.clock=2e7/hidden=8/seed=0"]
+    found = study(tmp_path, '[grid]\nchip = ["m2ru"]\nstream.examples = [50]\n[network]\nhidden = 9')
+    assert names(found) == ["m2ru/examples=50/seed=0"]
 
 
 def test_random_draws_depend_on_seed_name_and_number_alone(tmp_path: Path) -> None:
