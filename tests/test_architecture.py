@@ -28,7 +28,10 @@ REPORT = {"report", "metrics", "costs", "presets", "cimlearn", "errors", "ledger
 COSTS = {"costs", "errors", "ledger", "parameters", "presets", "units"}
 LEARNER = {"online", "chips", "streams.base.StreamShape", "record.histogram", *COSTS}
 ESTIMATORS = {"online", "costs.estimate.Costs", "errors", "ledger", "random"}
-EVERYTHING = {"api", "cli", "devices", "explore", "pricing", "sweep", "studies", *EXPERIMENT, *REPORT}
+SWEEP = {"sweep", "workers", *EXPERIMENT}
+STUDY = {"axes", "experimentfile", "study", "studytables", *SWEEP}
+RESULTS = {"results", *STUDY, *REPORT}
+EVERYTHING = {"api", "cli", "devices", "explore", "pricing", "query", "studies", "studyrun", *RESULTS}
 
 ALLOWED = {
     "cimlearn": EVERYTHING,
@@ -38,8 +41,16 @@ ALLOWED = {
     "sklearn": ESTIMATORS,
     "river": ESTIMATORS,
     "pricing": {"pricing", *EXPERIMENT, *COSTS},
-    "sweep": {"sweep", *EXPERIMENT},
-    "explore": {"sweep", *EXPERIMENT, *REPORT},
+    "workers": {"workers", *EXPERIMENT},
+    "sweep": SWEEP,
+    "axes": {"errors", "random"},
+    "experimentfile": EXPERIMENT,
+    "studytables": {"axes", "experimentfile", "studytables", *EXPERIMENT},
+    "study": STUDY,
+    "results": RESULTS,
+    "studyrun": RESULTS,
+    "query": {"errors", "results"},
+    "explore": {*STUDY, *REPORT},
     "studies": {"devices", "learning", "pricing", "studies", "sweep", *EXPERIMENT, *REPORT},
     "report": REPORT,
     "metrics": {"errors"},

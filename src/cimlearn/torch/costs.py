@@ -223,7 +223,7 @@ def _bits_of(carried: Conversion, held: list[Array], memory: dict[str, int]) -> 
     """The sub-arrays that hold `held`, as prices see them; adders and narrowers are shared by all."""
     p = carried.hardware.parameters
     layers = [layer_of(array)._replace(windows=1) for array in held]
-    found = inventory(layers, [], 1, p, memory)
+    found = inventory(layers, 1, p, memory)
     found["digital"]["lanes"] = p["digital.lanes"]
     values = {name: entry.value for name, entry in p.entries().items()}
     return digital_machine(found, values, memory_cell(p).as_dict())
