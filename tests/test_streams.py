@@ -53,6 +53,10 @@ STREAMS: dict[str, Opener] = {
     "permuted-mnist-flat": _named("permuted-mnist", form="flat", steps=10),
     "permuted-mnist-identity": _named("permuted-mnist", first_identity=True, tasks=3),
     "permuted-mnist-few": _named("permuted-mnist", examples=37, held_out=11),
+    "mnist+cifar10+digits": _named("mnist+cifar10+digits:0-4", passes=1, examples=55),
+    "cifar100+mnist": _named(
+        "cifar100:10-19+mnist", labels="disjoint", side=16, channels="grey", form="flat"
+    ),
     "hapt-people-steps": _named("hapt-people", samples_per_step=4, order="stored", examples=17),
     "file": _path("mine.npz"),
     "file-stored": _path("mine.npz", order="stored", examples=31, held_out=7),
@@ -155,6 +159,15 @@ def check_train_and_test_apart(opener: Opener, data: Path) -> None:
         assert not _rows(_train(stream, k)[0]) & _rows(_all(stream.held_out(k, 50))[0])
 
 
+def check_class_counts(opener: Opener, data: Path) -> None:
+    stream = opener(data, 0)
+    for k in range(len(stream.tasks)):
+        counts, classes = stream.class_counts(k), stream.shape.classes
+        assert counts.train.tolist() == np.bincount(_train(stream, k)[1], minlength=classes).tolist()
+        held = _all(stream.held_out(k, 50))[1]
+        assert counts.held_out.tolist() == np.bincount(held, minlength=classes).tolist()
+
+
 def check_checksums(opener: Opener, data: Path) -> None:
     checksums = opener(data, 0).checksums
     assert checksums and all(len(digest) == 64 for digest in checksums.values())
@@ -167,6 +180,8 @@ def check_refuses_nonsense(opener: Opener, data: Path) -> None:
             stream.chunks(task, size, start)
     with pytest.raises(InputError):
         stream.held_out(len(stream.tasks), 5)
+    with pytest.raises(InputError):
+        stream.class_counts(len(stream.tasks))
 
 
 CHECKS = {name.removeprefix("check_"): f for name, f in list(globals().items()) if name.startswith("check_")}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
 from cimlearn.streams import cutting, formats
-from cimlearn.streams.base import Chunk, StreamShape, TaskInfo
+from cimlearn.streams.base import Chunk, ClassCounts, StreamShape, TaskInfo
 from cimlearn.streams.checking import (
     MAX_CLASSES,
     check_labels,
@@ -143,16 +143,32 @@ class ArrayStream:
     def chunks(self, task: int, size: int, start: int = 0) -> Iterator[Chunk]:
         """Training examples of `task` from number `start` on."""
         cutting.check_request(self._name, self._infos, task, size, start)
-        part, count = self._parts[task][0], self._infos[task].examples
-        if self._order == "stored":
-            return self._yield(part, part.which[:count], size, start)
-        return self._yield(part, cutting.train_order(part.which, count, task, seed=self._seed), size, start)
+        return self._yield(self._parts[task][0], self._train(task), size, start)
 
     def held_out(self, task: int, size: int) -> Iterator[Chunk]:
         """Test examples of `task`, in stored order."""
         cutting.check_request(self._name, self._infos, task, size)
-        part, count = self._parts[task][1], self._infos[task].held_out
-        return self._yield(part, cutting.held_out_draw(part.which, count, task, seed=self._seed), size, 0)
+        return self._yield(self._parts[task][1], self._test(task), size, 0)
+
+    def class_counts(self, task: int) -> ClassCounts:
+        """Examples of each class in `task`."""
+        cutting.check_request(self._name, self._infos, task, 1)
+        train, test = self._parts[task]
+        return cutting.class_counts(train.y[self._train(task)], test.y[self._test(task)], self._shape.classes)
+
+    def _train(self, task: int) -> NDArray[np.int64]:
+        """Numbers of the training examples of `task`, in the order in which they are shown."""
+        which, count = self._parts[task][0].which, self._infos[task].examples
+        return (
+            which[:count]
+            if self._order == "stored"
+            else cutting.train_order(which, count, task, seed=self._seed)
+        )
+
+    def _test(self, task: int) -> NDArray[np.int64]:
+        """Numbers of the test examples of `task`."""
+        which, count = self._parts[task][1].which, self._infos[task].held_out
+        return cutting.held_out_draw(which, count, task, seed=self._seed)
 
     def _yield(self, part: Part, order: NDArray[np.int64], size: int, start: int) -> Iterator[Chunk]:
         """Chunks of the examples `order`."""

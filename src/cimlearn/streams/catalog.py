@@ -1,4 +1,4 @@
-"""Streams by name: 'permuted-mnist', 'split-cifar10', ..., 'my/file.npz', 'my/folder'."""
+"""Streams by name: 'permuted-mnist', 'mnist+cifar10', ..., 'my/file.npz', 'my.csv', 'my/folder'."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from cimlearn.streams.arrays import open_arrays
 from cimlearn.streams.base import Stream
 from cimlearn.streams.folders import FolderStream
 from cimlearn.streams.imagesets import load_images
+from cimlearn.streams.sequences import open_sequence, pieces
 from cimlearn.streams.sources import data_folder, find
 
 DOMAIN, CLASS = "domain-incremental", "class-incremental"
@@ -20,7 +21,7 @@ DOMAIN, CLASS = "domain-incremental", "class-incremental"
 class Named(NamedTuple):
     """What a name stands for."""
 
-    family: str  # permuted | rotated | split | people | activities | file | folder
+    family: str  # permuted | rotated | split | sequence | people | activities | file | folder
     source: str  # data set
     scenario: str = DOMAIN
 
@@ -48,6 +49,7 @@ _PARTS = {
     "permuted": ("common", "images", "permuted"),
     "rotated": ("common", "images", "rotated"),
     "split": ("common", "images", "split"),
+    "sequence": ("common", "images", "sequence"),
     "people": ("common", "sensors", "people"),
     "activities": ("common", "sensors", "activities"),
     "file": ("common", "arrays"),
@@ -71,6 +73,9 @@ def describe(name: str | Path) -> Named:
     if str(name) in CATALOG:
         return CATALOG[str(name)]
     path = Path(name).expanduser()
+    if isinstance(name, str) and "+" in name and "/" not in name and not path.exists():
+        pieces(name)
+        return Named("sequence", name)
     if path.suffix == ".npz":
         if not path.is_file():
             raise InputError(f"stream file '{path}' doesn't exist; give the path of an .npz file")
@@ -144,6 +149,8 @@ def open_stream(
         return sensors.open_sensors(
             str(name), recordings, chosen, by=named.family, scenario=named.scenario, seed=seed
         )
+    if named.family == "sequence":
+        return open_sequence(str(name), chosen, data=data, seed=seed)
     image_set = load_images(named.source, data)
     if named.family == "permuted":
         return images.permuted(str(name), image_set, chosen, seed=seed)
