@@ -133,7 +133,7 @@ def test_names_that_mean_nothing(name: str, words: str) -> None:
 def test_settings_that_do_not_fit(data: Path) -> None:
     with pytest.raises(InputError, match=r"task 1 \(mnist classes 0 to 1\) training set has 40; ask for 40"):
         _open("digits+mnist:0-1", data, examples=41)
-    with pytest.raises(InputError, match="stream.form = flat"):
+    with pytest.raises(InputError, match=r"stream\.form = flat"):
         _open("mnist+digits", data, steps=3)
     with pytest.raises(InputError, match="not one of: scale, pad"):
         _open("mnist+digits", data, fit="stretch")

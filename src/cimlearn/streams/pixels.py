@@ -92,8 +92,8 @@ def resized(stored: tuple[int, int, int], wanted: tuple[int, int, int], *, pad: 
     """From (height, width, channels) to another size and number of channels (1 or 3).
 
     Sizes are changed by the triangle filter (bilinear where an image grows, averaging where it shrinks), as
-    Pillow and PyTorch with antialias do; `pad`: an image that is too small gets a black frame instead. Gray becomes colour
-    by repetition, colour becomes gray as luma: 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601).
+    PyTorch does with antialias; `pad`: an image that is too small gets a black frame instead. Gray becomes
+    colour by repetition, colour becomes gray as luma: 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601).
     """
     if stored == wanted:
         return Plain()

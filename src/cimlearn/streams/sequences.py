@@ -99,12 +99,12 @@ def open_sequence(name: str, settings: dict[str, Any], *, data: str | Path | Non
     for k, piece in enumerate(parts):
         images = load_images(piece.source.name, data)
         checksums |= {f"{piece.source.name}/{file}": digest for file, digest in images.checksums.items()}
-        which = [
+        train, test = (
             np.flatnonzero((y >= piece.low) & (y <= piece.high)) for y in (images.y_train, images.y_test)
-        ]
+        )
         pixels = resized(piece.source.image, image, pad=settings["fit"] == "pad")
         offset = piece.low - (0 if shared else first)
-        tasks.append(image_task(piece.label, k, images, *which, pixels, offset, settings, seed=seed))
+        tasks.append(image_task(piece.label, k, images, train, test, pixels, offset, settings, seed=seed))
         first += piece.classes
     scenario = "domain-incremental" if shared else "class-incremental"
     return ImageStream(name, tuple(tasks), shape, scenario=scenario, checksums=checksums, seed=seed)
