@@ -95,7 +95,8 @@ def open_sequence(name: str, settings: dict[str, Any], *, data: str | Path | Non
     """
     parts, shape = pieces(name), sequence_shape(name, settings)
     image, shared = _image(parts, settings), settings["labels"] == "own"
-    tasks, checksums, first = [], {}, 0
+    checksums: dict[str, str] = {}
+    tasks, first = [], 0
     for k, piece in enumerate(parts):
         images = load_images(piece.source.name, data)
         checksums |= {f"{piece.source.name}/{file}": digest for file, digest in images.checksums.items()}
