@@ -26,6 +26,14 @@ class Part(NamedTuple):
     where: str  # for errors
 
 
+class Range(NamedTuple):
+    """What values mean."""
+
+    full_scale: float  # the value that becomes 1.0
+    clip: bool  # whether larger ones are cut off
+    signed: bool  # whether they may be negative
+
+
 class DatasetStream:
     """Tasks given as map-style data sets, whose examples are read when they are needed.
 
@@ -84,17 +92,17 @@ class DatasetStream:
         if not full_scale > 0:
             raise InputError(f"full_scale = {full_scale} of stream {name} is not above 0")
         self._name, self._seed, self._order = name, seed, order
-        self._full_scale, self._clip = full_scale, clip
         known = labels or [(None, None)] * len(tasks)
         self._parts = [
             (
-                _part(train, y[0], f"{name}, task {k}, training set"),
-                _part(test, y[1], f"{name}, task {k}, test set"),
+                make_part(train, y[0], f"{name}, task {k}, training set"),
+                make_part(test, y[1], f"{name}, task {k}, test set"),
             )
             for k, ((train, test), y) in enumerate(zip(tasks, known, strict=True))
         ]
         self._infos = self._count(examples, held_out, task_names)
         self._shape = self._measure(steps, classes, signed)
+        self._range = Range(full_scale, clip, self._shape.signed)
         self._scenario = infer_scenario([np.bincount(train.y) > 0 for train, _ in self._parts])
 
     def _count(
@@ -110,7 +118,9 @@ class DatasetStream:
 
     def _measure(self, steps: int | None, classes: int | None, signed: bool | None) -> StreamShape:
         """Sizes, from a few examples of each set."""
-        samples = [_example(part, k) for pair in self._parts for part in pair for k in _spread(len(part.y))]
+        samples = [
+            read_example(part, k) for pair in self._parts for part in pair for k in looked_at(len(part.y))
+        ]
         shapes = {x.shape for x in samples}
         if len(shapes) > 1:
             raise InputError(
@@ -157,9 +167,9 @@ class DatasetStream:
         for k, pair in enumerate(self._parts):
             for part, label in zip(pair, ("train", "test"), strict=True):
                 hasher = hashlib.sha256(part.y.tobytes())
-                for number in _spread(len(part.y)):
-                    hasher.update(_example(part, number).tobytes())
-                digests[f"task {k}/{label} (labels and {len(_spread(len(part.y)))} examples)"] = (
+                for number in looked_at(len(part.y)):
+                    hasher.update(read_example(part, number).tobytes())
+                digests[f"task {k}/{label} (labels and {len(looked_at(len(part.y)))} examples)"] = (
                     hasher.hexdigest()
                 )
         return digests
@@ -198,30 +208,41 @@ class DatasetStream:
         """Chunks of the examples `order`."""
         for span in cutting.spans(len(order), size, start):
             which = order[span]
-            x = np.stack([self._scaled(part, int(k)) for k in which])
+            x = read_examples(part, which, self._range)
             yield Chunk(x if x.ndim == 3 else cutting.cut(x, self._shape.steps), part.y[which])
 
-    def _scaled(self, part: Part, number: int) -> NDArray[np.float32]:
-        """One example as shares of full scale, checked."""
-        stored = _example(part, number)
-        x = stored / np.float32(255 if stored.dtype == np.uint8 else self._full_scale)
-        low, high = float(x.min()), float(x.max())
-        if not (np.isfinite(low) and np.isfinite(high)):
-            raise InputError(f"{part.where}: example {number} holds NaN or infinity; remove or replace it")
-        if low < 0 and not self._shape.signed:
-            raise InputError(f"{part.where}: example {number} has negative values; give signed = True")
-        if max(-low, high) > 1 and not self._clip:
-            reach = max(-low, high) * self._full_scale
-            raise InputError(
-                f"{part.where}: example {number} reaches {reach:g}, beyond full_scale = {self._full_scale:g}; "
-                "give a larger full_scale, or clip = True"
-            )
-        return np.clip(x, -1, 1).astype(np.float32, copy=False)
 
-
-def _spread(count: int) -> list[int]:
+def looked_at(count: int) -> list[int]:
     """At most LOOKED_AT numbers below `count`, evenly spaced."""
     return sorted({k * count // LOOKED_AT for k in range(LOOKED_AT)})
+
+
+def read_examples(part: Part, numbers: NDArray[np.int64], of: Range) -> NDArray[np.float32]:
+    """(examples, values) or (examples, steps, features) as shares of full scale.
+
+    Raises
+    ------
+    InputError
+        If a value isn't finite, is beyond full scale, or has a sign where none is expected.
+    """
+    return np.stack([_scaled(part, number, of) for number in numbers.tolist()])
+
+
+def _scaled(part: Part, number: int, of: Range) -> NDArray[np.float32]:
+    """One example as shares of full scale, checked."""
+    stored = read_example(part, number)
+    x = stored / np.float32(255 if stored.dtype == np.uint8 else of.full_scale)
+    low, high = float(x.min()), float(x.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise InputError(f"{part.where}: example {number} holds NaN or infinity; remove or replace it")
+    if low < 0 and not of.signed:
+        raise InputError(f"{part.where}: example {number} has negative values; give signed = True")
+    if max(-low, high) > 1 and not of.clip:
+        raise InputError(
+            f"{part.where}: example {number} reaches {max(-low, high) * of.full_scale:g}, beyond full_scale = "
+            f"{of.full_scale:g}; give a larger full_scale, or clip = True"
+        )
+    return np.clip(x, -1, 1).astype(np.float32, copy=False)
 
 
 def _item(part: Part, number: int) -> tuple[Any, Any]:
@@ -232,7 +253,7 @@ def _item(part: Part, number: int) -> tuple[Any, Any]:
     return item[0], item[1]
 
 
-def _example(part: Part, number: int) -> NDArray[Any]:
+def read_example(part: Part, number: int) -> NDArray[Any]:
     """x of one example: (values,) or (steps, features); the rows of an image are its steps."""
     x = as_array(_item(part, number)[0], f"{part.where}, example {number}")
     if x.ndim == 3 and x.shape[0] in (1, 3):
@@ -247,21 +268,21 @@ def _example(part: Part, number: int) -> NDArray[Any]:
     return x
 
 
-def _part(dataset: Any, labels: Any, where: str) -> Part:
+def make_part(dataset: Any, labels: Any, where: str) -> Part:
     """A data set with its labels, read once to see that it always gives the same."""
     if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
         raise InputError(f"{where}: {type(dataset).__name__} has no len() and [i]; give a map-style data set")
     if len(dataset) == 0:
         raise InputError(f"{where} is empty; give at least one example")
     part = Part(dataset, np.empty(0, np.int64), where)
-    if not np.array_equal(_example(part, 0), _example(part, 0)):
+    if not np.array_equal(read_example(part, 0), read_example(part, 0)):
         raise InputError(f"{where}: example 0 is another one each time; switch off random transforms")
     known = labels if labels is not None else getattr(dataset, "targets", None)
     y = None if known is None else np.array([_label(part, label) for label in known])
     if (
         y is None
         or len(y) != len(dataset)
-        or any(y[k] != _label(part, _item(part, k)[1]) for k in _spread(len(y)))
+        or any(y[k] != _label(part, _item(part, k)[1]) for k in looked_at(len(y)))
     ):
         y = np.array([_label(part, _item(part, k)[1]) for k in range(len(dataset))])
     return part._replace(y=check_labels(y, where))

@@ -13,7 +13,7 @@ from cimlearn.errors import InputError, nearest
 from cimlearn.streams.checking import MAX_CLASSES
 
 Column = Sequence[Any] | NDArray[Any]  # (rows,) texts, numbers or dates
-Block = Mapping[str, Column]  # neighbouring rows of a table, by column
+Block = Mapping[str, Any]  # neighbouring rows of a table: name -> Column
 CODED = ("label", "task", "group", "part")
 _FINE = np.finfo(np.float32).max
 
@@ -46,7 +46,7 @@ def make_table(
     roles = _roles(name, columns, settings)
     features = _features(name, columns, roles, settings)
     codes = {role: _Codes() for role in roles if role in CODED}
-    found: dict[str, list[NDArray[Any]]] = {role: [] for role in roles} | {"values": []}
+    found: dict[str, list[NDArray[Any]]] = {role: [] for role in (*roles, "values")}
     rows = 0
     for block in blocks:
         found["values"].append(_numbers(block, features, name, rows))
