@@ -107,7 +107,6 @@ def test_each_rule_labels_windows_as_it_says() -> None:
                 }[rule]
                 assert classes[label] == expected
                 assert rule != "same" or len(set(words)) == 1
-    assert _stream(columns, rule="same").facts["windows_mixed"] > 0
 
 
 def test_blocks_hold_out_their_share_of_every_class_and_task() -> None:
@@ -398,10 +397,10 @@ BAD: dict[str, tuple[Columns, dict[str, Any], str]] = {
 def test_bad_tables_are_refused(bad: str, tmp_path: Path) -> None:
     columns, settings, words = BAD[bad]
     with pytest.raises(InputError, match=words) as error:
-        _stream(columns, **settings).shape  # noqa: B018
+        _stream(columns, **settings)
     assert "\n" not in str(error.value)
     with pytest.raises(InputError, match=words) as error:
-        _named(_write(tmp_path / "bad.csv", columns), **settings).shape  # noqa: B018
+        _named(_write(tmp_path / "bad.csv", columns), **settings)
     assert str(tmp_path / "bad.csv") in str(error.value) or "stream." in str(error.value)
 
 

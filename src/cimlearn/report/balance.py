@@ -75,7 +75,7 @@ def balance_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     lines = []
     classes = summary.get("classes")
     if classes and classes["unequal"]:
-        share = f"{percent(classes['largest_share'])} of task {classes['task']} is class {classes['class']}"
+        share = f"{percent(classes['largest_share'])} of ‘{classes['task']}’ is ‘{classes['class']}’"
         lines = [("most frequent class", f"{share}: classes are far from equal")]
         if classes["balanced_accuracy"] is not None:
             lines.append(

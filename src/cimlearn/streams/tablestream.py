@@ -67,7 +67,19 @@ class TableStream:
         self._name, self._seed = name or self._table.name, seed
         self._windows = cut_windows(self._table, self._settings)
         self._scale = _scale(self._table, self._windows, self._settings)
+        self._shape = self._measure()
         self._tasks = [self._task(k) for k in range(len(self._windows.names))]
+
+    def _measure(self) -> StreamShape:
+        """Sizes of the windows."""
+        length, per_step = self._settings["window"], self._settings["samples_per_step"]
+        if length % per_step:
+            raise InputError(
+                f"stream.samples_per_step = {per_step} doesn't divide stream.window = {length}; "
+                "choose one that does"
+            )
+        features, classes = len(self._table.features), len(self._table.classes)
+        return StreamShape(length // per_step, features * per_step, classes, self._scale.low < 0)
 
     def _task(self, task: int) -> tuple[TaskInfo, NDArray[np.int64], NDArray[np.int64]]:
         """Task number `task`: what is said of it, its training windows, its held-out windows."""
@@ -93,14 +105,7 @@ class TableStream:
     @property
     def shape(self) -> StreamShape:
         """Sizes that a chip is built for."""
-        length, per_step = self._settings["window"], self._settings["samples_per_step"]
-        if length % per_step:
-            raise InputError(
-                f"stream.samples_per_step = {per_step} doesn't divide stream.window = {length}; "
-                "choose one that does"
-            )
-        features, classes = len(self._table.features), len(self._table.classes)
-        return StreamShape(length // per_step, features * per_step, classes, self._scale.low < 0)
+        return self._shape
 
     @property
     def tasks(self) -> tuple[TaskInfo, ...]:
@@ -127,7 +132,6 @@ class TableStream:
             "rows": len(self._table.label),
             "held_out_rows": int(np.count_nonzero(~self._windows.training_rows)),
             "windows_unlabelled": self._windows.unlabelled,
-            "windows_mixed": self._windows.mixed,
             "scale_offset": [float(v) for v in self._scale.offset],
             "scale_unit": [float(v) for v in self._scale.unit],
         }
@@ -159,7 +163,7 @@ class TableStream:
 
     def _yield(self, order: NDArray[np.int64], size: int, start: int) -> Iterator[Chunk]:
         """Chunks of the windows `order`."""
-        steps, features, _, _ = self.shape
+        steps, features = self._shape[:2]
         for span in cutting.spans(len(order), size, start):
             which = order[span]
             rows = self._windows.first[which][:, None] + np.arange(

@@ -25,14 +25,13 @@ class Windows(NamedTuple):
     training_rows: NDArray[np.bool_]  # (rows,) rows that are not held out
     row_task: Rows  # (rows,)
     unlabelled: int  # windows left out, as a row has no label
-    mixed: int  # windows left out, as they have several labels (rule 'same')
 
 
 def cut_windows(table: Table, settings: Mapping[str, Any]) -> Windows:
     """All windows of stream.window rows, stream.hop apart.
 
-    A stretch is neighbouring rows of one task, one recording, and all of them held out or none; windows start at
-    its beginning and lie within it.
+    A stretch is neighbouring rows of one task, one recording, and all of them held out or none (rule 'same': of one
+    label too); windows start at its beginning and lie within it.
 
     Raises
     ------
@@ -46,23 +45,26 @@ def cut_windows(table: Table, settings: Mapping[str, Any]) -> Windows:
     _check_time(table, group)
     begin, end = _runs(task, group)
     test = _held_out(table, settings, task, group, (begin, end))
-    begin, end = _runs(task, group, test)
+    same = (table.label,) if settings["rule"] == "same" else ()
+    begin, end = _runs(task, group, test, *same)
     starts = [
         np.arange(a, b - length + 1, hop)
         for a, b in zip(begin.tolist(), end.tolist(), strict=True)
         if b - a >= length
     ]
     if not starts:
+        label = ", one label" if same else ""
         raise InputError(
             f"stream.window = {length} rows is longer than any stretch of {table.name} (one recording, one task, "
-            f"held out or not): the longest has {(end - begin).max()} rows; choose a shorter window, or longer "
-            "blocks (stream.block)"
+            f"held out or not{label}): the longest has {(end - begin).max()} rows; choose a shorter window, or "
+            "longer blocks (stream.block)"
         )
     first = np.concatenate(starts)
-    label = _labels(table, first, length, settings["rule"])
-    blank, kept = np.count_nonzero(_unlabelled(table, first, length)), label >= 0
-    first, label, mixed = first[kept], label[kept], len(kept) - np.count_nonzero(kept) - blank
-    return Windows(first, label, task[first], test[first], names, ~test, task, int(blank), int(mixed))
+    found = _labels(table, first, length, settings["rule"])
+    kept = found >= 0
+    unlabelled = len(kept) - np.count_nonzero(kept)
+    first = first[kept]
+    return Windows(first, found[kept], task[first], test[first], names, ~test, task, int(unlabelled))
 
 
 def _tasks(table: Table, settings: Mapping[str, Any]) -> tuple[Rows, tuple[str, ...]]:
@@ -158,24 +160,21 @@ def _every(kind: Rows, share: float) -> NDArray[np.bool_]:
     return chosen
 
 
-def _unlabelled(table: Table, first: Rows, length: int) -> NDArray[np.bool_]:
-    """(windows,) whether a row of the window has no label."""
-    before = np.concatenate(([0], np.cumsum(table.label < 0)))
-    return before[first + length] > before[first]
-
-
 def _labels(table: Table, first: Rows, length: int, rule: str) -> Rows:
-    """(windows,) the class of each window by the rule; -1 if it has none."""
-    if rule == "last":
-        found = table.label[first + length - 1]
-    else:
+    """(windows,) the class of each window by the rule; -1 if a row of it has no label."""
+    if rule == "majority":
         found, most = np.zeros(len(first), np.int64), np.zeros(len(first), np.int64)
         for k in range(len(table.classes)):
-            before = np.concatenate(([0], np.cumsum(table.label == k)))
-            count = before[first + length] - before[first]
+            count = _count(table.label == k, first, length)
             found[count > most] = k
             most = np.maximum(most, count)
-        if rule == "same":
-            found[most < length] = -1
-    found[_unlabelled(table, first, length)] = -1
+    else:
+        found = table.label[first + length - 1]
+    found[_count(table.label < 0, first, length) > 0] = -1
     return found
+
+
+def _count(rows: NDArray[np.bool_], first: Rows, length: int) -> Rows:
+    """(windows,) how many of a window's rows are among `rows`."""
+    before = np.concatenate(([0], np.cumsum(rows)))
+    return before[first + length] - before[first]
