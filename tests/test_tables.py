@@ -432,7 +432,7 @@ def test_paths_and_names(tmp_path: Path) -> None:
         TableStream(tmp_path / "gone.csv", seed=0)
     with pytest.raises(InputError, match="give a data frame"):
         TableStream(3, seed=0)
-    with pytest.raises(InputError, match="no setting 'windw'"):
+    with pytest.raises(InputError, match=r"unknown parameter 'stream\.windw'; did you mean 'stream\.window'"):
         TableStream(_columns(), seed=0, windw=3)
     with pytest.raises(InputError, match=r"columns of \[2, 3\] rows"):
         TableStream({"x": [1, 2, 3], "label": ["a", "b"]}, seed=0)

@@ -88,7 +88,7 @@ def describe(name: str | Path) -> Named:
         return Named("folder", str(path))
     if isinstance(name, Path) or "/" in name or path.is_file():
         raise InputError(
-            f"'{path}' is no .csv, .parquet or .npz file and no folder of .npy files; give one of these"
+            f"'{path}' is neither a .csv, .parquet or .npz file nor a folder of .npy files; give one"
         )
     raise InputError(f"unknown stream '{name}'; {nearest(str(name), CATALOG)}")
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
-from cimlearn.parameters import load
+from cimlearn.parameters import ParameterSet, load
 from cimlearn.streams import cutting
 from cimlearn.streams.base import Chunk, ClassCounts, StreamShape, TaskInfo
 from cimlearn.streams.checking import infer_scenario
@@ -55,14 +55,11 @@ class TableStream:
     """
 
     def __init__(self, table: Any, *, seed: int, name: str | None = None, **settings: Any) -> None:
-        known = load("streams").entries()
-        parts = [key.partition(".")[2] for key in known if key.startswith(("common.", "table."))]
-        changes = {f"table.{k}" if f"table.{k}" in known else f"common.{k}": v for k, v in settings.items()}
-        for key in settings:
-            if key not in parts or key == "label_delay":
-                raise InputError(f"a table has no setting '{key}'; it has {', '.join(sorted(parts))}")
-        chosen = load("streams").replace(changes)
-        self._settings = chosen.part("common") | chosen.part("table")
+        entries = load("streams").entries().items()
+        mine = {key.partition(".")[2]: p for key, p in entries if key.startswith(("common.", "table."))}
+        del mine["label_delay"]  # a stream around this one, see delay.py
+        known = ParameterSet({f"stream.{key}": parameter for key, parameter in mine.items()})
+        self._settings = known.replace({f"stream.{key}": v for key, v in settings.items()}).part("stream")
         self._table = _read(table, name, self._settings)
         self._name, self._seed = name or self._table.name, seed
         self._windows = cut_windows(self._table, self._settings)
