@@ -16,7 +16,7 @@ import toy
 from cimlearn.errors import InputError
 from cimlearn.experiment import Experiment, described_in
 from cimlearn.loop import Evaluated, Learned
-from cimlearn.record import Answers, make_record
+from cimlearn.record import make_record
 from cimlearn.report.records import read_run
 from cimlearn.scheduler import Stopped
 
@@ -270,9 +270,7 @@ class Wide(toy.NearestMean):
 
 def test_write_statistics_are_those_of_the_cells() -> None:
     chip = Wide(toy.CHIP, toy.Blobs.shape, 0)
-    record = make_record(
-        chip, seed=0, task=0, name="t", answers=[Answers(np.array([3, 1]), np.array([3, 0]))], examples=1
-    )
+    record = make_record(chip, seed=0, task=0, name="t", accuracy=[0.5], examples=1)
     wide, cells = record["writes"]["wide"], chip.writes()["wide"]
     assert (wide["cells"], wide["total"], wide["max"]) == (780, int(cells.sum()), 779)
     assert wide["mean"] == cells.mean()

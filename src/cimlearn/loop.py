@@ -115,7 +115,13 @@ class SeedLoop:
             answers.append(Answers(seen, right))
         info = stream.tasks[task]
         record = make_record(
-            chip, seed=self.seed, task=task, name=info.name, answers=answers, examples=info.examples
+            chip,
+            seed=self.seed,
+            task=task,
+            name=info.name,
+            accuracy=[a.accuracy for a in answers],
+            examples=info.examples,
+            balanced=[a.balanced for a in answers],
         )
         files.append(record)
         files.save(chip, Position(task + 1, 0, task + 1))

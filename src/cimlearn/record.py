@@ -32,22 +32,31 @@ class Answers(NamedTuple):
 
 
 def make_record(
-    chip: Chip, *, seed: int, task: int, name: str, answers: list[Answers], examples: int
+    chip: Chip,
+    *,
+    seed: int,
+    task: int,
+    name: str,
+    accuracy: list[float],
+    examples: int,
+    balanced: list[float] | None = None,
 ) -> dict[str, Any]:
     """The record of `chip` after task number `task`.
 
-    answers
-        to the held-out set of each task so far
+    accuracy
+        share of right answers on the held-out set of each task so far
     examples
         new examples learned in this task
+    balanced
+        the same as `accuracy`, every class counting alike
     """
     worn = chip.worn()
     return {
         "seed": seed,
         "task": task,
         "task_name": name,
-        "accuracy": [a.accuracy for a in answers],
-        "balanced_accuracy": [a.balanced for a in answers],
+        "accuracy": accuracy,
+        "balanced_accuracy": balanced or [],
         "examples": examples,
         "ledger": chip.ledger().as_dict(),
         "writes": {array: _writes(counts, worn.get(array, 0)) for array, counts in chip.writes().items()},
