@@ -54,6 +54,8 @@ ALLOWED = {
     "studies": {"devices", "learning", "pricing", "studies", "sweep", *EXPERIMENT, *REPORT},
     "report": REPORT,
     "metrics": {"errors"},
+    "avalanche": {"chips", "streams", *GROUND},
+    "continuum": {"streams", *GROUND},
     "costs": COSTS,
     **dict.fromkeys(LOOP, EXPERIMENT),
     "torch": {"torch", "chips", *COSTS, *LEARNING},

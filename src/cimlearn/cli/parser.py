@@ -58,7 +58,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "chip", nargs="?", metavar="CHIP|FILE.toml", help="a chip such as m2ru, or a whole experiment"
     )
     parser.add_argument(
-        "--stream", metavar="NAME|PATH", help="a known stream, an .npz file or a folder of one's own"
+        "--stream",
+        metavar="NAME|PATH",
+        help="a known stream, data sets in a row (mnist+cifar10), a .csv, .parquet or .npz file, or a folder",
     )
     parser.add_argument(
         "--on", choices=("chip", "float", "adam"), help="the chip (default) or a software twin of it"

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cimlearn.report import account, costing, costwords, lifespan, outcome, words
+from cimlearn.report import account, balance, costing, costwords, lifespan, outcome, words
 from cimlearn.report.costs import ageing, priced, used_prices
 from cimlearn.report.markup import text
 from cimlearn.report.records import Run, read_run
@@ -82,7 +82,7 @@ def page(run: Run, svgs: dict[str, str]) -> str:
     """The whole page of a run, with its figures as `<svg>` elements by name."""
     summary = summarise(run)
     missing, (costs, why_not) = words.incomplete(run), priced(run)
-    notices = [missing, f"Not priced: {why_not}." if why_not else None]
+    notices = [missing, f"Not priced: {why_not}." if why_not else None, *balance.sentences(summary)]
     body = [
         outcome.headline(run, summary),
         outcome.accuracy(run, summary, svgs),

@@ -61,6 +61,9 @@ class Record:
     counts: dict[str, dict[str, dict[str, int]]]  # phase -> part -> action -> count since the seed's start
     conductance_on: dict[str, dict[str, float]]  # phase -> array -> conductance switched on [S]
     writes: dict[str, ArrayWrites]  # by array; empty for a software twin
+    balanced: tuple[
+        float, ...
+    ] = ()  # (task + 1,) as accuracy, every class counting alike; empty in older records
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Record:
@@ -88,6 +91,7 @@ class Record:
                 for phase, arrays in ledger.get("conductance_on_S", {}).items()
             },
             writes={str(name): ArrayWrites.from_json(w) for name, w in data["writes"].items()},
+            balanced=tuple(float(a) for a in data.get("balanced_accuracy", ())),
         )
 
 

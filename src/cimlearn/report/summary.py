@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cimlearn import metrics
+from cimlearn.report.balance import stated
 from cimlearn.report.costs import priced
 from cimlearn.report.records import Run
 
@@ -63,6 +64,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "complete": run.complete,
         "tasks_learned": run.learned,
         "accuracy": metrics.summary(run.matrices()) if last else None,
+        **stated(run),
         "examples_per_second": examples_per_second(run),
         "ledger": {"counts": last.counts, "conductance_on_S": last.conductance_on} if last else None,
         "writes": writes_per_cell(run),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cimlearn import metrics
+from cimlearn.report.balance import balance_lines
 from cimlearn.report.costwords import giga, years
 from cimlearn.report.records import Record, Run
 from cimlearn.units import count, percent, points, quantity, si_text, value_text, whole
@@ -106,6 +107,7 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
             ("forgetting", points(accuracy["forgetting"])),
             ("learning accuracy", percent(accuracy["learning"])),
         ]
+    lines += balance_lines(summary)
     if writes["cells"] is not None:
         lines += [
             (
