@@ -9,7 +9,7 @@ from cimlearn.report.markup import text
 from cimlearn.report.scales import Tick
 
 WIDTH, HEIGHT = 380, 300
-LEFT, RIGHT, TOP, BOTTOM = 44, 370, 26, 260  # borders of the drawing area
+LEFT, RIGHT, TOP, BOTTOM = 44, 362, 26, 260  # borders of the drawing area
 SERIES: Final = 6  # colours and shapes; report.css defines --series-1 to --series-6
 _SHAPES: Final = (
     "M-4.5 0A4.5 4.5 0 1 0 4.5 0A4.5 4.5 0 1 0 -4.5 0Z",

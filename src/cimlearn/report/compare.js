@@ -1,6 +1,6 @@
 // The page of many runs: choice of axes, points that lead to rows, designs or runs. Without it the page is complete.
 (() => {
-  const [LEFT, RIGHT, TOP, BOTTOM] = [44, 370, 26, 260]; // chart.py
+  const [LEFT, RIGHT, TOP, BOTTOM] = [44, 362, 26, 260]; // chart.py
   const across = (share) => (LEFT + share * (RIGHT - LEFT)).toFixed(1);
   const up = (share) => (BOTTOM - share * (BOTTOM - TOP)).toFixed(1);
   const make = (tag, attributes, text = "") => {
