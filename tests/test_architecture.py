@@ -26,15 +26,26 @@ LOOP = {"experiment", "scheduler", "loop", "checkpoint", "record", "runfolder"}
 EXPERIMENT = {*LOOP, "chips", "streams", "costs.prices", "costs.prices.is_price", "cimlearn", *GROUND}
 REPORT = {"report", "metrics", "costs", "presets", "cimlearn", "errors", "ledger", "parameters", "units"}
 COSTS = {"costs", "errors", "ledger", "parameters", "presets", "units"}
-EVERYTHING = {"api", "cli", "devices", "explore", "pricing", "sweep", "studies", *EXPERIMENT, *REPORT}
+SWEEP = {"sweep", "workers", *EXPERIMENT}
+STUDY = {"axes", "experimentfile", "study", "studytables", *SWEEP}
+RESULTS = {"results", *STUDY, *REPORT}
+EVERYTHING = {"api", "cli", "devices", "explore", "pricing", "query", "studies", "studyrun", *RESULTS}
 
 ALLOWED = {
     "cimlearn": EVERYTHING,
     "cli": EVERYTHING,
     "api": EVERYTHING,
     "pricing": {"pricing", *EXPERIMENT, *COSTS},
-    "sweep": {"sweep", *EXPERIMENT},
-    "explore": {"sweep", *EXPERIMENT, *REPORT},
+    "workers": {"workers", *EXPERIMENT},
+    "sweep": SWEEP,
+    "axes": {"errors", "random"},
+    "experimentfile": EXPERIMENT,
+    "studytables": {"axes", "experimentfile", "studytables", *EXPERIMENT},
+    "study": STUDY,
+    "results": RESULTS,
+    "studyrun": RESULTS,
+    "query": {"errors", "results"},
+    "explore": {*STUDY, *REPORT},
     "studies": {"devices", "learning", "pricing", "studies", "sweep", *EXPERIMENT, *REPORT},
     "report": REPORT,
     "metrics": {"errors"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from cimlearn.errors import InputError
 from cimlearn.experiment import Experiment
 from cimlearn.report.costs import run_costs
 from cimlearn.report.records import Run, read_run
+from cimlearn.study import combinations, varied
 from cimlearn.sweep import Point, Tell, run_points
 
 Row = dict[str, Any]
@@ -35,11 +35,8 @@ def grid(base: Experiment, vary: Mapping[str, Sequence[Any]]) -> tuple[Point, ..
         if not values:
             raise InputError(f"--vary {name}: give at least one value, such as {name}=1,2,3")
     points = []
-    for combination in itertools.product(*vary.values()):
-        chosen = dict(zip(vary, combination, strict=True))
-        experiment = Experiment(
-            base.chip, base.stream, base.on, base.seeds, {**base.settings, **chosen}, base.data
-        )
+    for chosen in combinations(vary):
+        experiment = varied(base, chosen)
         _ = experiment.parameters, experiment.prices  # a wrong value is an error now, not an hour later
         points.append(Point("/".join(f"{k}={v}" for k, v in chosen.items()), experiment))
     return tuple(points)

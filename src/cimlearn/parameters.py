@@ -80,8 +80,13 @@ def _convert(name: str, parameter: Parameter, given: Any) -> Value:
         return tuple(float(_number(name, parameter, item, whole=False)) for item in items)
     if isinstance(sample, str):
         return str(given)
-    return _number(
-        name, parameter, given, whole=isinstance(sample, int) or parameter.unit in ("bit", "count")
+    return _number(name, parameter, given, whole=is_whole(parameter))
+
+
+def is_whole(parameter: Parameter) -> bool:
+    """Whether a parameter takes whole numbers only."""
+    return not isinstance(parameter.value, bool) and (
+        isinstance(parameter.value, int) or parameter.unit in ("bit", "count")
     )
 
 

@@ -6,12 +6,12 @@ import csv
 from argparse import Namespace
 from pathlib import Path
 
-from cimlearn.api import first_stream
 from cimlearn.cli.output import stdout
-from cimlearn.cli.progress import Points
+from cimlearn.cli.points import shown_points
 from cimlearn.cli.wanted import wanted
 from cimlearn.errors import InputError
 from cimlearn.experiment import Experiment
+from cimlearn.experimentfile import first_stream
 from cimlearn.explore import explore
 from cimlearn.report.designs import designs_table
 from cimlearn.report.drawing import png
@@ -28,13 +28,9 @@ def command(arguments: Namespace) -> None:
         given["stream"], given["settings"] = chosen
     folder = Path(arguments.out or "explored")
     vary = _varied(arguments.vary)
-    rows, failures = explore(
-        Experiment(**given),
-        vary,
-        folder,
-        workers=arguments.workers,
-        tell=None if arguments.quiet else Points(),
-    )
+    with shown_points(arguments.quiet) as shown:
+        base = Experiment(**given)
+        rows, failures = explore(base, vary, folder, workers=arguments.workers, tell=shown.tell)
     for name, why in failures.items():
         print(f"failed: {name}: {why}")
     if not rows:

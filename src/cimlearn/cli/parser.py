@@ -37,6 +37,10 @@ def make_parser() -> argparse.ArgumentParser:
     _add_reproduce(commands.add_parser("reproduce", help="redo the figures and claims of a paper"))
     _add_explore(commands.add_parser("explore", help="accuracy, energy and lifetime over a grid of designs"))
     _add_device(commands.add_parser("device", help="a digital memory cell: figures and drawings"))
+    _add_study(
+        commands.add_parser("sweep", help="run a study: grids, random draws, Monte Carlo, on any workers")
+    )
+    _add_query(commands.add_parser("query", help="SQL over the results of a study"))
     _add_compare(commands.add_parser("compare", help="one chip and stream on several memories or devices"))
     return parser
 
@@ -142,6 +146,38 @@ def _add_explore(parser: argparse.ArgumentParser) -> None:
     )
     _add_base(parser)
     _add_sweep(parser, "new or earlier folder (default explored); finished runs are used again")
+
+
+def _add_study(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `sweep`."""
+    parser.add_argument(
+        "study", metavar="STUDY.toml", help="an experiment and what varies; see docs/studies.md"
+    )
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="new or earlier folder (default studied/NAME); finished runs are used again",
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="processes of this machine (default: one per core)"
+    )
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="run on this Dask cluster, such as tcp://host:8786"
+    )
+    parser.add_argument(
+        "--timeout", type=float, metavar="S", help="give a run up after so many seconds, and try it again"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def _add_query(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `query`."""
+    parser.add_argument("study", metavar="STUDY", help="folder of a study, or a Parquet file")
+    parser.add_argument("sql", metavar="SQL", help='such as "select seed, accuracy from results where final"')
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print a JSON list of rows")
+    form.add_argument("--csv", action="store_true", help="print CSV")
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
