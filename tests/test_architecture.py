@@ -26,17 +26,28 @@ LOOP = {"experiment", "scheduler", "loop", "checkpoint", "record", "runfolder"}
 EXPERIMENT = {*LOOP, "chips", "streams", "costs.prices", "costs.prices.is_price", "cimlearn", *GROUND}
 REPORT = {"report", "metrics", "costs", "presets", "cimlearn", "errors", "ledger", "parameters", "units"}
 COSTS = {"costs", "errors", "ledger", "parameters", "presets", "units"}
-SWEEP = {"sweep", "workers", *EXPERIMENT}
+SWEEP = {"metrics", "sweep", "workers", *EXPERIMENT}
 STUDY = {"axes", "experimentfile", "study", "studytables", *SWEEP}
 RESULTS = {"results", *STUDY, *REPORT}
-EVERYTHING = {"api", "cli", "devices", "explore", "pricing", "query", "studies", "studyrun", *RESULTS}
+EVERYTHING = {
+    "api",
+    "cli",
+    "devices",
+    "explore",
+    "pricing",
+    "query",
+    "search",
+    "studies",
+    "studyrun",
+    *RESULTS,
+}
 
 ALLOWED = {
     "cimlearn": EVERYTHING,
     "cli": EVERYTHING,
     "api": EVERYTHING,
     "pricing": {"pricing", *EXPERIMENT, *COSTS},
-    "workers": {"workers", *EXPERIMENT},
+    "workers": {"metrics", "workers", *EXPERIMENT},
     "sweep": SWEEP,
     "axes": {"errors", "random"},
     "experimentfile": EXPERIMENT,
@@ -44,6 +55,7 @@ ALLOWED = {
     "study": STUDY,
     "results": RESULTS,
     "studyrun": RESULTS,
+    "search": {"explore", "pricing", "search", "studyrun", *RESULTS},
     "query": {"errors", "results"},
     "explore": {*STUDY, *REPORT},
     "studies": {"devices", "learning", "pricing", "studies", "sweep", *EXPERIMENT, *REPORT},
