@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from cimlearn.report import drawing
 from cimlearn.results import Row
@@ -17,6 +18,7 @@ from cimlearn.search.goals import GOALS
 from cimlearn.units import quantity, unit_symbol
 
 _MAP = "viridis"
+_WIDE = 8  # ratio of the largest to the smallest value above which an axis is logarithmic
 _BEYOND = 1.2  # where what never ends is drawn, in parts of the largest number
 
 
@@ -30,14 +32,18 @@ def front_figure(rows: Sequence[Row], objectives: Sequence[str]) -> Figure:
     columns = {name: _Column(rows, name) for name in names[:3]}
     with drawing.style():
         figure, axes = drawing.new(
-            "What nothing beats" if len(names) > 1 else "Course of the search", size=(6.4, 4.2)
+            "Pareto front" if len(names) > 1 else "Course of the search", size=(6.4, 4.2)
         )
         y = columns[names[0]]
         if len(names) == 1:
             _course(axes, rows, y, larger=GOALS[names[0]].larger)
         else:
             _front(axes, rows, columns[names[1]], y, columns[names[2]] if len(names) > 2 else None)
-            axes.set_xlabel(columns[names[1]].label)
+            x = columns[names[1]]
+            axes.set_xlabel(x.label)
+            if 0 < _WIDE * min(x.values) < max(x.values):
+                axes.set_xscale("log")
+                axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             if len(names) > 2:
                 _bar(figure, axes, columns[names[2]])
         axes.set_ylabel(y.label)
@@ -96,7 +102,7 @@ def _front(axes: Axes, rows: Sequence[Row], x: _Column, y: _Column, colour: _Col
         )
     ends = sorted((x.values[i], y.values[i]) for i, flag in enumerate(best) if flag)
     if colour is None:
-        axes.plot(*zip(*ends, strict=True), color=drawing.ACCENT, linewidth=0.8, zorder=1)
+        axes.step(*zip(*ends, strict=True), where="post", color=drawing.ACCENT, linewidth=0.8, zorder=1)
     for i, row in enumerate(rows):
         if row["best"]:
             axes.annotate(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -108,9 +108,9 @@ def opened(search: Search, folder: Path) -> Iterator[Store]:
     """
     url = search.storage or f"sqlite:///{(folder / FILE).resolve()}"
     try:
-        with quiet(), Owner(folder / FOLDER) as owner, _storage(url) as storage:
-            with owner.alone():
-                study = _study(search, storage)
+        with quiet(), Owner(folder / FOLDER) as owner, ExitStack() as stack:
+            with owner.alone():  # two that make the same tables are in each other's way
+                study = _study(search, stack.enter_context(_storage(url)))
                 _check(search, study, folder, url)
             yield Store(search, study, owner)
     except optuna.exceptions.StorageInternalError as error:
@@ -139,7 +139,7 @@ def _storage(url: str) -> Iterator[optuna.storages.RDBStorage]:
 
 def _study(search: Search, storage: optuna.storages.RDBStorage) -> optuna.Study:
     """The search in the storage, made if it isn't there."""
-    study = optuna.create_study(
+    return optuna.create_study(
         study_name=search.study.name,
         storage=storage,
         sampler=Seeded(search.sampler, search.seed),
@@ -147,7 +147,6 @@ def _study(search: Search, storage: optuna.storages.RDBStorage) -> optuna.Study:
         directions=["maximize" if up else "minimize" for up in search.goals.values()],
         load_if_exists=True,
     )
-    return study
 
 
 def _check(search: Search, study: optuna.Study, folder: Path, url: str) -> None:
