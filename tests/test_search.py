@@ -6,10 +6,10 @@ import csv
 import json
 import math
 import os
-import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from cimlearn.search.page import write_page
 from cimlearn.search.run import run_search
 from cimlearn.search.sampler import Seeded
 
+SLOW = 60.0  # seconds until something that takes one is wrong
 TOY = str(Path(__file__).with_name("toy.py"))
 TOYS = """
 name = "toys"
@@ -251,7 +252,7 @@ def test_a_lost_trial_is_tried_again_but_not_for_ever(toys: None, tmp_path: Path
     assert told[0] == (0, f"failed: {why}", 1, 2) and told[1][0] == 1 and told[1][2:] == (2, 2)
 
 
-def start(tmp_path: Path, out: str, *words: str, pause: str = "0.02") -> subprocess.Popen[str]:
+def start(tmp_path: Path, out: str, *words: str, pause: str) -> subprocess.Popen[str]:
     """The command, as a process of its own."""
     (tmp_path / "s.toml").write_text(TOYS)
     return subprocess.Popen(
@@ -260,7 +261,6 @@ def start(tmp_path: Path, out: str, *words: str, pause: str = "0.02") -> subproc
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "TOY_PAUSE": pause, "TOY_CHECKPOINT": "0"},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
     )
 
 
@@ -270,7 +270,9 @@ def test_a_search_that_is_killed_goes_on_to_the_same_bytes(toys: None, tmp_path:
     assert first.stderr is not None
     with first:
         assert first.stderr.readline().startswith("1 of 6  trial=0  accuracy 0.")
-        time.sleep(0.3)  # in the middle of the next trial
+        until, second_run = time.monotonic() + SLOW, tmp_path / "out" / "runs" / "toy,trial=1,seed=0"
+        while not (second_run / "seed-0").exists() and time.monotonic() < until:
+            time.sleep(0.02)  # until the next trial has learned and saved something
         first.kill()
     begun = {folder.name for folder in (tmp_path / "out" / "runs").iterdir()}
     assert begun >= {"toy,trial=0,seed=0", "toy,trial=0,seed=1", "toy,trial=1,seed=0"} and len(begun) < 12
@@ -283,25 +285,32 @@ def test_a_search_that_is_killed_goes_on_to_the_same_bytes(toys: None, tmp_path:
     assert "<svg" in (tmp_path / "out" / "search.html").read_text()
 
 
-def test_two_searches_at_once_share_the_trials(tmp_path: Path) -> None:
-    both = [start(tmp_path, "out", "--workers", "1", "--json", "--quiet", pause="0.05") for _ in range(2)]
-    answers = [process.communicate() for process in both]
-    assert [process.returncode for process in both] == [0, 0], answers
-    assert max(json.loads(printed)["finished"] for printed, _ in answers) == 6
-    rows = table(tmp_path / "out") if json.loads(answers[0][0])["running"] == 0 else []
-    assert len(rows) in (0, 6)
-    assert len(list((tmp_path / "out" / "runs").glob("toy*"))) == 12
+def test_two_searches_at_once_share_the_trials(toys: None, tmp_path: Path) -> None:
+    study = search(tmp_path, TOYS.replace("seeds = 2\n", ""))
+    told: list[list[int]] = [[], []]
+
+    def one(mine: list[int]) -> Searched:
+        return run_search(study, tmp_path / "out", Here(), 1, lambda trial, *_: mine.append(trial))
+
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(one, told))
+    assert sorted(told[0] + told[1]) == list(range(6))
+    assert max(found.count("finished") for found in both) == 6
+    assert len(list((tmp_path / "out" / "runs").glob("toy*"))) == 6
 
 
-def test_ctrl_c(tmp_path: Path) -> None:
-    stopped = start(tmp_path, "out", "--workers", "2", pause="0.2")
-    assert stopped.stderr is not None
-    with stopped:
-        stopped.stderr.readline()
-        stopped.send_signal(signal.SIGINT)
-        said = stopped.stderr.read()
-    assert stopped.returncode == 130
-    assert said.splitlines()[-1].endswith("of 6 trials have ended; the same command goes on")
+class Interrupted(Here):
+    """Workers during which somebody presses Ctrl-C."""
+
+    def next(self) -> Ended | Lost:
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_leaves_the_trial_to_the_next_search(toys: None, tmp_path: Path) -> None:
+    done(tmp_path, TOYS.replace("trials = 6", "trials = 1"))
+    with pytest.raises(KeyboardInterrupt, match="1 of 6 trials have ended; the same command goes on"):
+        done(tmp_path, TOYS, workers=Interrupted())
+    assert [row["state"] for row in done(tmp_path, TOYS).rows] == ["finished"] * 6
 
 
 def test_owners_live_until_they_end(tmp_path: Path) -> None:
