@@ -26,6 +26,8 @@ LOOP = {"experiment", "scheduler", "loop", "checkpoint", "record", "runfolder"}
 EXPERIMENT = {*LOOP, "chips", "streams", "costs.prices", "costs.prices.is_price", "cimlearn", *GROUND}
 REPORT = {"report", "metrics", "costs", "presets", "cimlearn", "errors", "ledger", "parameters", "units"}
 COSTS = {"costs", "errors", "ledger", "parameters", "presets", "units"}
+LEARNER = {"online", "chips", "streams.base.StreamShape", "record.histogram", *COSTS}
+ESTIMATORS = {"online", "costs.estimate.Costs", "errors", "ledger", "random"}
 SWEEP = {"metrics", "sweep", "workers", *EXPERIMENT}
 STUDY = {"axes", "experimentfile", "study", "studytables", *SWEEP}
 RESULTS = {"results", *STUDY, *REPORT}
@@ -46,6 +48,9 @@ ALLOWED = {
     "cimlearn": EVERYTHING,
     "cli": EVERYTHING,
     "api": EVERYTHING,
+    "online": LEARNER,
+    "sklearn": ESTIMATORS,
+    "river": ESTIMATORS,
     "pricing": {"pricing", *EXPERIMENT, *COSTS},
     "workers": {"metrics", "workers", *EXPERIMENT},
     "sweep": SWEEP,
@@ -55,14 +60,17 @@ ALLOWED = {
     "study": STUDY,
     "results": RESULTS,
     "studyrun": RESULTS,
-    "search": {"explore", "pricing", "search", "studyrun", *RESULTS},
+    "search": {"pricing", "search", "studyrun", *RESULTS},
     "query": {"errors", "results"},
     "explore": {*STUDY, *REPORT},
     "studies": {"devices", "learning", "pricing", "studies", "sweep", *EXPERIMENT, *REPORT},
     "report": REPORT,
     "metrics": {"errors"},
+    "avalanche": {"chips", "streams", *GROUND},
+    "continuum": {"streams", *GROUND},
     "costs": COSTS,
     **dict.fromkeys(LOOP, EXPERIMENT),
+    "torch": {"torch", "chips", *COSTS, *LEARNING},
     "chips": {"chips", "streams.base.StreamShape", *LEARNING},
     "streams": {"streams", *GROUND},
     "learning": LEARNING,
@@ -177,7 +185,7 @@ def test_version_is_that_of_the_project() -> None:
     "words", ["import cimlearn", "import sys; sys.argv[1:] = ['--help']; import cimlearn.__main__"]
 )
 def test_the_first_answer_needs_no_heavy_import(words: str) -> None:
-    heavy = ("numpy", "numba", "matplotlib", "sklearn", "torch", "pydantic", "rich")
+    heavy = ("numpy", "numba", "matplotlib", "sklearn", "river", "torch", "pydantic", "rich")
     loaded = f"import sys; print([m for m in {heavy} if m in sys.modules])"
     script = f"try:\n  {words}\nexcept SystemExit: pass\n{loaded}"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -10,7 +10,7 @@ import pytest
 from hardware import SIGMAS, UNLIKELY, Xoshiro
 from scipy import stats
 
-from cimlearn.noise import TAIL, fill_normal, fill_uniform, next_word
+from cimlearn.noise import TAIL, fill_normal, fill_uniform, next_word, seed_state
 from cimlearn.random import generator, kernel_state
 
 SEED = np.array([1, 2, 3, 4], np.uint64)
@@ -20,6 +20,11 @@ SEED = np.array([1, 2, 3, 4], np.uint64)
 def _words(state, out):
     for n in range(out.size):
         out[n] = next_word(state)
+
+
+@numba.njit
+def _seed(state, key):
+    seed_state(state, key)
 
 
 @numba.njit
@@ -51,6 +56,18 @@ def normals(count: int, name: str) -> np.ndarray:
     out = np.empty(count, np.float32)
     _normals(kernel_state(1, name), out)
     return out
+
+
+def test_states_from_a_key_are_those_of_splitmix64() -> None:
+    """The first numbers of seed 1234567, as rosettacode.org ("Pseudo-random numbers/Splitmix64") lists them."""
+    state = np.zeros(4, np.uint64)
+    _seed(state, np.uint64(1234567))
+    assert state.tolist() == [
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+        4593380528125082431,
+    ]
 
 
 def test_words_are_those_of_the_published_generator() -> None:

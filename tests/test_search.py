@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from cimlearn.errors import InputError
-from cimlearn.explore import front
+from cimlearn.report.front import front
 from cimlearn.report.records import read_run
 from cimlearn.search.axis import axis_of
 from cimlearn.search.hopeless import Rival, floors
@@ -161,7 +161,9 @@ def test_the_front_is_that_of_explore_and_values_are_means_over_seeds(toys: None
     with (found.folder / "front.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert {int(line["trial"]) for line in lines} == {row["trial"] for row in found.front}
-    assert [float(line["accuracy"]) for line in lines] == sorted((r["accuracy"] for r in found.front), reverse=True)
+    assert [float(line["accuracy"]) for line in lines] == sorted(
+        (r["accuracy"] for r in found.front), reverse=True
+    )
 
 
 def test_designs_are_priced_alone_and_those_over_a_limit_are_not_on_the_front(tmp_path: Path) -> None:
@@ -248,7 +250,7 @@ def test_a_lost_trial_is_tried_again_but_not_for_ever(toys: None, tmp_path: Path
     found = run_search(study, tmp_path / "out", Lossy(4), 1, lambda *event: told.append(event))
     assert [row["state"] for row in found.rows] == ["failed", "finished"]
     why = "toy/trial=0/seed=0: it died; given up after 3 attempts"
-    assert json.loads((found.folder / "failures.json").read_text()) == {"0": why}
+    assert json.loads((found.folder / "failures.json").read_text()) == {"toy/trial=0": why}
     assert told[0] == (0, f"failed: {why}", 1, 2) and told[1][0] == 1 and told[1][2:] == (2, 2)
 
 
@@ -423,7 +425,9 @@ def test_storages_that_cannot_be_used(toys: None, tmp_path: Path) -> None:
 
 def test_without_optuna_one_line_says_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(DESIGNS)
-    script = "import sys; sys.modules['optuna'] = None; from cimlearn import cli; sys.exit(cli.main(sys.argv[1:]))"
+    script = (
+        "import sys; sys.modules['optuna'] = None; from cimlearn import cli; sys.exit(cli.main(sys.argv[1:]))"
+    )
     command = [sys.executable, "-c", script, "search", str(tmp_path / "s.toml")]
     ended = subprocess.run(command, capture_output=True, text=True)
     said = "cimlearn: error: cimlearn search needs optuna; install it: pip install 'cimlearn[study]'\n"

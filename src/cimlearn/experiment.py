@@ -73,6 +73,11 @@ class Experiment:
     def build(self, seed: int) -> tuple[Stream, Chip]:
         """The stream and the new chip of one seed."""
         stream = self.open_stream(seed)
+        if chips.told_tasks(self.chip, self.parameters[0]) and streams.described(stream).get("label_delay"):
+            raise InputError(
+                "stream.label_delay makes the last examples of a task arrive in the next one, but "
+                f"{self.chip} with network.tasks = own learns each task by itself; set network.tasks = shared"
+            )
         chip = chips.build(self.chip, self.on, parameters=self.parameters[0], shape=stream.shape, seed=seed)
         return stream, chip
 
@@ -90,6 +95,7 @@ class Experiment:
             "seeds": list(self.seeds),
             "shape": stream.shape._asdict(),
             "tasks": [task._asdict() for task in stream.tasks],
+            **streams.described(stream),
             "parameters": _owned(self.parameters[0].merged(self.parameters[1])),
             "prices": _owned(self.prices),
             "inventory": chip.inventory(),

@@ -55,6 +55,22 @@ def uniform(state):
 
 
 @kernel
+def seed_state(state, key):
+    """Fill state (4,) from key (uint64) with splitmix64, which the authors of xoshiro256++ recommend for that."""
+    for n in range(4):
+        key += np.uint64(0x9E3779B97F4A7C15)
+        state[n] = mixed(key)
+
+
+@kernel
+def mixed(key):
+    """The finaliser of splitmix64: 64 bits (uint64) of which each depends on every bit of key (uint64)."""
+    key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return key ^ (key >> np.uint64(31))
+
+
+@kernel
 def _outside(state, layer, value):
     """A normal for a value (>= 0, in units of the layer) beyond the layer's bound; negative means: draw again."""
     if layer == 0:

@@ -14,7 +14,7 @@ from cimlearn.arrays.base import ACTIVE_BITS, PULSES, ROW_WRITES, VECTORS, VERIF
 from cimlearn.arrays.build import crossbar
 from cimlearn.arrays.crossbar import Crossbar
 from cimlearn.arrays.plain import plain
-from cimlearn.chips import onchip
+from cimlearn.chips import answering, onchip
 from cimlearn.chips.accounts import ArrayTally, Tally, phase_counts
 from cimlearn.chips.setup import (
     Float,
@@ -62,6 +62,11 @@ class M2RU:
         self._testing = self.net._replace(
             hidden=_tester(hidden, seed, "hidden"), output=_tester(output, seed, "output")
         )
+        self._noise = answering.noise(seed)
+        self._answering = self.net._replace(
+            hidden=_reader(self._testing.hidden, self._noise.hidden),
+            output=_reader(self._testing.output, self._noise.output),
+        )
 
     def start_task(self, task: int) -> None:
         """M2RU takes no notice of tasks."""
@@ -76,6 +81,17 @@ class M2RU:
         onchip.predict(self._testing, self.work, x, classes)
         self._classified[0] += len(x)
         return classes
+
+    def shares(self, x: Float) -> Float:
+        """(examples, classes) the answer to each of x (examples, steps, features): softmax or K-WTA, as in learning.
+
+        The read noise is drawn as in `predict`, but from a generator that the example's own values seed: an answer
+        depends on the example and the weights, not on what was asked before or beside it. Counted like `predict`.
+        """
+        found = np.zeros((len(x), self.shape.classes), np.float32)
+        answering.shares(self._answering, self.rule, self.work, self._noise, x, found)
+        self._classified[0] += len(x)
+        return found
 
     def learned(self) -> int:
         """Examples learned so far, new and replayed."""
@@ -193,6 +209,11 @@ def _tester(array: Any, seed: int, name: str) -> Any:
             read_words=kernel_state(seed, name, "read", "predict"),
         )
     return array._replace(counts=np.zeros_like(array.counts))
+
+
+def _reader(array: Any, words: NDArray[np.uint64]) -> Any:
+    """The same array with its read noise from `words` (4,); counters are shared."""
+    return array._replace(read_words=words) if isinstance(array, Crossbar) else array
 
 
 def _changing(name: str, array: Any) -> list[tuple[str, NDArray[Any]]]:

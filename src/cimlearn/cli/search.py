@@ -80,6 +80,8 @@ def _print(search: Search, found: Searched) -> None:
     stdout().print(table)
     print(f"front: {found.folder / FRONT}\ntrials: {found.folder / TRIALS}")
     print(f"picture: {found.folder / PICTURE}\npage: {found.folder / PAGE}")
+    if search.train:
+        print(f"look: cimlearn report {found.folder}")
 
 
 def _plain(search: Search, found: Searched) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cimlearn import metrics
-from cimlearn.explore import front
+from cimlearn.report.front import front
 from cimlearn.report.records import read_run
 from cimlearn.results import Row, column, run_rows, write_results
 from cimlearn.runfolder import write_atomic, write_json
@@ -79,9 +79,10 @@ def write_outcome(search: Search, folder: Path, trials: Sequence[FrozenTrial]) -
         runs = tuple(point for of_trial in points.values() for point in of_trial)
         places = {point.name: point.folder(folder / "runs") for point in runs}
         write_results(_Finished(search.study.name, search.varied, runs), folder, places)
-    write_json(
-        folder / "failures.json", {str(r["trial"]): r["reason"] for r in rows if r["state"] == "failed"}
-    )
+    failed = {
+        f"{search.study.base.chip}/trial={r['trial']}": r["reason"] for r in rows if r["state"] == "failed"
+    }
+    write_json(folder / "failures.json", failed)
     found = Searched(folder, tuple(rows))
     write_atomic(folder / FRONT, _csv(search, found.front).encode())
     _write_trials(search, folder / TRIALS, rows)

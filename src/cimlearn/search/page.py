@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import resources
-from string import Template
-
-from cimlearn import __version__
 from cimlearn.report import drawing
 from cimlearn.report.markup import Cell, figure, header, section, table, text
+from cimlearn.report.shell import whole_page
 from cimlearn.results import Row
 from cimlearn.runfolder import write_atomic
 from cimlearn.search.figure import front_figure
@@ -28,15 +25,12 @@ def write_page(search: Search, found: Searched) -> None:
         section("front", "Front", figure(svg, _caption(search)), _front(search, found)),
         section("trials", "All trials", _trials(search, found)),
     ]
-    report = resources.files("cimlearn.report")
-    page = Template((report / "page.html").read_text("utf-8")).substitute(
-        title=text(f"Search {search.study.name}"),
-        subtitle=text(f"{search.study.base.chip} on {search.study.base.stream} · {tally(found)}"),
-        notice="",
-        body="\n".join(body),
-        version=text(__version__),
-        style=(report / "report.css").read_text("utf-8"),
-        script=(report / "report.js").read_text("utf-8"),
+    page = whole_page(
+        title=f"Search {search.study.name}",
+        subtitle=f"{search.study.base.chip} on {search.study.base.stream} · {tally(found)}",
+        body=body,
+        scripts=("tables.js",),
+        drawn_from="the search’s trials and the records of their runs",
     )
     write_atomic(found.folder / PAGE, page.encode())
 

@@ -21,11 +21,14 @@ from cimlearn import __version__
 from cimlearn.errors import InputError
 from cimlearn.workers.attempt import code
 from cimlearn.workers.base import Ended, Job, Lost, plain
-from cimlearn.workers.remote import TOPIC, work
+from cimlearn.workers.remote import TOPIC
 
 _CONNECT = 10.0  # seconds
 _LOOK = 0.5  # seconds between looks at the clock and the scheduler
 _RESTART = 30.0  # seconds that a worker may take to start again
+
+# Text, since a worker without cimlearn dies of a function that it can't import; this way it says what is missing.
+_CALL = "__import__('cimlearn.workers.remote', fromlist=['work']).work(line, code)"
 
 
 class DaskWorkers:
@@ -50,7 +53,7 @@ class DaskWorkers:
         """Take a job, under a key that no earlier attempt had."""
         key = f"{job.name}-{self._client.id}-{next(self._numbers)}"
         line = json.dumps({"name": job.name, "experiment": plain(job.experiment)})
-        future = self._client.submit(work, line, code(), key=key, pure=False)
+        future = self._client.submit(eval, _CALL, {"line": line, "code": code()}, key=key, pure=False)
         self._jobs[key] = (job.name, future)
         future.add_done_callback(lambda done: self._done.put(done.key))
 
