@@ -28,10 +28,21 @@ REPORT = {"report", "metrics", "costs", "presets", "cimlearn", "errors", "ledger
 COSTS = {"costs", "errors", "ledger", "parameters", "presets", "units"}
 LEARNER = {"online", "chips", "streams.base.StreamShape", "record.histogram", *COSTS}
 ESTIMATORS = {"online", "costs.estimate.Costs", "errors", "ledger", "random"}
-SWEEP = {"sweep", "workers", *EXPERIMENT}
+SWEEP = {"metrics", "sweep", "workers", *EXPERIMENT}
 STUDY = {"axes", "experimentfile", "study", "studytables", *SWEEP}
 RESULTS = {"results", *STUDY, *REPORT}
-EVERYTHING = {"api", "cli", "devices", "explore", "pricing", "query", "studies", "studyrun", *RESULTS}
+EVERYTHING = {
+    "api",
+    "cli",
+    "devices",
+    "explore",
+    "pricing",
+    "query",
+    "search",
+    "studies",
+    "studyrun",
+    *RESULTS,
+}
 
 ALLOWED = {
     "cimlearn": EVERYTHING,
@@ -41,7 +52,7 @@ ALLOWED = {
     "sklearn": ESTIMATORS,
     "river": ESTIMATORS,
     "pricing": {"pricing", *EXPERIMENT, *COSTS},
-    "workers": {"workers", *EXPERIMENT},
+    "workers": {"metrics", "workers", *EXPERIMENT},
     "sweep": SWEEP,
     "axes": {"errors", "random"},
     "experimentfile": EXPERIMENT,
@@ -49,6 +60,7 @@ ALLOWED = {
     "study": STUDY,
     "results": RESULTS,
     "studyrun": RESULTS,
+    "search": {"pricing", "search", "studyrun", *RESULTS},
     "query": {"errors", "results"},
     "explore": {*STUDY, *REPORT},
     "studies": {"devices", "learning", "pricing", "studies", "sweep", *EXPERIMENT, *REPORT},

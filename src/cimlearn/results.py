@@ -9,19 +9,36 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from cimlearn import metrics
+from cimlearn.costs.estimate import Costs
 from cimlearn.errors import InputError
 from cimlearn.experiment import all_parameters
 from cimlearn.parameters import Parameter, is_whole
 from cimlearn.report.costs import run_costs
 from cimlearn.report.records import Record, Run, read_run
 from cimlearn.runfolder import to_json, write_atomic
-from cimlearn.study import Study
+from cimlearn.sweep import Point
 
 FILE: Final = "results.parquet"
 Row = dict[str, Any]
+
+
+class Described(Protocol):
+    """What has results: a study, or the trials of a search."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """What differs between its runs, besides the seed."""
+
+    def points(self) -> Sequence[Point]:
+        """Its runs."""
+
 
 # column -> type; those of what varies come after 'seed'
 _FIRST: Final = {
@@ -61,7 +78,7 @@ def column(name: str) -> str:
     return name.replace(".", "_")
 
 
-def write_results(study: Study, folder: Path, finished: Mapping[str, Path]) -> Path:
+def write_results(study: Described, folder: Path, finished: Mapping[str, Path]) -> Path:
     """Write results.parquet of a study into `folder` from the `finished` runs (name -> run folder); its path.
 
     Raises
@@ -106,7 +123,7 @@ def _arrow() -> tuple[Any, Any]:
     return pyarrow, pyarrow.parquet
 
 
-def column_types(study: Study) -> dict[str, str]:
+def column_types(study: Described) -> dict[str, str]:
     """Every column with its type: text, whole, number, bool or numbers."""
     mine = {column(name): kind for name, kind in _kinds(study).items()}
     clash = next((name for name in mine if name in _REST), None)
@@ -115,7 +132,7 @@ def column_types(study: Study) -> dict[str, str]:
     return {**_FIRST, **mine, **_REST}
 
 
-def _kinds(study: Study) -> dict[str, str]:
+def _kinds(study: Described) -> dict[str, str]:
     """The type of each parameter that varies."""
     kinds: dict[str, str] = {}
     names = [name for name in study.varied if "." in name]
@@ -139,7 +156,7 @@ def _kind(parameter: Parameter) -> str:
     return "whole" if is_whole(parameter) else "number"
 
 
-def rows_of(study: Study, folder: Path, finished: Mapping[str, Path]) -> Iterator[Row]:
+def rows_of(study: Described, folder: Path, finished: Mapping[str, Path]) -> Iterator[Row]:
     """The rows of all finished runs, in the order of the study, then by task."""
     for point in study.points():
         if point.name not in finished:
@@ -206,8 +223,11 @@ def _costs(run: Run, record: Record) -> Row:
         costs = run_costs(run, record=record)
     except InputError:
         return {}
-    if costs is None:
-        return {}
+    return {} if costs is None else cost_columns(costs)
+
+
+def cost_columns(costs: Costs) -> Row:
+    """Costs under the names of their columns; what was never learned has no learning."""
     now, learning = costs.phases["inference"], costs.phases.get("learning")
     ten = costs.lifetime["ten_percent"]
     return {

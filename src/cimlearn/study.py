@@ -108,7 +108,7 @@ class Study:
                     draw = [] if number is None else [f"draw={number}"]
                     start = [str(fixed.get("chip", self.base.chip)), *words, *draw]
                     for seed in self.seeds:
-                        yield self._point("/".join([*start, f"seed={seed}"]), {**fixed, **drawn}, seed)
+                        yield self.point("/".join([*start, f"seed={seed}"]), {**fixed, **drawn}, seed)
 
     def _drawn(self, fixed: Mapping[str, Any]) -> Iterator[tuple[int | None, dict[str, Any]]]:
         """The number of each random draw with its values; one empty draw where nothing is drawn."""
@@ -119,8 +119,8 @@ class Study:
         for number in range(self.random.count):
             yield number, _draw(self.random.spreads, entries, self.random.seed, "random", str(number))
 
-    def _point(self, name: str, chosen: Mapping[str, Any], seed: int) -> Point:
-        """The point of these values; every value is checked now, not an hour later."""
+    def point(self, name: str, chosen: Mapping[str, Any], seed: int) -> Point:
+        """The point of these values under a name; every value is checked now, not an hour later."""
         try:
             experiment = varied(self.base, chosen, (seed,))
             if self.of_chips:

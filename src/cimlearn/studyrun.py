@@ -47,13 +47,13 @@ def run_study(
     """
     need_arrow()
     folder = folder or study.folder
-    _claim(study, folder)
+    claim(study, folder)
     outcome = run_points(study.points(), folder / "runs", workers=workers, on=on, tell=tell, retried=retried)
     write_json(folder / "failures.json", dict(outcome.failures))
     return Studied(folder, write_results(study, folder, outcome.folders), outcome)
 
 
-def _claim(study: Study, folder: Path) -> None:
+def claim(study: Study, folder: Path) -> None:
     """Write the description into the folder. Raises InputError if it belongs to another study."""
     make(folder, exist_ok=True)
     file = folder / "study.toml"

@@ -45,21 +45,21 @@ def known_parts(content: Table) -> None:
             raise InputError(f"unknown table [{key}]; {nearest(key, [*parts, *TABLES])}")
 
 
-def _flat(table: Table) -> dict[str, Any]:
+def flat(table: Table) -> dict[str, Any]:
     """{'cell': {'endurance': x}} or {'cell.endurance': x} as {'cell.endurance': x}; 'stream.name' is 'stream'."""
-    flat: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for key, value in table.items():
         if isinstance(value, Mapping) and "." not in key:
-            flat |= {f"{key}.{inner}": item for inner, item in value.items()}
+            found |= {f"{key}.{inner}": item for inner, item in value.items()}
         else:
-            flat[key] = value
-    return {"stream" if key == "stream.name" else key: value for key, value in flat.items()}
+            found[key] = value
+    return {"stream" if key == "stream.name" else key: value for key, value in found.items()}
 
 
 def lists(table: Table | None, where: str) -> dict[str, tuple[Any, ...]]:
     """The lists of [grid] or [zip], by name."""
     found = {}
-    for name, values in _flat(table or {}).items():
+    for name, values in flat(table or {}).items():
         _check_axis(name, where)
         if not isinstance(values, list):
             raise InputError(f"[{where}] {name} = {values!r} is not a list; write {name} = [{values!r}]")
@@ -102,7 +102,7 @@ def draws(table: Table | None) -> Draws | None:
         raise InputError(f"[random] draws nothing; give at least one spread: part.key = {FORMS}")
     if "draws" not in table:
         raise InputError("[random] lacks how many: draws = 20")
-    return Draws(_whole(table, "draws", 1), _whole({"seed": 0, **table}, "seed", 0), spreads)
+    return Draws(whole(table, "draws", 1), whole({"seed": 0, **table}, "seed", 0), spreads)
 
 
 def chip_spreads(table: Table | None) -> dict[str, Spread]:
@@ -113,7 +113,7 @@ def chip_spreads(table: Table | None) -> dict[str, Spread]:
 def _spreads(table: Table, own: Sequence[str], where: str) -> dict[str, Spread]:
     """The spreads of a table, by parameter; `own` are the table's other keys."""
     spreads = {}
-    for name, given in _flat({key: value for key, value in table.items() if key not in own}).items():
+    for name, given in flat({key: value for key, value in table.items() if key not in own}).items():
         if "." not in name and name not in VARIED_WORDS:
             raise InputError(f"[{where}] unknown key '{name}'; {nearest(name, own)}")
         try:
@@ -123,7 +123,7 @@ def _spreads(table: Table, own: Sequence[str], where: str) -> dict[str, Spread]:
     return spreads
 
 
-def _whole(table: Table, key: str, least: int) -> int:
+def whole(table: Table, key: str, least: int) -> int:
     """A whole number from `least` on."""
     value = table[key]
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
@@ -139,5 +139,5 @@ def seeds(listed: tuple[int, ...] | None, monte_carlo: Table | None) -> tuple[in
         raise InputError("both seeds and [monte_carlo]; a chip's number is its seed, so remove seeds")
     if "chips" not in monte_carlo:
         raise InputError("[monte_carlo] lacks how many: chips = 32")
-    first = _whole({"first_seed": 0, **monte_carlo}, "first_seed", 0)
-    return tuple(range(first, first + _whole(monte_carlo, "chips", 1)))
+    first = whole({"first_seed": 0, **monte_carlo}, "first_seed", 0)
+    return tuple(range(first, first + whole(monte_carlo, "chips", 1)))

@@ -97,7 +97,7 @@ def run_points(
     lock = root / ".lock"
     lock.touch()
     with held(lock):
-        todo = [point for point in wanted.values() if not _finished(point, root)]
+        todo = [point for point in wanted.values() if not finished(point, root)]
         workers_now = on or LocalWorkers(min(workers or cores(), max(1, len(todo))))
         failures: dict[str, str] = {}
         ended = len(wanted) - len(todo)
@@ -168,7 +168,7 @@ def _place(folder: Path, files: Mapping[str, str]) -> None:
     part.rename(folder)
 
 
-def _finished(point: Point, root: Path) -> bool:
+def finished(point: Point, root: Path) -> bool:
     """Whether the folder holds a complete run of the point; InputError if it holds another experiment."""
     folder = point.folder(root)
     if not (folder / "run.json").exists():

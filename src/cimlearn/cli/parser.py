@@ -42,6 +42,9 @@ def make_parser() -> argparse.ArgumentParser:
     _add_study(
         commands.add_parser("sweep", help="run a study: grids, random draws, Monte Carlo, on any workers")
     )
+    _add_search(
+        commands.add_parser("search", help="choose designs with Optuna: accuracy, energy, lifetime, area")
+    )
     _add_query(commands.add_parser("query", help="SQL over the results of a study"))
     _add_compare(
         commands.add_parser("compare", help="runs side by side in one page; or one chip on several memories")
@@ -171,6 +174,24 @@ def _add_explore(parser: argparse.ArgumentParser) -> None:
 
 def _add_study(parser: argparse.ArgumentParser) -> None:
     """Arguments of `sweep`."""
+    _add_machine(parser)
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="run on this Dask cluster, such as tcp://host:8786"
+    )
+
+
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `search`."""
+    _add_machine(parser)
+    parser.add_argument(
+        "--storage",
+        metavar="URL",
+        help="database of the trials, of any number of machines (default: search.db in the folder)",
+    )
+
+
+def _add_machine(parser: argparse.ArgumentParser) -> None:
+    """What `sweep` and `search` share."""
     parser.add_argument(
         "study", metavar="STUDY.toml", help="an experiment and what varies; see docs/studies.md"
     )
@@ -181,9 +202,6 @@ def _add_study(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--workers", type=int, metavar="N", help="processes of this machine (default: one per core)"
-    )
-    parser.add_argument(
-        "--scheduler", metavar="ADDRESS", help="run on this Dask cluster, such as tcp://host:8786"
     )
     parser.add_argument(
         "--timeout", type=float, metavar="S", help="give a run up after so many seconds, and try it again"

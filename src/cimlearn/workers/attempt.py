@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
+from cimlearn import metrics
 from cimlearn.errors import InputError
 from cimlearn.experiment import Experiment
+from cimlearn.loop import Evaluated
 from cimlearn.runfolder import Busy
 from cimlearn.scheduler import Progress
 
@@ -21,8 +23,19 @@ class Unwanted(BaseException):
     """Nobody waits for this run any more."""
 
 
-def attempt(experiment: Experiment, folder: Path, wanted: Callable[[], bool] = lambda: True) -> str | None:
-    """Run `experiment` in `folder`, or go on with what is there; answers why it can't be run, or None.
+class _Below(Exception):
+    """The run learns too badly to be worth its end."""
+
+
+def attempt(
+    experiment: Experiment,
+    folder: Path,
+    wanted: Callable[[], bool] = lambda: True,
+    floors: Sequence[float] = (),
+) -> str | None:
+    """Run `experiment` in `folder`, or go on with what is there; answers why it has no end, or None.
+
+    With `floors` it is stopped after task k if the mean accuracy on the tasks so far (0 to 1) is below floors[k].
 
     Raises
     ------
@@ -35,6 +48,8 @@ def attempt(experiment: Experiment, folder: Path, wanted: Callable[[], bool] = l
     def still(event: Progress) -> None:
         if not wanted():
             raise Unwanted
+        if isinstance(event, Evaluated) and (why := below(event.task, event.record["accuracy"], floors)):
+            raise _Below(why)
 
     until = time.monotonic() + _PATIENCE
     while True:
@@ -48,10 +63,17 @@ def attempt(experiment: Experiment, folder: Path, wanted: Callable[[], bool] = l
             if time.monotonic() > until:
                 return str(error)
             time.sleep(0.2)
-        except InputError as error:
+        except (InputError, _Below) as error:
             return str(error)
         except Exception as error:  # one broken run must not end a study of thousands
             return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def below(task: int, accuracy: Sequence[float], floors: Sequence[float]) -> str | None:
+    """How far `accuracy`, on each task so far, is below the floor of `task`; None if it isn't."""
+    if task >= len(floors) or metrics.mean(accuracy) >= floors[task]:
+        return None
+    return f"accuracy {metrics.mean(accuracy):.3f} after task {task + 1}, below {floors[task]:.3f}"
 
 
 def one_thread() -> None:

@@ -20,6 +20,7 @@ class Job:
     name: str
     experiment: Experiment
     folder: Path
+    floors: tuple[float, ...] = ()  # it ends after task k with an accuracy so far (0 to 1) below floors[k]
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,9 @@ def main() -> int:
     try:
         while (job := jobs.get()) is not None:
             _say(answers, {"begun": job["name"]})
-            reason = attempt(experiment_of(job["experiment"]), Path(job["folder"]))
+            reason = attempt(
+                experiment_of(job["experiment"]), Path(job["folder"]), floors=tuple(job["floors"])
+            )
             _say(answers, {"name": job["name"], "reason": reason})
     except (KeyboardInterrupt, BrokenPipeError):
         pass

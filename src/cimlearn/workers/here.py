@@ -21,7 +21,7 @@ class Here:
     def next(self) -> Ended | Lost:
         """Run the oldest job."""
         job = self._jobs.popleft()
-        return Ended(job.name, attempt(job.experiment, job.folder))
+        return Ended(job.name, attempt(job.experiment, job.folder, floors=job.floors))
 
     def close(self) -> None:
         """Forget what was not begun."""

@@ -57,7 +57,12 @@ class _Child:
     def give(self, job: Job) -> None:
         """Send a job; a child that has died shows that on its stdout."""
         self.job, self.since = job, math.inf
-        line = {"name": job.name, "folder": str(job.folder), "experiment": plain(job.experiment)}
+        line = {
+            "name": job.name,
+            "folder": str(job.folder),
+            "floors": job.floors,
+            "experiment": plain(job.experiment),
+        }
         with suppress(BrokenPipeError):
             self.inlet.write(to_json(line).encode() + b"\n")
             self.inlet.flush()
