@@ -22,12 +22,13 @@ check: .venv/test-installed
 	.venv/bin/mypy
 	.venv/bin/python -m cimlearn show m2ru --json > /dev/null
 	.venv/bin/python -m cimlearn show sas-mram --json > /dev/null
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 
 bench: .venv/test-installed
 	set -e; for file in benchmarks/*.py; do .venv/bin/python "$$file"; done
 
 clean:
-	rm -rf .venv build dist .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv build dist site .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/run-installed: pyproject.toml

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from cimlearn import metrics
 from cimlearn.experiment import Experiment
 from cimlearn.experimentfile import first_stream
+from cimlearn.loggers import Following, Logger, opened
 from cimlearn.report.records import Record, Run, read_run
 from cimlearn.report.summary import summarise
 from cimlearn.runfolder import write_json
@@ -81,6 +83,7 @@ def run(
     resume: str | Path | None = None,
     progress: bool | Callable[[Progress], None] | None = None,
     threads: int = 1,
+    log: str | Logger | Iterable[str | Logger] = (),
 ) -> Result:
     """Run an experiment and write its run folder.
 
@@ -105,6 +108,9 @@ def run(
         True shows it on stderr; a function is called with each event.
     threads
         Seeds that run side by side; the result is the same.
+    log
+        Where else points go: 'tensorboard=DIR', 'mlflow=URI', several of them, or loggers of one's own
+        (`cimlearn.loggers`).
 
     Raises
     ------
@@ -116,13 +122,14 @@ def run(
         stream, chosen = first_stream(chip, chosen, data)
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     experiment = Experiment(chip, stream, on, numbers, chosen, None if data is None else str(data))
-    if progress is True:
-        from cimlearn.cli.progress import shown
+    from cimlearn.cli.progress import shown
 
-        with shown() as show:
-            folder = experiment.run(out, resume=resume, progress=show, threads=threads)
-    else:
-        folder = experiment.run(out, resume=resume, progress=progress or None, threads=threads)
+    loggers = opened(log)
+    with shown() if progress is True else nullcontext(progress or None) as show:
+        follow = Following(loggers, show) if loggers else None
+        folder = experiment.run(out, resume=resume, progress=follow or show, threads=threads)
+    if follow is not None:
+        follow.finish(folder)
     return finished(folder)
 
 

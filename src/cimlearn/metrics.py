@@ -1,6 +1,6 @@
 """Accuracy, forgetting and transfer as pure functions of the accuracy matrix.
 
-R[i][j] is the accuracy (0 to 1) on task j after learning task i; both count from 0, T is the number of tasks.
+`R[i][j]` is the accuracy (0 to 1) on task j after learning task i; both count from 0, T is the number of tasks.
 A matrix is any sequence of rows: row i needs its first i + 1 values; what stands above the diagonal (nothing,
 or NaN in a two-dimensional array) is not read, except by `forward_transfer`. Libraries disagree on the
 names; here each has one definition.

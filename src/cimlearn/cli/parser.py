@@ -78,6 +78,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=int, metavar="N", help="seeds side by side (default: as many as fit)"
     )
+    parser.add_argument(
+        "--log",
+        action="append",
+        default=[],
+        metavar="KIND=PLACE",
+        help="also log to tensorboard=DIR or mlflow=URI (repeatable)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--quiet", action="store_true", help="print the summary only")
     parser.add_argument("--no-report", action="store_true", help="write no report.html")

@@ -16,6 +16,7 @@ from cimlearn.cli.wanted import wanted
 from cimlearn.errors import InputError
 from cimlearn.experiment import Experiment, described_in
 from cimlearn.experimentfile import first_stream
+from cimlearn.loggers import Following, Logger, opened
 from cimlearn.report.terminal import summary_table
 from cimlearn.runfolder import to_json
 
@@ -23,11 +24,14 @@ from cimlearn.runfolder import to_json
 def command(arguments: Namespace) -> None:
     """Run, or go on; then print the summary on stdout."""
     given = wanted(arguments)
+    loggers = opened(arguments.log)
     experiment = _experiment(given, arguments.resume)
     if arguments.resume is None or given != {"settings": {}} or not _is_finished(Path(arguments.resume)):
-        folder = _run(experiment, arguments, given.get("out") if arguments.resume is None else arguments.out)
+        out = given.get("out") if arguments.resume is None else arguments.out
+        folder = _run(experiment, arguments, out, loggers)
     else:
         folder = Path(arguments.resume)
+        Following(loggers).finish(folder)
     result = api.finished(folder)
     page = None if arguments.no_report else result.report()
     if arguments.json:
@@ -55,12 +59,15 @@ def _experiment(given: dict[str, Any], resume: str | None) -> Experiment:
     return Experiment(**fields)
 
 
-def _run(experiment: Experiment, arguments: Namespace, out: str | None) -> Path:
-    """Run with progress on stderr."""
+def _run(experiment: Experiment, arguments: Namespace, out: str | None, loggers: list[Logger]) -> Path:
+    """Run with progress on stderr, and in the logs."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     threads = min(len(experiment.seeds), cores) if arguments.threads is None else arguments.threads
     with nullcontext() if arguments.quiet else shown() as show:
-        return experiment.run(out, resume=arguments.resume, progress=show, threads=threads)
+        follow = Following(loggers, show)
+        folder = experiment.run(out, resume=arguments.resume, progress=follow, threads=threads)
+    follow.finish(folder)
+    return folder
 
 
 def _is_finished(folder: Path) -> bool:

@@ -95,7 +95,7 @@ def parallel(junction: Junction) -> float:
 
 
 def antiparallel(junction: Junction, voltage: Any) -> Array:
-    """R_AP(V) = R_P [1 + TMR / (1 + (V / V_h)^2)] [ohm]."""
+    """`R_AP(V) = R_P [1 + TMR / (1 + (V / V_h)^2)]` [ohm]."""
     ratio = np.asarray(voltage, float) / junction.half_voltage
     return np.asarray(parallel(junction) * (1 + junction.tmr / (1 + ratio * ratio)))
 
