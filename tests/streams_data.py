@@ -140,3 +140,33 @@ def write_folder(folder: Path, arrays: dict[str, NDArray[Any]]) -> Path:
     for key, array in arrays.items():
         np.save(folder / f"{key}.npy", array)
     return folder
+
+
+def write_table(path: Path) -> None:
+    """Two people on two days, three activities in stretches of 60 readings of two sensors."""
+    rng = RNG(11)
+    lines = ["left,right,activity,person,day"]
+    for k in range(1440):
+        activity = ("rest", "walk", "run")[k // 60 % 3]
+        left, right = rng.standard_normal(2).tolist()
+        lines.append(f"{left:.6f},{right:.6f},{activity},p{k // 720},day {k // 360 % 2}")
+    path.write_text("\n".join(lines) + "\n")
+
+
+class Pairs:
+    """A map-style data set: images (1, 6, 4) as floats, labels as scalars; nothing else."""
+
+    def __init__(self, count: int, seed: int) -> None:
+        self.x = RNG(seed).random((count, 1, 6, 4), np.float32)
+        self.y = RNG(seed).integers(0, 3, count)
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def __getitem__(self, k: int) -> tuple[NDArray[np.float32], np.int64]:
+        return self.x[k], self.y[k]
+
+
+def my_datasets() -> list[tuple[Pairs, Pairs]]:
+    """Two tasks."""
+    return [(Pairs(30, 1), Pairs(9, 2)), (Pairs(25, 3), Pairs(12, 4))]

@@ -28,6 +28,9 @@ REPORT = {"report", "metrics", "costs", "presets", "cimlearn", "errors", "ledger
 COSTS = {"costs", "errors", "ledger", "parameters", "presets", "units"}
 LEARNER = {"online", "chips", "streams.base.StreamShape", "record.histogram", *COSTS}
 ESTIMATORS = {"online", "costs.estimate.Costs", "errors", "ledger", "random"}
+SWEEP = {"metrics", "sweep", "workers", *EXPERIMENT}
+STUDY = {"axes", "experimentfile", "study", "studytables", *SWEEP}
+RESULTS = {"results", *STUDY, *REPORT}
 EVERYTHING = {
     "api",
     "cli",
@@ -35,10 +38,11 @@ EVERYTHING = {
     "explore",
     "loggers",
     "pricing",
-    "sweep",
+    "query",
+    "search",
     "studies",
-    *EXPERIMENT,
-    *REPORT,
+    "studyrun",
+    *RESULTS,
 }
 
 ALLOWED = {
@@ -49,14 +53,26 @@ ALLOWED = {
     "sklearn": ESTIMATORS,
     "river": ESTIMATORS,
     "pricing": {"pricing", *EXPERIMENT, *COSTS},
-    "sweep": {"sweep", *EXPERIMENT},
-    "explore": {"sweep", *EXPERIMENT, *REPORT},
+    "workers": {"metrics", "workers", *EXPERIMENT},
+    "sweep": SWEEP,
+    "axes": {"errors", "random"},
+    "experimentfile": EXPERIMENT,
+    "studytables": {"axes", "experimentfile", "studytables", *EXPERIMENT},
+    "study": STUDY,
+    "results": RESULTS,
+    "studyrun": RESULTS,
+    "search": {"pricing", "search", "studyrun", *RESULTS},
+    "query": {"errors", "results"},
+    "explore": {*STUDY, *REPORT},
     "studies": {"devices", "learning", "pricing", "studies", "sweep", *EXPERIMENT, *REPORT},
     "report": REPORT,
     "loggers": {"loggers", "loop", "metrics", "scheduler", *REPORT},
     "metrics": {"errors"},
+    "avalanche": {"chips", "streams", *GROUND},
+    "continuum": {"streams", *GROUND},
     "costs": COSTS,
     **dict.fromkeys(LOOP, EXPERIMENT),
+    "torch": {"torch", "chips", *COSTS, *LEARNING},
     "chips": {"chips", "streams.base.StreamShape", *LEARNING},
     "streams": {"streams", *GROUND},
     "learning": LEARNING,

@@ -28,7 +28,7 @@ def test_prints_all_technologies_and_draws(here: Path, capsys: pytest.CaptureFix
         *names(),
         "half-select window: from",
         "67.5 µA",
-        "24 of 44 parameters of sas-mram are assumed",
+        "26 of 46 parameters of sas-mram are assumed",
     ):
         assert words in printed
     files = {file.name for file in (here / "devices" / "sas-mram").iterdir()}
@@ -59,7 +59,7 @@ def test_json_holds_the_figures(name: str, here: Path, capsys: pytest.CaptureFix
 def test_a_changed_number_is_the_users(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["device", "sas-mram", "--set", "write.pulse=20e-9", "--json"]) == 0
     content = json.loads(capsys.readouterr().out)
-    assert content["assumed"] == 23
+    assert content["assumed"] == 25
     assert content["technology"]["write_time"] == pytest.approx(21.5e-9)
 
 

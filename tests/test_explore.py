@@ -11,8 +11,9 @@ import pytest
 
 from cimlearn.errors import InputError
 from cimlearn.experiment import Experiment
-from cimlearn.explore import front, grid
+from cimlearn.explore import grid
 from cimlearn.report.drawing import png
+from cimlearn.report.front import front
 from cimlearn.report.pareto import pareto
 
 BASE = Experiment("m2ru", "permuted-digits")

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -19,7 +18,7 @@ from cimlearn.report import notebook_html, read_run, summarise, write_report
 class _Balance(HTMLParser):
     """Checks that each tag that opens also closes, in order; collects what a browser would load."""
 
-    EMPTY = frozenset({"meta", "input", "br", "link", "img", "hr"})
+    EMPTY = frozenset({"meta", "input", "br", "wbr", "link", "img", "hr"})
 
     def __init__(self):
         super().__init__()
@@ -215,17 +214,3 @@ def test_notebook_shows_headline_and_two_figures(three):
     html = read_run(three)._repr_html_()
     assert _checked(html).tags.count("svg") == 2
     assert "Average accuracy" in html
-
-
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium on this machine")
-def test_script_of_the_page_runs_in_a_browser(three, page, tmp_path):
-    flags = (
-        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    )
-    flags += " --disable-component-update --disable-sync --dump-dom"
-    command = ["chromium", *flags.split(), f"--user-data-dir={tmp_path}", f"file://{three / 'report.html'}"]
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
-    assert '<form class="filter" id="filter">' in dom  # shown by the script
-    assert (
-        dom.count('<th scope="col"><button type="button">') == 8
-    )  # all columns but "Value", of parameters and of prices

@@ -120,7 +120,7 @@ def test_the_page_owns_up_to_its_assumptions(page, folder):
     assert "at the 65nm node" in page
     assert f"{assumed} of {len(priced)} prices and 11 of 20 parameters" in page
     listed = _section(page, "parameters")
-    assert listed.count('<table class="entries">') == 2
+    assert listed.count('<table class="entries sortable">') == 2
     assert all(f'data-sort="{name}"' in listed for name in priced)
     assert 'data-sort="expected.' not in listed
 

@@ -198,7 +198,8 @@ def test_inventory_grows_with_tasks_and_covers_the_network() -> None:
     chip.start_task(1)
     chip.learn(x, y)
     own = sum(w.size for n, w in chip.state()[0].items() if n.startswith("task1.weight"))
-    assert chip.inventory()["mram"]["bits"] - one == 8 * own
+    assert chip.inventory()["mram"]["bits"] - one == 8 * own == chip.inventory()["stored"]["task_bits"]
+    assert chip.inventory()["stored"]["frozen_bits"] == one - 8 * own
     assert chip.figures()["name"] == "sas-mram" and make("float").figures() == {} == make("float").inventory()
 
 
@@ -263,3 +264,18 @@ def test_the_rate_falls_over_the_horizon_of_a_task(schedule: str, seen: int, rat
     """From 2^4 to 2^-2: halfway of a cosine is their mean, 8.125."""
     p = parameters("sas-mram", {"rule.horizon": 100, "rule.schedule": schedule})
     assert _rate(p, "rule.bits_head", seen) == pytest.approx(rate)
+
+
+def test_small_images_are_stored_small_and_enlarged_when_used() -> None:
+    (x, y), (xt, _) = examples(16), examples(4, 1)
+    for how in ("pad", "resize"):
+        chip = make(network__side=56, network__fit=how, network__tasks="shared", replay__slots=4)
+        chip.learn(x, y)
+        assert chip.state()[0]["replay.x"].shape == (4, 28, 28, 1)
+        assert chip._prepared(chip._images(xt)).shape == (4, 3, 56, 56)
+    padded, enlarged = (
+        make(network__side=56, network__fit=how)._prepared((xt * 255).astype(np.uint8)[..., None])
+        for how in ("pad", "resize")
+    )
+    assert np.ptp(padded[:, :, :14], axis=(2, 3)).max() == 0  # nothing but the border
+    assert np.ptp(enlarged[:, :, :14], axis=(2, 3)).min() > 0

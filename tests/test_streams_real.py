@@ -39,6 +39,20 @@ def test_real_data(name: str, data_folder: Path) -> None:
     assert min(t.examples for t in stream.tasks) > 0
 
 
+def test_real_data_sets_in_a_row(data_folder: Path) -> None:
+    name = "mnist+cifar100:0-9+digits"
+    for source in ("mnist", "cifar100"):
+        if find(source, data_folder) is None:
+            pytest.skip(f"{source} isn't in {data_folder}")
+    stream = open_stream(name, seed=1, data=data_folder)
+    assert stream.shape == (32, 96, 10, False)
+    for k, task in enumerate(stream.tasks):
+        held = next(stream.held_out(k, 200))
+        assert set(held.y.tolist()) == set(range(10)) and held.x.std() > 0.1 and held.x.max() > 0.99
+        counts = stream.class_counts(k)
+        assert (counts.train.sum(), counts.held_out.sum()) == (task.examples, task.held_out)
+
+
 def test_real_mnist_chunks_are_fast(data_folder: Path) -> None:
     """200,000 examples per second of processor time is asked for; half of that, as machines are busy."""
     if find("mnist", data_folder) is None:

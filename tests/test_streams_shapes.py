@@ -22,6 +22,11 @@ from cimlearn.streams.shapes import known_shape
         ("split-digits", {}),
         ("split-digits", {"stream.tasks": 2, "stream.classes_per_task": 3}),
         ("split-digits-domain", {"stream.classes_per_task": 1}),
+        ("digits+digits:2-3", {}),
+        (
+            "digits:4+digits:2-3",
+            {"stream.labels": "disjoint", "stream.side": 12, "stream.channels": "colour"},
+        ),
     ],
 )
 def test_known_shape_is_the_opened_one(name: str, settings: dict[str, Any]) -> None:
@@ -41,6 +46,8 @@ def test_known_shape_of_every_named_stream(name: str, data_folder: Path) -> None
     [
         ("split-cifar10", {}, StreamShape(32, 96, 2, False)),
         ("split-cifar100-class", {}, StreamShape(32, 96, 100, False)),
+        ("mnist+cifar100:0-19", {}, StreamShape(32, 96, 20, False)),
+        ("mnist+digits", {"stream.labels": "disjoint"}, StreamShape(28, 28, 20, False)),
         ("hapt-people", {}, StreamShape(128, 6, 6, True)),
         ("hapt-activities", {"stream.samples_per_step": 4}, StreamShape(32, 24, 6, True)),
         ("hapt-activities-domain", {}, StreamShape(128, 6, 2, True)),

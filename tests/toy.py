@@ -1,11 +1,13 @@
 """A small real learner and a small real stream, to test the loop without the chip.
 
-`python toy.py ARGUMENTS` is the command line with them in place of chips and streams.
+`python toy.py ARGUMENTS` is the command line with them in place of chips and streams, in its worker processes too;
+a Dask worker has them by `--preload toy.py`. A run with the seed TOY_DIE kills its process, with TOY_HANG it hangs.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -118,6 +120,10 @@ class Blobs:
 
     def chunks(self, task: int, size: int, start: int = 0) -> Iterator[Chunk]:
         x, y = self._all(task, "train", self.tasks[task].examples)
+        if os.environ.get("TOY_DIE") == str(self.seed):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if os.environ.get("TOY_HANG") == str(self.seed):
+            time.sleep(1000)
         for i in range(start, len(y), size):
             time.sleep(self.pause + float(os.environ.get("TOY_PAUSE", "0")))
             yield Chunk(x[i : i + size], y[i : i + size])
@@ -149,7 +155,11 @@ def open_stream(name: str, *, seed: int, data: str | None = None, settings: Para
 
 
 REPLACED = {
-    cimlearn.chips: {"parameters": chip_parameters, "build": build},
+    cimlearn.chips: {
+        "parameters": chip_parameters,
+        "build": build,
+        "check_placement": lambda chip, on: None,
+    },
     cimlearn.streams: {
         "parameters": stream_parameters,
         "open_stream": open_stream,
@@ -158,16 +168,31 @@ REPLACED = {
 }
 
 
-def main() -> int:
-    """The command line with the toys; TOY_CHECKPOINT says after how many seconds a state is saved."""
+def install() -> None:
+    """Put the toys in place; TOY_CHECKPOINT says after how many seconds a state is saved."""
     for module, names in REPLACED.items():
         for name, value in names.items():
             setattr(module, name, value)
-    from cimlearn import cli
     from cimlearn.experiment import Experiment
+    from cimlearn.workers import local
 
     seconds = float(os.environ.get("TOY_CHECKPOINT", "30"))
     Experiment.run.__kwdefaults__["checkpoint_seconds"] = seconds
+    folder = os.path.dirname(os.path.abspath(__file__))
+    here = f"sys.path.append({folder!r}); import toy; toy.install(); child.main()"
+    local._START = local._START.replace("; child.main()", f"; {here}")
+
+
+def dask_setup(worker: object) -> None:
+    """What `dask worker --preload` calls."""
+    install()
+
+
+def main() -> int:
+    """The command line with the toys."""
+    install()
+    from cimlearn import cli
+
     return cli.main()
 
 

@@ -17,16 +17,27 @@ if TYPE_CHECKING:
     from cimlearn.api import Result, run
     from cimlearn.errors import InputError
     from cimlearn.experiment import Experiment
-    from cimlearn.streams import ArrayStream
+    from cimlearn.streams import ArrayStream, DatasetStream, TableStream
 
 __version__ = "0.1.0"
-__all__ = ["ArrayStream", "Experiment", "InputError", "Result", "__version__", "run"]
+__all__ = [
+    "ArrayStream",
+    "DatasetStream",
+    "Experiment",
+    "InputError",
+    "Result",
+    "TableStream",
+    "__version__",
+    "run",
+]
 
 _HOME = {
     "ArrayStream": "cimlearn.streams",
+    "DatasetStream": "cimlearn.streams",
     "Experiment": "cimlearn.experiment",
     "InputError": "cimlearn.errors",
     "Result": "cimlearn.api",
+    "TableStream": "cimlearn.streams",
     "run": "cimlearn.api",
 }
 

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn import chips, metrics, streams
+from cimlearn import metrics
 from cimlearn.experiment import Experiment
+from cimlearn.experimentfile import first_stream
 from cimlearn.loggers import Following, Logger, opened
 from cimlearn.report.records import Record, Run, read_run
 from cimlearn.report.summary import summarise
@@ -130,15 +131,6 @@ def run(
     if follow is not None:
         follow.finish(folder)
     return finished(folder)
-
-
-def first_stream(
-    chip: str, settings: Mapping[str, Any], data: str | Path | None
-) -> tuple[str, dict[str, Any]]:
-    """The stream of a run that names none, and the settings with those that keep it short."""
-    names = chips.FIRST_STREAMS.get(chip, chips.FIRST_STREAMS["m2ru"])
-    short = chips.FIRST_SETTINGS.get(chip, {})
-    return streams.default_stream(data, names), {**short, **settings}
 
 
 def finished(folder: Path) -> Result:

@@ -73,12 +73,17 @@ class Experiment:
     def build(self, seed: int) -> tuple[Stream, Chip]:
         """The stream and the new chip of one seed."""
         stream = self.open_stream(seed)
+        if chips.told_tasks(self.chip, self.parameters[0]) and streams.described(stream).get("label_delay"):
+            raise InputError(
+                "stream.label_delay makes the last examples of a task arrive in the next one, but "
+                f"{self.chip} with network.tasks = own learns each task by itself; set network.tasks = shared"
+            )
         chip = chips.build(self.chip, self.on, parameters=self.parameters[0], shape=stream.shape, seed=seed)
         return stream, chip
 
     def configuration(self, stream: Stream, chip: Chip) -> dict[str, Any]:
         """The run.json of this experiment on its opened `stream` and new `chip`."""
-        entries = self._all_parameters()
+        entries = all_parameters(self)
         return {
             "format": FORMAT,
             "cimlearn": __version__,
@@ -90,6 +95,7 @@ class Experiment:
             "seeds": list(self.seeds),
             "shape": stream.shape._asdict(),
             "tasks": [task._asdict() for task in stream.tasks],
+            **streams.described(stream),
             "parameters": _owned(self.parameters[0].merged(self.parameters[1])),
             "prices": _owned(self.prices),
             "inventory": chip.inventory(),
@@ -107,14 +113,10 @@ class Experiment:
         words += ["--stream", self.stream] if isinstance(self.stream, str) else []
         words += ["--on", self.on, "--seeds", ",".join(str(seed) for seed in self.seeds) + ","]
         words += ["--data", self.data] if self.data is not None else []
-        entries = self._all_parameters()
+        entries = all_parameters(self)
         for name in sorted(self.settings):
             words += ["--set", f"{name}={_text(entries[name])}"]
         return words
-
-    def _all_parameters(self) -> ParameterSet:
-        """Those of chip and stream, and the prices."""
-        return self.parameters[0].merged(self.parameters[1]).merged(self.prices)
 
     def run(
         self,
@@ -155,6 +157,12 @@ class Experiment:
         with locked(folder):
             run_seeds(self.seeds, tasks, self.build, folder, progress, threads, checkpoint_seconds)
         return folder
+
+
+def all_parameters(experiment: Experiment) -> ParameterSet:
+    """Those of chip and stream, and the prices."""
+    of_chip, of_stream = experiment.parameters
+    return of_chip.merged(of_stream).merged(experiment.prices)
 
 
 def shown_parameters(experiment: Experiment) -> dict[str, dict[str, Any]]:

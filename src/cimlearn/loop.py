@@ -18,7 +18,7 @@ import numpy as np
 
 from cimlearn.checkpoint import Position, SeedFolder
 from cimlearn.chips.base import Chip
-from cimlearn.record import make_record
+from cimlearn.record import Answers, make_record
 from cimlearn.streams.base import Chunk, Stream
 
 _BORDERS = (20, 100, 500)  # examples: a task begins with short chunks, so that its rate shows at once
@@ -101,17 +101,27 @@ class SeedLoop:
 
         Predicting draws read noise, so there is no stopping half way: what was begun is done again on resume.
         """
-        accuracy = []
+        answers = []
         for old in range(task + 1):
-            right = 0
+            seen = right = np.zeros(
+                stream.shape.classes, np.int64
+            )  # (classes,) held-out examples, right answers
             for chunk in stream.held_out(old, _CHUNK):
                 if self.stop.is_set():
                     return False
-                right += int(np.count_nonzero(chip.predict(chunk.x, old) == chunk.y))
-            accuracy.append(right / stream.tasks[old].held_out)
+                good = chip.predict(chunk.x, old) == chunk.y
+                seen = seen + np.bincount(chunk.y, minlength=len(seen))
+                right = right + np.bincount(chunk.y[good], minlength=len(seen))
+            answers.append(Answers(seen, right))
         info = stream.tasks[task]
         record = make_record(
-            chip, seed=self.seed, task=task, name=info.name, accuracy=accuracy, examples=info.examples
+            chip,
+            seed=self.seed,
+            task=task,
+            name=info.name,
+            accuracy=[a.accuracy for a in answers],
+            examples=info.examples,
+            balanced=[a.balanced for a in answers],
         )
         files.append(record)
         files.save(chip, Position(task + 1, 0, task + 1))

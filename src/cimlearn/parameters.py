@@ -3,7 +3,7 @@
 A preset is one TOML file per publication. Each entry is a table `[part.key]`:
 
     value = 100            the default; a number, a string, true/false or a list of numbers; "none" = switched off
-    unit = "1"             SI; "1" for a pure number
+    unit = "1"             SI; "1" for a pure number; "text" for words that "none" may switch off
     origin = "assumed"     paper | authors | literature | derived | assumed
     source = "..."         where the value comes from, or why it was chosen
     help = "..."           what it is, in one sentence
@@ -78,10 +78,15 @@ def _convert(name: str, parameter: Parameter, given: Any) -> Value:
         several = given.strip("[] ").split(",") if isinstance(given, str) else given
         items = several if isinstance(several, Iterable) else [several]
         return tuple(float(_number(name, parameter, item, whole=False)) for item in items)
-    if isinstance(sample, str):
-        return str(given)
-    return _number(
-        name, parameter, given, whole=isinstance(sample, int) or parameter.unit in ("bit", "count")
+    if isinstance(sample, str) or parameter.unit == "text":
+        return ",".join(map(str, given)) if isinstance(given, list | tuple) else str(given)
+    return _number(name, parameter, given, whole=is_whole(parameter))
+
+
+def is_whole(parameter: Parameter) -> bool:
+    """Whether a parameter takes whole numbers only."""
+    return not isinstance(parameter.value, bool) and (
+        isinstance(parameter.value, int) or parameter.unit in ("bit", "count")
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,33 @@ _BINS = 32  # bars of a write histogram
 _BLOCKS = 64  # blocks of a write map, at most, each way
 
 
+class Answers(NamedTuple):
+    """How a chip answered on the held-out set of one task."""
+
+    seen: NDArray[np.int64]  # (classes,) examples of each class
+    right: NDArray[np.int64]  # (classes,) of them, answered right
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers."""
+        return int(self.right.sum()) / int(self.seen.sum())
+
+    @property
+    def balanced(self) -> float:
+        """Share of right answers in each class that is there, averaged: every class counts alike."""
+        there = self.seen > 0
+        return float(np.mean(self.right[there] / self.seen[there]))
+
+
 def make_record(
-    chip: Chip, *, seed: int, task: int, name: str, accuracy: list[float], examples: int
+    chip: Chip,
+    *,
+    seed: int,
+    task: int,
+    name: str,
+    accuracy: list[float],
+    examples: int,
+    balanced: list[float] | None = None,
 ) -> dict[str, Any]:
     """The record of `chip` after task number `task`.
 
@@ -22,6 +47,8 @@ def make_record(
         share of right answers on the held-out set of each task so far
     examples
         new examples learned in this task
+    balanced
+        the same as `accuracy`, every class counting alike
     """
     worn = chip.worn()
     return {
@@ -29,6 +56,7 @@ def make_record(
         "task": task,
         "task_name": name,
         "accuracy": accuracy,
+        "balanced_accuracy": balanced or [],
         "examples": examples,
         "ledger": chip.ledger().as_dict(),
         "writes": {array: _writes(counts, worn.get(array, 0)) for array, counts in chip.writes().items()},

@@ -134,7 +134,7 @@ def create(out: str | Path | None, name: str) -> Path:
     while out is None:
         folder = Path("runs") / f"{name}-{number}"
         with suppress(FileExistsError):
-            return _make(folder, exist_ok=False)
+            return make(folder, exist_ok=False)
         number += 1
     folder = Path(out)
     if (folder / "run.json").exists():
@@ -143,11 +143,11 @@ def create(out: str | Path | None, name: str) -> Path:
         )
     if folder.is_dir() and any(not file.name.startswith(".") for file in folder.iterdir()):
         raise InputError(f"{folder} holds other files; name an empty or a new folder with --out")
-    return _make(folder, exist_ok=True)
+    return make(folder, exist_ok=True)
 
 
-def _make(folder: Path, *, exist_ok: bool) -> Path:
-    """Make `folder` and what is missing above it."""
+def make(folder: Path, *, exist_ok: bool) -> Path:
+    """Make `folder` and what is missing above it. Raises InputError if that can't be done."""
     try:
         folder.mkdir(parents=True, exist_ok=exist_ok)
     except FileExistsError:
@@ -161,18 +161,35 @@ def _make(folder: Path, *, exist_ok: bool) -> Path:
     return folder
 
 
+class Busy(InputError):
+    """Another process holds what is wanted."""
+
+
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the run in `folder`, so that no second process writes into it; a killed process holds nothing."""
-    with open(folder / "run.json", "rb") as file:
+def held(file: Path) -> Iterator[None]:
+    """Hold `file`, which exists, against other processes; a killed process holds nothing.
+
+    Raises
+    ------
+    Busy
+        If another process holds it.
+    """
+    with open(file, "rb") as opened:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError(
-                f"another process is running in {folder}; wait for it, or stop it first"
+            raise Busy(
+                f"another process is running in {file.parent}; wait for it, or stop it first"
             ) from None
         except OSError:
             pass  # a file system without locks
+        yield
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the run in `folder`, so that no second process writes into it."""
+    with held(folder / "run.json"):
         for leftover in folder.rglob(".*.tmp"):  # of a write that was cut off
             leftover.unlink()
         yield

@@ -1,22 +1,28 @@
-"""Many experiments on one machine: each point in its own run folder, side by side in processes.
+"""Many experiments, each point in its own run folder, side by side on whatever workers there are.
 
-What is finished stays finished: a point whose folder holds a complete run of the same experiment is not run again,
-one that was cut off goes on where it stopped. The records of a point don't depend on the number of workers.
+What is finished stays finished: a point whose folder holds a complete run of the same experiment is not run again.
+A point whose worker died is tried again a few times. The records of a point don't depend on the workers.
+See docs/decisions/0007-studies.md.
 """
 
 from __future__ import annotations
 
-import multiprocessing
+import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cimlearn.errors import InputError
 from cimlearn.experiment import Experiment, same_experiment
-from cimlearn.runfolder import read_configuration
+from cimlearn.runfolder import held, make, read_configuration, write_atomic
+from cimlearn.workers.base import Job, Lost, Workers, plain
+from cimlearn.workers.local import LocalWorkers
+
+TRIES = 3  # attempts at a point whose workers die or hang
+_LONGEST = 200  # bytes of a folder's name
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,10 @@ class Point:
 
     def folder(self, root: Path) -> Path:
         """Where its run is kept."""
-        return root / self.name.replace("/", ",")
+        flat = self.name.replace("/", ",")
+        if len(flat.encode()) > _LONGEST:  # file systems end at 255
+            flat = flat[: _LONGEST // 2] + "," + hashlib.sha256(flat.encode()).hexdigest()[:16]
+        return root / flat
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,7 @@ class Outcome:
 
 
 Tell = Callable[[Point, str | None, int, int], None]  # point, reason if it failed, points ended, of how many
+Retried = Callable[[Point, str], None]  # point that is tried again, what was wrong
 
 
 def cores() -> int:
@@ -48,55 +58,117 @@ def cores() -> int:
 
 
 def run_points(
-    points: Iterable[Point], root: Path, *, workers: int | None = None, tell: Tell | None = None
+    points: Iterable[Point],
+    root: Path,
+    *,
+    workers: int | None = None,
+    on: Workers | None = None,
+    tell: Tell | None = None,
+    retried: Retried | None = None,
 ) -> Outcome:
-    """Run what is not finished yet, `workers` points at a time (default: one per core).
+    """Run what is not finished yet.
 
-    A point that can't be run is a failure with its reason; the others go on.
+    A point that can't be run, or whose workers died or hung `TRIES` times, is a failure with its reason; the others
+    go on.
+
+    Parameters
+    ----------
+    points
+        what to run
+    root
+        folder of the run folders
+    workers
+        processes of this machine; default: one per core
+    on
+        other workers, such as a Dask cluster's; they are closed at the end
+    tell, retried
+        called as each point ends, and as one is tried again
 
     Raises
     ------
     InputError
-        If two different experiments have one name, or a folder holds another experiment than its point.
+        If two different experiments have one name, a folder holds another experiment than its point, another process
+        runs points in `root`, or no worker is left.
     KeyboardInterrupt
         On Ctrl-C; points that were running have saved where they stand.
     """
+    wanted = _named(points)
+    make(root, exist_ok=True)
+    lock = root / ".lock"
+    lock.touch()
+    with held(lock):
+        todo = [point for point in wanted.values() if not finished(point, root)]
+        workers_now = on or LocalWorkers(min(workers or cores(), max(1, len(todo))))
+        failures: dict[str, str] = {}
+        ended = len(wanted) - len(todo)
+        try:
+            for point, reason in _run_all(todo, root, workers_now, retried):
+                ended += 1
+                if reason is not None:
+                    failures[point.name] = reason
+                if tell is not None:
+                    tell(point, reason, ended, len(wanted))
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"{ended - len(failures)} of {len(wanted)} runs are finished; the same command goes on"
+            ) from None
+        finally:
+            workers_now.close()
+    folders = {name: point.folder(root) for name, point in wanted.items() if name not in failures}
+    return Outcome(folders, failures)
+
+
+def _named(points: Iterable[Point]) -> dict[str, Point]:
+    """The points by name; one that is given twice is one."""
     wanted: dict[str, Point] = {}
     for point in points:
         if wanted.setdefault(point.name, point) != point:
             raise InputError(
                 f"two experiments of the sweep have the name {point.name}; name them by what differs"
             )
-    todo = [point for point in wanted.values() if not _finished(point, root)]
-    failures: dict[str, str] = {}
-    ended = len(wanted) - len(todo)
-    for point, reason in _run_all(todo, root, min(workers or cores(), max(1, len(todo)))):
-        ended += 1
-        if reason is not None:
-            failures[point.name] = reason
-        if tell is not None:
-            tell(point, reason, ended, len(wanted))
-    folders = {name: point.folder(root) for name, point in wanted.items() if name not in failures}
-    return Outcome(folders, failures)
+        plain(point.experiment)  # what can't travel is an error now
+    return wanted
 
 
-def _run_all(todo: list[Point], root: Path, workers: int) -> Iterator[tuple[Point, str | None]]:
+def _run_all(
+    todo: list[Point], root: Path, workers: Workers, retried: Retried | None
+) -> Iterator[tuple[Point, str | None]]:
     """Each point as it ends, with the reason if it failed."""
-    if workers == 1:
-        for point in todo:
-            yield point, _run(point, root)
-        return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        futures = {pool.submit(_run, point, root): point for point in todo}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    jobs = {point.name: (point, Job(point.name, point.experiment, point.folder(root))) for point in todo}
+    tries = dict.fromkeys(jobs, 1)
+    for _, job in jobs.values():
+        workers.submit(job)
+    while jobs:
+        end = workers.next()
+        point, job = jobs[end.name]
+        if isinstance(end, Lost) and tries[end.name] < TRIES:
+            tries[end.name] += 1
+            if retried is not None:
+                retried(point, end.reason)
+            workers.submit(job)
+            continue
+        del jobs[end.name]
+        if isinstance(end, Lost):
+            yield point, f"{end.reason}; given up after {TRIES} attempts"
+            continue
+        if end.files is not None:
+            _place(job.folder, end.files)
+        yield point, end.reason
 
 
-def _finished(point: Point, root: Path) -> bool:
+def _place(folder: Path, files: Mapping[str, str]) -> None:
+    """Put a finished run that came from elsewhere into its folder, as one step."""
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    for name, text in files.items():
+        write_atomic(part / Path(name).name, text.encode())
+    if folder.exists():  # begun earlier, and not finished
+        shutil.rmtree(folder)
+    part.rename(folder)
+
+
+def finished(point: Point, root: Path) -> bool:
     """Whether the folder holds a complete run of the point; InputError if it holds another experiment."""
     folder = point.folder(root)
     if not (folder / "run.json").exists():
@@ -109,16 +181,3 @@ def _finished(point: Point, root: Path) -> bool:
     lines = folder / "records.jsonl"
     written = len(lines.read_bytes().splitlines()) if lines.exists() else 0
     return written == len(before["seeds"]) * len(before["tasks"])
-
-
-def _run(point: Point, root: Path) -> str | None:
-    """Run one point, or go on with it; answers why it couldn't be run, or None."""
-    folder = point.folder(root)
-    try:
-        if (folder / "run.json").exists():
-            point.experiment.run(resume=folder)
-        else:
-            point.experiment.run(folder)
-    except InputError as error:
-        return str(error)
-    return None

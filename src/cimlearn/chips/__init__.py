@@ -53,9 +53,7 @@ def told_tasks(chip: str, parameters: ParameterSet) -> bool:
 
 def build(chip: str, on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -> Chip:
     """A chip, or one of its software twins, ready to learn examples of `shape`."""
-    check(chip)
-    if on not in PLACEMENTS[chip]:
-        raise InputError(f"unknown placement '{on}' of {chip}; {nearest(on, PLACEMENTS[chip])}")
+    check_placement(chip, on)
     if chip == "sas-mram":
         from cimlearn.chips.sas_mram import SasMram
 
@@ -88,6 +86,13 @@ def design(chip: str, p: ParameterSet, shape: StreamShape, *, learned: int, pred
     from cimlearn.chips import expected
 
     return expected.design(p, shape, learned=learned, predicted=predicted)
+
+
+def check_placement(chip: str, on: str) -> None:
+    """Raise InputError for an unknown chip, or a placement that it doesn't have."""
+    check(chip)
+    if on not in PLACEMENTS[chip]:
+        raise InputError(f"unknown placement '{on}' of {chip}; {nearest(on, PLACEMENTS[chip])}")
 
 
 def check(chip: str) -> None:

@@ -72,24 +72,29 @@ def phase_counts(p: ParameterSet, shape: StreamShape, tally: Tally, *, learning:
     return {**parts, "digital": digital}
 
 
+def array_counts(size: ArraySize, one: ArrayTally) -> Counts:
+    """Counts of one array from what was tallied."""
+    tiled_columns = size.row_tiles * size.columns
+    return {
+        "vectors": one.vectors,
+        "products": one.vectors * size.weights,
+        "tile_reads": one.vectors * size.row_tiles * size.column_tiles,
+        "cycles": one.vectors * size.cycles,
+        "active_bits": one.active_bits,
+        "row_pulses": one.active_bits * size.column_tiles * size.layers,
+        "integrations": one.vectors * tiled_columns * (size.cycles + size.convert_cycles),
+        "conversions": one.vectors * tiled_columns if size.converters else 0,
+        "writes": one.pulses,
+        "verify_reads": one.verify_reads,
+    }
+
+
 def _array_counts(p: ParameterSet, shape: StreamShape, tally: Tally, *, learning: bool) -> dict[str, Counts]:
     """Counts of the arrays and of serial cycles."""
     parts, time = {}, {"stream_cycles": 0, "convert_cycles": 0}
     for name, size in sizes(p, shape).items():
         one = (tally.arrays or {})[name]
-        tiled_columns = size.row_tiles * size.columns
-        parts[name] = {
-            "vectors": one.vectors,
-            "products": one.vectors * size.weights,
-            "tile_reads": one.vectors * size.row_tiles * size.column_tiles,
-            "cycles": one.vectors * size.cycles,
-            "active_bits": one.active_bits,
-            "row_pulses": one.active_bits * size.column_tiles * size.layers,
-            "integrations": one.vectors * tiled_columns * (size.cycles + size.convert_cycles),
-            "conversions": one.vectors * tiled_columns if size.converters else 0,
-            "writes": one.pulses,
-            "verify_reads": one.verify_reads,
-        }
+        parts[name] = array_counts(size, one)
         time["stream_cycles"] += one.vectors * size.cycles
         time["convert_cycles"] += one.vectors * size.convert_cycles
     time |= {"examples": tally.passes, "steps": tally.passes * shape.steps}

@@ -148,7 +148,8 @@ def inventory(
     frozen = [layer for layer in layers if not layer.trained]
     owned = [layer for layer in layers if layer.trained]
     once, own = stored_bits(list(frozen), where), stored_bits(list(owned), where)
-    bits = sum(once.values()) + tasks * (sum(own.values()) + bias_bits(list(layers)))
+    per_task = sum(own.values()) + bias_bits(list(layers))
+    bits = sum(once.values()) + tasks * per_task
     arrays = sum(tiling(layer.forward, where.mram).arrays for layer in layers)
     if p["array.transpose"] == "copy":
         arrays += sum(tiling(layer.backward, where.mram).arrays for layer in layers if layer.error)
@@ -164,6 +165,7 @@ def inventory(
             "columns": SRAM.columns,
         },
         "memory": dict(memory),
+        "stored": {"frozen_bits": sum(once.values()), "task_bits": per_task},
         "digital": {
             "adders": working * p["array.columns"],
             "narrowers": working * p["array.columns"] // BITS,

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from cimlearn.arrays.faults import Rates
 from cimlearn.arrays.training import Layer
 from cimlearn.chips.sas_accounts import Tally, inventory, ledger, memory_bits
+from cimlearn.chips.sas_images import fitted
 from cimlearn.chips.sas_setup import error_rate, frozen_backbone, image_size, memory_cell, stick, wear_law
 from cimlearn.chips.sas_task import TUNED, InSoftware, Learner, OnChip, image_exponent, network
-from cimlearn.learning.int8 import from_float, torch
+from cimlearn.learning.int8 import Int8, from_float, torch
+from cimlearn.learning.intgraph import IntGraph
 from cimlearn.learning.intrepnet import IntRepNet, frozen
 from cimlearn.learning.reservoir import Reservoir
 from cimlearn.learning.software import pytorch
@@ -42,7 +44,7 @@ class SasMram:
         self.shape, self.seed, self.on = shape, seed, on
         self.size = image_size(shape, p["network.side"])
         check_images(p["network.backbone"], p["network.side"], p["network.train"])
-        self.backbone = frozen_backbone(p)
+        self.backbone = frozen_backbone(p, equal=on == "chip")
         self.cell = memory_cell(p)
         for name in ("faults.write_error", "faults.read_error"):
             error_rate(p, name, 0.0)  # a wrong one is an error now, not after a task
@@ -150,28 +152,28 @@ class SasMram:
             torch.from_numpy(self._prepared(self._calibration)), exponent=image_exponent(self.backbone)
         )
         batches = [x] if self.parameters["network.static"] else []
-        self._blocks = frozen(self.backbone, batches, spread=self.parameters["network.spread"])
+        self._blocks = self._frozen(batches)
         share = self.parameters["faults.stuck"]
         if share and self.parameters["network.train"] != "full":  # cells that learn have lines of their own
             stick(self._blocks, wear_law(self.parameters, self.cell), seed=self.seed)
 
+    def _frozen(self, batches: list[Int8]) -> list[IntGraph]:
+        """The backbone in INT8."""
+        p = self.parameters
+        return frozen(self.backbone, batches, spread=p["network.spread"], clip=p["network.clip"])
+
     def _images(self, x: Float) -> NDArray[np.uint8]:
-        """(examples, side, side, channels) of x (examples, rows, columns x channels) in 0..1, 0 around it."""
-        side, channels = self.size[0], self.size[2]
-        rows, columns = x.shape[1], x.shape[2] // channels
-        images = np.zeros((len(x), *self.size), np.uint8)
-        top, left = (side - rows) // 2, (side - columns) // 2
-        whole = np.rint(np.clip(x, 0, 1) * 255).astype(np.uint8)
-        images[:, top : top + rows, left : left + columns] = whole.reshape(len(x), rows, columns, channels)
-        return images
+        """(examples, rows, columns, channels) 8-bit pixels of x (examples, rows, columns x channels) in 0..1."""
+        return np.rint(np.clip(x, 0, 1) * 255).astype(np.uint8).reshape(len(x), *self.size)
 
     def _prepared(self, images: NDArray[np.uint8]) -> Float:
         """(examples, 3, side, side) as the backbone wants them."""
+        images = fitted(images, self.parameters["network.side"], self.parameters["network.fit"])
         return np.asarray(prepare(images, self.backbone).expand(-1, 3, -1, -1).numpy(), np.float32)
 
     def _layout(self) -> IntRepNet:
         """The integer network of one task, for its layers; blocks without calibration if nothing was seen."""
-        blocks = self._blocks or frozen(self.backbone, spread=self.parameters["network.spread"])
+        blocks = self._blocks or self._frozen([])
         net = network(self.backbone, self.parameters, "none", seed=self.seed, task=0)
         top = head(net.width, self.shape.classes, seed=self.seed, task=0)
         tuned = TUNED[self.parameters["network.train"]]

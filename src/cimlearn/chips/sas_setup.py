@@ -20,19 +20,26 @@ if TYPE_CHECKING:
 
 
 def image_size(shape: StreamShape, side: int) -> tuple[int, int, int]:
-    """(side, side, channels) of the images that a stream's examples are."""
+    """(rows, rows, channels) of the images that a stream's examples are, at most `side` pixels high."""
     rows, features = shape.steps, shape.features
     for channels in (1, 3):
         if features == rows * channels and rows <= side and not shape.signed:
-            return side, side, channels
+            return rows, rows, channels
     raise InputError(
         f"examples of {rows} steps of {features} values are no square images of 1 or 3 channels up to {side} pixels; "
         "choose an image stream with stream.form = rows, or set network.side"
     )
 
 
-def frozen_backbone(p: ParameterSet) -> Backbone:
-    """The frozen network with its weights."""
+def frozen_backbone(p: ParameterSet, *, equal: bool) -> Backbone:
+    """The frozen network with its weights, its channels equalised if that is asked for and `equal` (for INT8)."""
+    from cimlearn.networks.equalise import equalised
+
+    found = _weighted(p)
+    return equalised(found) if equal and p["network.equalise"] else found
+
+
+def _weighted(p: ParameterSet) -> Backbone:
     from cimlearn.networks.backbones import build, shipped
 
     name, weights = p["network.backbone"], p["network.weights"]

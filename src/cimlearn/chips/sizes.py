@@ -35,12 +35,12 @@ def sizes(p: ParameterSet, shape: StreamShape) -> dict[str, ArraySize]:
     """Both arrays of the network, by name."""
     hidden = p["network.hidden"]
     return {
-        "hidden": _size(p, shape.features + hidden + 1, hidden),
-        "output": _size(p, hidden + 1, shape.classes),
+        "hidden": array_size(p, shape.features + hidden + 1, hidden),
+        "output": array_size(p, hidden + 1, shape.classes),
     }
 
 
-def _size(p: ParameterSet, rows: int, columns: int) -> ArraySize:
+def array_size(p: ParameterSet, rows: int, columns: int) -> ArraySize:
     """An array of rows x columns weights."""
     layers = p["mapping.cells"] * (2 if p["mapping.kind"] == "pair" else 1)
     row_tiles, column_tiles = -(-rows // p["tile.rows"]), -(-columns // p["tile.columns"])
@@ -91,21 +91,23 @@ def memory_bits(p: ParameterSet, shape: StreamShape, *, on_chip: bool) -> Counts
     return bits
 
 
+def pieces(size: ArraySize) -> Counts:
+    """What an array is made of."""
+    return {
+        "weights": size.weights,
+        "cells": size.weights * size.layers,
+        "tiles": size.row_tiles * size.column_tiles,
+        "rows": size.rows,
+        "columns": size.columns,
+        "level_shifters": size.rows * size.layers * size.column_tiles,
+        "integrators": size.row_tiles * size.columns,
+        "converters": size.converters,
+    }
+
+
 def inventory(p: ParameterSet, shape: StreamShape) -> dict[str, Counts]:
     """What the chip is made of: pieces of each array, bits of each memory, digital units."""
-    parts: dict[str, Counts] = {}
-    for name, size in sizes(p, shape).items():
-        tiled_columns = size.row_tiles * size.columns
-        parts[name] = {
-            "weights": size.weights,
-            "cells": size.weights * size.layers,
-            "tiles": size.row_tiles * size.column_tiles,
-            "rows": size.rows,
-            "columns": size.columns,
-            "level_shifters": size.rows * size.layers * size.column_tiles,
-            "integrators": tiled_columns,
-            "converters": size.converters,
-        }
+    parts = {name: pieces(size) for name, size in sizes(p, shape).items()}
     digital = {"lanes": p["digital.lanes"], "kwta_inputs": 0}
     if p["rule.answer"] == "kwta":
         digital["kwta_inputs"] = shape.classes

@@ -15,10 +15,14 @@ _INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do what the command line says; returns the exit status (0, 2 for wrong input, 130 after Ctrl-C)."""
+    """Do what the command line says; returns the exit status (0, 2 for wrong input, 130 after Ctrl-C).
+
+    A command may answer a status of its own: `sweep` says 1 when some of its runs failed.
+    """
     arguments = make_parser().parse_args(argv)
+    status = 0
     try:
-        import_module(f"cimlearn.cli.{arguments.command}").command(arguments)
+        status = import_module(f"cimlearn.cli.{arguments.command}").command(arguments) or 0
         sys.stdout.flush()
     except InputError as error:
         return _say(f"cimlearn: error: {error}", _USER_ERROR)
@@ -31,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # a folder without permission, a disk that is full while a figure is written
         return _say(f"cimlearn: error: {error.filename or 'a file'}: {error.strerror or error}", _USER_ERROR)
-    return 0
+    return status
 
 
 def _say(message: str, status: int) -> int:

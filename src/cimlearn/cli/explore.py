@@ -1,4 +1,4 @@
-"""`cimlearn explore`: run a grid of designs; a table, a CSV file and a Pareto plot."""
+"""`cimlearn explore`: run a grid of designs; a table, a CSV file, a Pareto plot and a page."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ import csv
 from argparse import Namespace
 from pathlib import Path
 
-from cimlearn.api import first_stream
+from cimlearn.cli.comparing import show
 from cimlearn.cli.output import stdout
-from cimlearn.cli.progress import Points
+from cimlearn.cli.points import shown_points
 from cimlearn.cli.wanted import wanted
 from cimlearn.errors import InputError
 from cimlearn.experiment import Experiment
+from cimlearn.experimentfile import first_stream
 from cimlearn.explore import explore
+from cimlearn.report.compared import read_study
+from cimlearn.report.comparepage import write_page
 from cimlearn.report.designs import designs_table
 from cimlearn.report.drawing import png
 from cimlearn.report.pareto import pareto
 
 
 def command(arguments: Namespace) -> None:
-    """Run what isn't finished, then write designs.csv and pareto.png."""
+    """Run what isn't finished, then write designs.csv, pareto.png and index.html."""
     given = {key: value for key, value in wanted(arguments).items() if key != "out"}
     if "chip" not in given:
         raise InputError("name a chip (cimlearn explore m2ru --vary ...) or a TOML file")
@@ -28,13 +31,9 @@ def command(arguments: Namespace) -> None:
         given["stream"], given["settings"] = chosen
     folder = Path(arguments.out or "explored")
     vary = _varied(arguments.vary)
-    rows, failures = explore(
-        Experiment(**given),
-        vary,
-        folder,
-        workers=arguments.workers,
-        tell=None if arguments.quiet else Points(),
-    )
+    with shown_points(arguments.quiet) as shown:
+        base = Experiment(**given)
+        rows, failures = explore(base, vary, folder, workers=arguments.workers, tell=shown.tell)
     for name, why in failures.items():
         print(f"failed: {name}: {why}")
     if not rows:
@@ -44,8 +43,12 @@ def command(arguments: Namespace) -> None:
         writer.writeheader()
         writer.writerows(rows)
     png(pareto(rows, list(vary)), folder / "pareto.png")
+    if getattr(arguments, "json", False):
+        show(read_study(folder), folder, as_json=True)
+        return
     stdout().print(designs_table(rows, list(vary)))
-    print(f"table: {folder / 'designs.csv'}\npicture: {folder / 'pareto.png'}")
+    page = write_page(read_study(folder), folder)
+    print(f"table: {folder / 'designs.csv'}\npicture: {folder / 'pareto.png'}\npage: {page}")
 
 
 def _varied(pairs: list[str]) -> dict[str, list[str]]:

@@ -33,11 +33,22 @@ def make_parser() -> argparse.ArgumentParser:
     _add_show(commands.add_parser("show", help="every parameter with value, unit, origin and source"))
     _add_price(commands.add_parser("price", help="what a design costs, without training it"))
     _add_data(commands.add_parser("data", help="list, fetch and verify data files"))
-    _add_report(commands.add_parser("report", help="write report.html again from the records of a run"))
+    _add_report(
+        commands.add_parser("report", help="write the page of a run, or of a whole study, from records")
+    )
     _add_reproduce(commands.add_parser("reproduce", help="redo the figures and claims of a paper"))
     _add_explore(commands.add_parser("explore", help="accuracy, energy and lifetime over a grid of designs"))
     _add_device(commands.add_parser("device", help="a digital memory cell: figures and drawings"))
-    _add_compare(commands.add_parser("compare", help="one chip and stream on several memories or devices"))
+    _add_study(
+        commands.add_parser("sweep", help="run a study: grids, random draws, Monte Carlo, on any workers")
+    )
+    _add_search(
+        commands.add_parser("search", help="choose designs with Optuna: accuracy, energy, lifetime, area")
+    )
+    _add_query(commands.add_parser("query", help="SQL over the results of a study"))
+    _add_compare(
+        commands.add_parser("compare", help="runs side by side in one page; or one chip on several memories")
+    )
     return parser
 
 
@@ -50,7 +61,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "chip", nargs="?", metavar="CHIP|FILE.toml", help="a chip such as m2ru, or a whole experiment"
     )
     parser.add_argument(
-        "--stream", metavar="NAME|PATH", help="a known stream, an .npz file or a folder of one's own"
+        "--stream",
+        metavar="NAME|PATH",
+        help="a known stream, data sets in a row (mnist+cifar10), a .csv, .parquet or .npz file, or a folder",
     )
     parser.add_argument(
         "--on", choices=("chip", "float", "adam"), help="the chip (default) or a software twin of it"
@@ -115,12 +128,27 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
     """Arguments of `report`."""
-    parser.add_argument("folders", nargs="+", metavar="DIR", help="run folders")
+    parser.add_argument(
+        "folders",
+        nargs="+",
+        metavar="DIR",
+        help="run folders, or one folder that holds runs: its page is DIR/index.html",
+    )
     parser.add_argument(
         "--compare",
         metavar="FILE.png",
         help="also draw the accuracy of all the runs on one axis in this file",
     )
+    parser.add_argument("--runs", action="store_true", help="of a study: write the page of each run too")
+    _add_rows(parser)
+
+
+def _add_rows(parser: argparse.ArgumentParser) -> None:
+    """Arguments of commands that make one page of many runs."""
+    parser.add_argument(
+        "--over", metavar="PART.KEY,...", help="average over these parameters as over seeds (Monte Carlo)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the rows as one JSON object, nothing else")
 
 
 def _add_reproduce(parser: argparse.ArgumentParser) -> None:
@@ -151,17 +179,67 @@ def _add_explore(parser: argparse.ArgumentParser) -> None:
     _add_sweep(parser, "new or earlier folder (default explored); finished runs are used again")
 
 
+def _add_study(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `sweep`."""
+    _add_machine(parser)
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="run on this Dask cluster, such as tcp://host:8786"
+    )
+
+
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `search`."""
+    _add_machine(parser)
+    parser.add_argument(
+        "--storage",
+        metavar="URL",
+        help="database of the trials, of any number of machines (default: search.db in the folder)",
+    )
+
+
+def _add_machine(parser: argparse.ArgumentParser) -> None:
+    """What `sweep` and `search` share."""
+    parser.add_argument(
+        "study", metavar="STUDY.toml", help="an experiment and what varies; see docs/studies.md"
+    )
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="new or earlier folder (default studied/NAME); finished runs are used again",
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="processes of this machine (default: one per core)"
+    )
+    parser.add_argument(
+        "--timeout", type=float, metavar="S", help="give a run up after so many seconds, and try it again"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def _add_query(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `query`."""
+    parser.add_argument("study", metavar="STUDY", help="folder of a study, or a Parquet file")
+    parser.add_argument("sql", metavar="SQL", help='such as "select seed, accuracy from results where final"')
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print a JSON list of rows")
+    form.add_argument("--csv", action="store_true", help="print CSV")
+
+
 def _add_compare(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `compare`."""
-    parser.add_argument("--chip", default="sas-mram", metavar="CHIP", help="sas-mram (default) or m2ru")
+    """Arguments of `compare`: run folders, or devices."""
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="finished runs, or folders that hold some")
+    parser.add_argument("--chip", metavar="CHIP", help="with --devices: sas-mram (default) or m2ru")
     parser.add_argument(
         "--devices",
-        required=True,
         metavar="NAME,...",
-        help="sas-mram, sot-mram, stt-mram, rram, sram; for m2ru continuous, levels, vteam, ideal",
+        help="run sas-mram, sot-mram, stt-mram, rram, sram; for m2ru continuous, levels, vteam, ideal",
     )
     _add_base(parser)
-    _add_sweep(parser, "new or earlier folder (default compared/CHIP); finished runs are used again")
+    _add_sweep(
+        parser, "folder of the page (default compared); with --devices of the runs too (compared/CHIP)"
+    )
+    _add_rows(parser)
 
 
 def _add_base(parser: argparse.ArgumentParser) -> None:

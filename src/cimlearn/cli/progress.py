@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,6 @@ from cimlearn.loop import Evaluated, Learned
 from cimlearn.report.records import Record
 from cimlearn.report.terminal import row_text
 from cimlearn.scheduler import Progress, Started
-from cimlearn.sweep import Point
 from cimlearn.units import count
 
 _LINE_SECONDS = 10.0  # between plain lines
@@ -127,20 +125,3 @@ def _opening(event: Started) -> str:
 def _row(event: Evaluated, meter: _Meter | None) -> object:
     """The row of the accuracy matrix that a task adds."""
     return row_text(Record.from_json(event.record), meter.tasks if meter else event.task + 1)
-
-
-class Points:
-    """The experiments of a sweep on stderr: one line as each ends, with the time left if the rest takes as long."""
-
-    def __init__(self) -> None:
-        self.began, self.ran = time.monotonic(), 0
-
-    def __call__(self, point: Point, reason: str | None, ended: int, total: int) -> None:
-        """Tell that `point` ended, as number `ended` of `total`."""
-        self.ran += 1
-        left = (time.monotonic() - self.began) / self.ran * (total - ended)
-        minutes, seconds = divmod(round(left), 60)
-        said = f"failed: {reason}" if reason else "done"
-        print(
-            f"{ended} of {total}  {point.name}  {said}  about {minutes}:{seconds:02d} left", file=sys.stderr
-        )

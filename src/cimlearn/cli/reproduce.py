@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 
-from cimlearn.cli.progress import Points
+from cimlearn.cli.points import shown_points
 from cimlearn.errors import InputError
 from cimlearn.studies.reproduce import reproduce
 
@@ -16,14 +16,15 @@ def command(arguments: Namespace) -> None:
         raise InputError(f"--workers {arguments.workers}: give a whole number from 1 on")
     if arguments.data is not None:
         os.environ["CIMLEARN_DATA"] = arguments.data  # for the workers too
-    made = reproduce(
-        arguments.paper,
-        arguments.figures,
-        out=arguments.out,
-        quick=arguments.quick,
-        workers=arguments.workers,
-        tell=None if arguments.quiet else Points(),
-    )
+    with shown_points(arguments.quiet) as shown:
+        made = reproduce(
+            arguments.paper,
+            arguments.figures,
+            out=arguments.out,
+            quick=arguments.quick,
+            workers=arguments.workers,
+            tell=shown.tell,
+        )
     for claim in made.claims:
         print(f"{claim.verdict:15}  {claim.text}: {claim.ours} (published: {claim.published})")
     for name, why in made.missing.items():

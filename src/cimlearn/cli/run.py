@@ -15,6 +15,7 @@ from cimlearn.cli.progress import shown
 from cimlearn.cli.wanted import wanted
 from cimlearn.errors import InputError
 from cimlearn.experiment import Experiment, described_in
+from cimlearn.experimentfile import first_stream
 from cimlearn.loggers import Following, Logger, opened
 from cimlearn.report.terminal import summary_table
 from cimlearn.runfolder import to_json
@@ -53,7 +54,7 @@ def _experiment(given: dict[str, Any], resume: str | None) -> Experiment:
         )
     fields.setdefault("stream", None)
     if fields["stream"] is None:
-        chosen = api.first_stream(given["chip"], given["settings"], given.get("data"))
+        chosen = first_stream(given["chip"], given["settings"], given.get("data"))
         fields["stream"], fields["settings"] = chosen
     return Experiment(**fields)
 

@@ -9,6 +9,7 @@ Symbols: n_x number of x, V_dd supply, E_+(b) an addition of b bits (energy.add_
     sums         (n_shift_adds + n_partial_adds + n_window_adds + n_bias_adds) E_+(b_s)
     rounding     n_narrowed 2 E_+(b_s): the largest is looked for, half a step is added; n_relu E_+(8)
     softmax      n_exp: 8 x 16 bits multiplied (log2 e), added
+    logic        n_multiply_add: 8 x 8 bits multiplied, added; n_add E_+(b_s); n_tanh table look-ups (cimlearn.torch)
     memories     n_bits E_memory(capacity)                   (energy.memory_energy)
     writes       of products: n_bits_written E_write
                  of weights: n_driven E_write + n_bits_written E_read + n_rows_written E_row    (read first)
@@ -26,7 +27,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from cimlearn.costs.digital_machine import WORD_BITS, DigitalMachine
-from cimlearn.costs.energy import add_energy, memory_energy, multiply_add_energy
+from cimlearn.costs.energy import add_energy, memory_energy, multiply_add_energy, table_energy
 from cimlearn.costs.machine import Parts
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
@@ -143,12 +144,22 @@ def _update(
     }
 
 
+def _logic(n: Mapping[str, int], m: DigitalMachine, p: ParameterSet) -> Parts:
+    """Layers that are not on sub-arrays, where there are any."""
+    if not m.lanes:
+        return {}
+    products = n.get("multiply_add", 0) * multiply_add_energy(p, WORD_BITS, WORD_BITS, m.sum_bits)
+    sums = n.get("add", 0) * add_energy(p, m.sum_bits)
+    return {"logic": products + sums + n.get("tanh", 0) * table_energy(p)}
+
+
 def _rest(counts: Counts, m: DigitalMachine, p: ParameterSet) -> Parts:
     """Rounding, softmax and memories."""
     digital, memory, buffer = (counts.get(part, {}) for part in ("digital", "memory", "buffer"))
     activations = memory.get("activation_bits_written", 0) + memory.get("activation_bits_read", 0)
     replay = buffer.get("bits_written", 0) + buffer.get("bits_read", 0)
     return {
+        **_logic(digital, m, p),
         "rounding": digital.get("narrowed", 0) * 2 * add_energy(p, m.sum_bits)
         + digital.get("relu", 0) * add_energy(p, WORD_BITS),
         "softmax": digital.get("softmax", 0) * multiply_add_energy(p, WORD_BITS, LOG_BITS, m.sum_bits),

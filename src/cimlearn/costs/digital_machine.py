@@ -87,6 +87,7 @@ class DigitalMachine:
     clock: float  # [Hz]
     transpose: str  # where the transposed product is computed: copy, transposable, sram
     gradient: str  # where the weight gradient is computed: mram, sram
+    lanes: int = 0  # multiply-add units for layers that are not on sub-arrays
 
     @property
     def copies(self) -> int:
@@ -144,4 +145,5 @@ def digital_machine(
         clock=parameters["array.clock"],
         transpose=parameters["array.transpose"],
         gradient=parameters["array.gradient"],
+        lanes=inventory["digital"].get("lanes", 0),
     )

@@ -4,7 +4,8 @@
     products   (forward + error + gradient cycles) T
     rounding   narrowed / (narrowers x clock)
     update     update cycles x (T + t_w ceil(columns / bits written together)); T, the read, only where it is made
-    phase      max(products, rounding) + update where pipelined, else their sum
+    logic      digital cycles / clock, of layers that are not on sub-arrays (cimlearn.torch)
+    phase      max(products, rounding) + logic + update where pipelined, else their sum
 
 Sub-arrays and columns work side by side; that is in the counts. A cycle of an update writes one row of every
 sub-array, `price.write_bits` of its cells at the same time, at least a line.
@@ -16,9 +17,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cimlearn.costs.area import memory_area
+from cimlearn.costs.area import logic_area, memory_area
 from cimlearn.costs.digital_energy import PRODUCTS, Counts, tree
-from cimlearn.costs.digital_machine import DigitalMachine
+from cimlearn.costs.digital_machine import WORD_BITS, DigitalMachine
 from cimlearn.costs.machine import Parts
 from cimlearn.parameters import ParameterSet
 
@@ -30,13 +31,14 @@ class DigitalSeconds:
     products: Mapping[str, float]  # forward, error, gradient
     rounding: float  # the part that the products don't hide
     update: float
+    logic: float
     examples: int
     steps: int
 
     @property
     def total(self) -> float:
         """All of the phase [s]."""
-        return math.fsum(self.products.values()) + self.rounding + self.update
+        return math.fsum(self.products.values()) + self.rounding + self.update + self.logic
 
 
 def cycle(m: DigitalMachine) -> float:
@@ -62,6 +64,7 @@ def digital_seconds(counts: Counts, m: DigitalMachine, p: ParameterSet) -> Digit
         products,
         rounding,
         n.get("update_cycles", 0) * row_write(m, p),
+        n.get("digital_cycles", 0) / m.clock,
         n.get("examples", 0),
         n.get("steps", 0),
     )
@@ -89,5 +92,6 @@ def digital_area(m: DigitalMachine, p: ParameterSet) -> Parts:
         "periphery": (weights + unit) * (1 / p["price.array_efficiency"] - 1),
         "adders": adder_bits * bit,
         "narrowers": m.narrowers * 2 * m.sum_bits * bit,
+        **({"logic": logic_area(p, m.lanes, WORD_BITS, WORD_BITS, m.sum_bits)} if m.lanes else {}),
         "memories": memory_area(p, sum(m.memory_bits.values())),
     }

@@ -156,7 +156,9 @@ def _phase(
         array = _array(name, counts.get(name, {}), on.get(name, 0.0), mean[name], m, p)
         for part, value in array.items():
             parts[part] = parts.get(part, 0.0) + value
-    return parts | _state(counts.get("digital", {}), m, p) | _learning(counts, m, p)
+    return (
+        parts | _state(counts.get("digital", {}), m, p) | _activations(counts, m, p) | _learning(counts, m, p)
+    )
 
 
 def _array(name: str, n: Mapping[str, int], on: float, mean: float, m: Machine, p: ParameterSet) -> Parts:
@@ -195,10 +197,19 @@ def _state(n: Mapping[str, int], m: Machine, p: ParameterSet) -> Parts:
     return {
         "state_unit": coefficients
         + n.get("tanh", 0) * table_energy(p)
-        + n.get("tile_add", 0) * add_energy(p, m.state_bits),
+        + (n.get("tile_add", 0) + n.get("add", 0)) * add_energy(p, m.state_bits),
         "kwta": n.get("kwta", 0) * m.classes * p["price.kwta"] * kwta_scale,
         "softmax": n.get("exp", 0) * (table_energy(p) + multiply_add_energy(p, 8, 8, 16)),
     }
+
+
+def _activations(counts: Mapping[str, Mapping[str, int]], m: Machine, p: ParameterSet) -> Parts:
+    """The memory between layers, of models that have one (cimlearn.torch)."""
+    if "activations" not in counts:
+        return {}
+    n = counts["activations"]
+    bits = n["bits_read"] + n["bits_written"]
+    return {"activation_memory": bits * memory_energy(p, m.memory_bits["activations"])}
 
 
 def _learning(counts: Mapping[str, Mapping[str, int]], m: Machine, p: ParameterSet) -> Parts:

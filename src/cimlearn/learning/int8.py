@@ -180,7 +180,12 @@ def shifted(
 def add(
     a: Int8, b: Int8, *, sign: int = 1, exponent: int | None = None, accumulator: int = ACCUMULATOR
 ) -> Int8:
-    """a + sign b (same shape), each shifted to the smaller of both exponents, then narrowed as ever.
+    """a + sign b (same shape), each shifted to the smaller of both exponents, then narrowed as ever."""
+    return narrowed(added(a, b, sign=sign), exponent=exponent, accumulator=accumulator)
+
+
+def added(a: Int8, b: Int8, *, sign: int = 1) -> Sums:
+    """a + sign b (same shape) before it is narrowed, at the smaller of both exponents.
 
     If the exponents are more than 16 apart, the smaller operand is first rounded to the larger's last bit - 16.
     """
@@ -192,7 +197,7 @@ def add(
         lower = _half(lower.clone(), min(apart - APART, MAGNITUDE + 2))
         apart = APART
     sums = torch.add(lower * right if right != 1 else lower, high.mantissa, alpha=left * 2.0**apart)
-    return narrowed(Sums(sums, high.exponent - apart), exponent=exponent, accumulator=accumulator)
+    return Sums(sums, high.exponent - apart)
 
 
 def relu(x: Int8, limit: int | None = None) -> Int8:

@@ -41,13 +41,15 @@ class IntGraph:
         trained: bool | Collection[str] = False,
         accumulator: int = ACCUMULATOR,
         spread: int = 0,
+        clip: bool = False,
         exponents: Mapping[str, int] | None = None,
     ) -> None:
         """Trace `block`, an nn.Module of one input and one output; it is not changed.
 
         trained: all layers with weights, none, or the named ones. accumulator: its width in bits. spread: how far
-        exponents of a frozen layer's output channels may differ (0 = one for the layer). exponents: of the
-        weights of named layers, where their values should not decide (all zero at the start, say).
+        exponents of a frozen layer's output channels may differ (0 = one for the layer). clip: outliers of
+        activations, where that loses less than coarser steps. exponents: of the weights of named layers, where
+        their values should not decide (all zero at the start, say).
         Raises InputError naming what can't be run.
         """
         precision = torch.get_float32_matmul_precision()
@@ -56,7 +58,7 @@ class IntGraph:
                 f"PyTorch's matmul precision is '{precision}', which is not exact; "
                 "call torch.set_float32_matmul_precision('highest')"
             )
-        self.steps: list[Step] = traced(block, Settings(trained, accumulator, spread, exponents or {}))
+        self.steps: list[Step] = traced(block, Settings(trained, accumulator, spread, clip, exponents or {}))
         self._weighted = {
             s.operation.name: s.operation for s in self.steps if isinstance(s.operation, Weighted)
         }

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 from cimlearn.errors import InputError
 from cimlearn.learning import intpool
-from cimlearn.learning.int8 import Int8, Tensor, add, relu, relu_error, torch
+from cimlearn.learning.int8 import Int8, Tensor, added, relu, relu_error, torch
+from cimlearn.learning.intlimits import Limit, Limits, limited, limited_error
 from cimlearn.learning.intpool import Window
 from cimlearn.learning.intweighted import Narrowing
 
@@ -36,18 +37,27 @@ class Relu:
     """max(x, 0), at most `limit`."""
 
     name: str
-    limit: int | None = None
+    limit: Limit = None
     _output: Int8 | None = None
 
     def forward(self, *inputs: Int8, keep: bool) -> Int8:
         """The output, which is also the mask."""
-        y = relu(inputs[0], self.limit)
+        (x,) = inputs
+        if isinstance(self.limit, Limits):
+            y = Int8(limited(x.mantissa.clone(), self.limit.at(x.exponent)), x.exponent)
+        else:
+            y = relu(x, self.limit)
         self._output = y if keep else None
         return y
 
     def backward(self, error: Int8, *, wanted: bool) -> tuple[Int8, ...]:
         """error where the mask is 1."""
-        return (relu_error(error, kept(self._output, self.name), self.limit),) if wanted else ()
+        if not wanted:
+            return ()
+        y = kept(self._output, self.name)
+        if isinstance(self.limit, Limits):
+            return (limited_error(error, y, self.limit.at(y.exponent)),)
+        return (relu_error(error, y, self.limit),)
 
     def kept_bits(self) -> int:
         """One for each element."""
@@ -64,11 +74,7 @@ class Add:
     def forward(self, *inputs: Int8, keep: bool) -> Int8:
         """The sum, narrowed."""
         a, b = inputs
-        self.narrowing.count += a.mantissa.numel()
-        y = add(a, b, exponent=self.narrowing.fixed, accumulator=self.narrowing.accumulator)
-        seen = self.narrowing.seen
-        self.narrowing.seen = y.exponent if seen is None else max(seen, y.exponent)
-        return y
+        return self.narrowing.forward(added(a, b))
 
     def backward(self, error: Int8, *, wanted: bool) -> tuple[Int8, ...]:
         """The same error for both."""

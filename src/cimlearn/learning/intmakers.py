@@ -8,7 +8,9 @@ from typing import Any, Final
 from cimlearn.errors import InputError
 from cimlearn.learning.int8 import torch
 from cimlearn.learning.intlayers import Add, Average, Flat, Maximum, Operation, Padded, Part, Relu, Resize
+from cimlearn.learning.intlimits import limits_from_float
 from cimlearn.learning.intpool import Window
+from cimlearn.networks.equalise import Limited
 
 nn = torch.nn
 
@@ -139,6 +141,7 @@ def _same(name: str, *_: Any, **__: Any) -> list[Operation]:
 MODULES: Final[dict[type, Callable[[str, Any], list[Operation]]]] = {
     nn.ReLU: lambda name, m: [Relu(name)],
     nn.ReLU6: lambda name, m: [Relu(name, 6)],
+    Limited: lambda name, m: [Relu(name, limits_from_float(m.limit))],
     nn.Hardtanh: lambda name, m: _activation(name, m.min_val, m.max_val),
     nn.AvgPool2d: lambda name, m: _average(name, m.kernel_size, m.stride, m.padding, **_options(m)),
     nn.MaxPool2d: lambda name, m: _maximum(name, m.kernel_size, m.stride, m.padding, **_options(m)),

@@ -61,12 +61,15 @@ class Pooled(nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
         return self.head(self.flat(self.pool(x)))
 
 
-def frozen(backbone: Backbone, images: Iterable[Int8] = (), *, spread: int = 3) -> list[IntGraph]:
+def frozen(
+    backbone: Backbone, images: Iterable[Int8] = (), *, spread: int = 3, clip: bool = False
+) -> list[IntGraph]:
     """The blocks of a backbone as integer graphs, exponents of activations fixed on `images` if there are any.
 
     `spread`: how far the exponents of output channels may differ, because folded batch norms make them unequal.
+    `clip`: outliers of activations are clipped where that loses less than coarser steps.
     """
-    graphs = [IntGraph(block, spread=spread) for block in backbone.blocks]
+    graphs = [IntGraph(block, spread=spread, clip=clip) for block in backbone.blocks]
     batches = list(images)
     for graph in graphs:
         if batches:

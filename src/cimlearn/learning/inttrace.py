@@ -19,6 +19,7 @@ from cimlearn.learning.intlayers import Add, Operation, Relu
 from cimlearn.learning.intmakers import SUPPORTED, called, plain
 from cimlearn.learning.intproducts import Geometry
 from cimlearn.learning.intweighted import Narrowing, Weighted, bias_from_float, per_channel
+from cimlearn.networks.equalise import Limited
 
 nn = torch.nn
 
@@ -38,6 +39,7 @@ class Settings(NamedTuple):
     trained: bool | Collection[str] = False  # all layers, none, or those named
     accumulator: int = ACCUMULATOR  # bits
     spread: int = 0  # frozen layers: exponents of output channels differ by up to this; 0 = one for all
+    clip: bool = False  # activations: clip outliers where that loses less than coarser steps
     exponents: Mapping[str, int] = {}  # layer -> exponent of its weights, where the values do not decide
 
 
@@ -74,7 +76,7 @@ class _Tracer(torch.fx.Tracer):  # type: ignore[misc, name-defined, unused-ignor
     """Also stops at subclasses of layers: tracing through them would lose their weights."""
 
     def is_leaf_module(self, m: Any, module_qualified_name: str) -> bool:
-        if isinstance(m, nn.Conv2d | nn.Linear | nn.BatchNorm2d):
+        if isinstance(m, nn.Conv2d | nn.Linear | nn.BatchNorm2d | Limited):
             return True
         return super().is_leaf_module(m, module_qualified_name)
 
@@ -138,6 +140,7 @@ class _Tracing:
             narrowing = getattr(operation, "narrowing", None)
             if isinstance(narrowing, Narrowing):
                 narrowing.accumulator = self.settings.accumulator
+                narrowing.clip = self.settings.clip
             self.steps.append(Step(operation, inputs))
             inputs = (len(self.steps) - 1,)
         self._ends[node] = inputs[0]

@@ -13,7 +13,6 @@ from cimlearn.errors import InputError
 from cimlearn.learning import intproducts
 from cimlearn.learning.int8 import (
     ACCUMULATOR,
-    LARGEST,
     MAGNITUDE,
     SINGLE,
     Int8,
@@ -27,7 +26,9 @@ from cimlearn.learning.int8 import (
     shifted,
     torch,
 )
+from cimlearn.learning.intlimits import Limit, Limits, limited, limited_error
 from cimlearn.learning.intproducts import Geometry
+from cimlearn.learning.introunding import kept_sums, least_error
 
 BIAS: Final = 15  # bits of a bias without its sign
 HEADROOM: Final = 2  # bits of an accumulator that a bias leaves free
@@ -42,13 +43,22 @@ class Narrowing:
     fixed: int | None = None
     seen: int | None = None
     count: int = 0
+    clip: bool = False  # outliers, where that loses less, see `introunding.least_error`
 
     def forward(self, acc: Sums) -> Int8:
         """`acc` as int8, at the fixed exponent if there is one."""
         self.count += acc.sums.numel()
-        y = narrowed(acc, exponent=self.fixed, accumulator=self.accumulator)
+        y = narrowed(acc, exponent=self.exponent(acc), accumulator=self.accumulator)
         self.seen = y.exponent if self.seen is None else max(self.seen, y.exponent)
         return y
+
+    def exponent(self, acc: Sums) -> int | None:
+        """The exponent that `acc` gets; None where the largest sum decides."""
+        if self.fixed is not None or not self.clip:
+            return self.fixed
+        most = largest(acc.sums)
+        fits(most, self.accumulator)
+        return acc.exponent + least_error(acc.sums, most)
 
     def backward(self, acc: Sums) -> Int8:
         """`acc` as int8; errors always find their own exponent."""
@@ -87,7 +97,7 @@ class Weighted:
     trained: bool = False
     steps: Tensor | None = None  # (out,) whole numbers >= 0
     rectified: bool = False  # max(sum, 0) before narrowing, so that only what is left sets the exponent
-    limit: int | None = None  # and at most this: 6 for ReLU6
+    limit: Limit = None  # and at most this: 6 for ReLU6
     narrowing: Narrowing = field(default_factory=Narrowing)
     gradient: Sums | None = None  # of the weight's shape; set by `backward`
     bias_learns: bool = False
@@ -95,6 +105,7 @@ class Weighted:
     _size: tuple[int, ...] = ()
     _input: Int8 | None = None
     _output: Int8 | None = None
+    _top: Tensor | None = None  # (out,) mantissas at which limits by channel stop `_output`
 
     def forward(self, *inputs: Int8, keep: bool) -> Int8:
         """W x + b, rectified where it is to be, narrowed."""
@@ -112,8 +123,11 @@ class Weighted:
             acc = lift(acc)
         if self.rectified:
             acc = self._rectify(acc)
+        unit = acc.exponent
         y = self.narrowing.forward(acc)
         self._output = y if keep and self.rectified else None
+        if keep and isinstance(self.limit, Limits):
+            self._top = shifted(self.limit.at(unit), y.exponent - unit)
         return y
 
     def backward(self, error: Int8, *, wanted: bool) -> tuple[Int8, ...]:
@@ -121,7 +135,7 @@ class Weighted:
         if self.rectified:
             if self._output is None:
                 raise InputError(f"{self.name} can't go back: it kept nothing; call forward with keep=True")
-            error = relu_error(error, self._output, self.limit)
+            error = self._passed(error, self._output)
         if self.trained:
             if self._input is None:
                 raise InputError(f"{self.name} can't learn: it kept no input; call forward with keep=True")
@@ -153,6 +167,8 @@ class Weighted:
             self.bias = Bias(self.bias.mantissa.to(device), self.bias.exponent)
         if self.steps is not None:
             self.steps = self.steps.to(device)
+        if isinstance(self.limit, Limits):
+            self.limit = self.limit.to(device)
 
     def products(self, output: tuple[int, ...], *, error: bool) -> Layer:
         """The layer's matrix products for an output of this size (examples, out, ...)."""
@@ -168,11 +184,20 @@ class Weighted:
             self.name, fan_in, out // groups, windows, groups, self.trained, error, inputs, self.bias_learns
         )
 
+    def _passed(self, error: Int8, y: Int8) -> Int8:
+        """error where the output y was neither 0 nor at its limit."""
+        if isinstance(self.limit, Limits):
+            assert self._top is not None
+            return limited_error(error, y, self._top)
+        return relu_error(error, y, self.limit)
+
     def _rectify(self, acc: Sums) -> Sums:
         """max(acc, 0), at most the limit; what is cut off must have fitted in the accumulator too."""
         accumulator = self.narrowing.accumulator
         if acc.sums.dtype != torch.float32 or self.steps is not None or 2 ** (accumulator - 1) < SINGLE:
             fits(largest(acc.sums), accumulator)
+        if isinstance(self.limit, Limits):
+            return Sums(limited(acc.sums, self.limit.at(acc.exponent)), acc.exponent)
         top = None
         if self.limit is not None and acc.exponent > -99:  # finer, and no sum gets there
             top = round(self.limit * 2.0**-acc.exponent)
@@ -239,11 +264,14 @@ def _shifted_each(values: Tensor, shift: Tensor) -> Tensor:
 
 
 def per_channel(values: Tensor, spread: int) -> tuple[Int8, Tensor]:
-    """(weights, steps): values (out, ...) with an exponent for each output, at most `spread` above the smallest."""
+    """(weights, steps): values (out, ...) with an exponent for each output, at most `spread` above the smallest.
+
+    Rounded so that sums are kept, see `introunding`.
+    """
     flat = values.reshape(len(values), -1)
     exponents = torch.tensor([fitting(float(row.abs().max())) if row.any() else -(10**6) for row in flat])
     exponents = exponents.clamp(min=int(exponents.max()) - spread)
     lowest = int(exponents.min())
     scale = (2.0 ** -exponents.double()).view(-1, *[1] * (values.dim() - 1))
-    mantissa = (values.double() * scale).round().clamp(-LARGEST, LARGEST).float()
+    mantissa = kept_sums(values.double() * scale).float()
     return Int8(mantissa, lowest), (exponents - lowest).float()

@@ -171,12 +171,12 @@ class MBConv(nn.Module):
         self._bn1 = nn.BatchNorm2d(mid)
         self._project_conv = nn.Conv2d(mid, out, 1, bias=False)
         self._bn2 = nn.BatchNorm2d(out)
-        self.act = nn.ReLU6()
+        self.act0, self.act1 = nn.ReLU6(), nn.ReLU6()  # two, as each may get limits of its own
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(images, out, height / stride, width / stride)."""
-        inner = self.act(self._bn0(self._expand_conv(x))) if self.expands else x
-        inner = self.act(self._bn1(self._depthwise_conv(self.pad(inner))))
+        inner = self.act0(self._bn0(self._expand_conv(x))) if self.expands else x
+        inner = self.act1(self._bn1(self._depthwise_conv(self.pad(inner))))
         inner = self._bn2(self._project_conv(inner))
         return inner + x if self.adds else inner
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from cimlearn.report import words
 from cimlearn.report.costwords import assumed
-from cimlearn.report.markup import Cell, header, section, subsection, table, text
+from cimlearn.report.markup import Cell, badge, badge_kind, header, section, subsection, table, text
 from cimlearn.report.records import Run, RunParameter
 from cimlearn.units import count, quantity, si_text, value_text, whole
 
@@ -81,17 +81,12 @@ def _parameter_row(name: str, entry: RunParameter) -> list[Cell]:
         ),
         Cell(text(si_text(entry.value, entry.unit)), "si"),
         Cell(
-            f'<span class="badge {_badge(entry.origin)}">{text(entry.origin)}</span>{changed}',
+            badge(entry.origin) + changed,
             "",
             entry.origin,
         ),
         Cell(text(entry.source), "source"),
     ]
-
-
-def _badge(origin: str) -> str:
-    """The style of an origin: its own name if it is one of ours."""
-    return origin if origin in ("paper", "authors", "literature", "derived", "assumed") else "other"
 
 
 def parameters(run: Run, prices: Mapping[str, RunParameter]) -> str:
@@ -105,7 +100,7 @@ def parameters(run: Run, prices: Mapping[str, RunParameter]) -> str:
         f" because nothing is published. {_changed_text(changed)}</p>"
     )
     filters = "".join(
-        f'<button type="button" class="badge {_badge(o)}" data-filter="{text(o)}" aria-pressed="false">'
+        f'<button type="button" class="badge {badge_kind(o)}" data-filter="{text(o)}" aria-pressed="false">'
         f"{text(o)} {n}</button>"
         for o, n in origins.most_common()
     )
@@ -115,7 +110,7 @@ def parameters(run: Run, prices: Mapping[str, RunParameter]) -> str:
             f"{_CHANGED} {changed}</button>"
         )
     search = (
-        '<form class="filter" id="filter" hidden><label>Find'
+        '<form class="filter" id="filter" data-tables="table.entries" hidden><label>Find'
         ' <input type="search" placeholder="name, source, value"></label>'
         f'<span>{filters}</span><output aria-live="polite"></output></form>'
     )
@@ -129,7 +124,7 @@ def parameters(run: Run, prices: Mapping[str, RunParameter]) -> str:
 def _entries(caption: str, entries: Mapping[str, RunParameter]) -> str:
     """A table of parameters, which the page's script filters and sorts."""
     head = header(["Parameter", "Value", "In SI", "Origin", "Source"], [1])
-    return table(caption, head, [_parameter_row(*entry) for entry in entries.items()], "entries")
+    return table(caption, head, [_parameter_row(*entry) for entry in entries.items()], "entries sortable")
 
 
 def _changed_text(changed: int) -> str:

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING
 
-from cimlearn.report import account, costing, costwords, lifespan, outcome, words
+from cimlearn.report import account, balance, costing, costwords, lifespan, outcome, words
 from cimlearn.report.costs import ageing, priced, used_prices
 from cimlearn.report.markup import text
 from cimlearn.report.records import Run, read_run
+from cimlearn.report.shell import asset, whole_page
 from cimlearn.report.summary import summarise
 from cimlearn.units import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-def _asset(name: str) -> str:
-    """A file that lies beside this one: template, style or script."""
-    return Path(__file__).with_name(name).read_text("utf-8")
 
 
 def draw(run: Run) -> dict[str, tuple[Figure, str]]:
@@ -87,7 +82,7 @@ def page(run: Run, svgs: dict[str, str]) -> str:
     """The whole page of a run, with its figures as `<svg>` elements by name."""
     summary = summarise(run)
     missing, (costs, why_not) = words.incomplete(run), priced(run)
-    notices = [missing, f"Not priced: {why_not}." if why_not else None]
+    notices = [missing, f"Not priced: {why_not}." if why_not else None, *balance.sentences(summary)]
     body = [
         outcome.headline(run, summary),
         outcome.accuracy(run, summary, svgs),
@@ -98,14 +93,13 @@ def page(run: Run, svgs: dict[str, str]) -> str:
         account.parameters(run, used_prices(run) if costs else {}),
         account.provenance(run, summary),
     ]
-    return Template(_asset("page.html")).substitute(
-        title=text(title(run)),
-        subtitle=text(_subtitle(run)),
-        notice="".join(f'<p class="notice" role="status">{text(said)}</p>' for said in notices if said),
-        body="\n".join(part for part in body if part),
-        version=text(run.config.get("cimlearn", "?")),
-        style=_asset("report.css"),
-        script=_asset("report.js"),
+    return whole_page(
+        title=title(run),
+        subtitle=_subtitle(run),
+        notices=notices,
+        body=body,
+        scripts=("tables.js",),
+        version=str(run.config.get("cimlearn", "?")),
     )
 
 
@@ -132,7 +126,7 @@ def notebook_html(run: Run) -> str:
     svgs = _inline({name: pair for name, pair in draw(run).items() if name in ("accuracy", "matrix")})
     missing, (costs, _) = words.incomplete(run), priced(run)
     return (
-        f"<style>{_asset('notebook.css')}</style>"
+        f"<style>{asset('notebook.css')}</style>"
         f'<div class="cimlearn"><p><strong>{text(title(run))}</strong> {text(_subtitle(run))}</p>'
         + (f"<p>{text(missing)}</p>" if missing else "")
         + outcome.headline(run, summarise(run))

@@ -31,9 +31,15 @@ def cell(cell: Cell) -> str:
     return f"<td{kind}{sort}>{cell.html}</td>"
 
 
-def table(caption: str, head: str, rows: Iterable[Sequence[Cell]], kind: str = "") -> str:
-    """A table with a caption (text), its head (HTML rows) and rows; it scrolls sideways where narrow."""
-    body = "\n".join("<tr>" + "".join(cell(c) for c in row) + "</tr>" for row in rows)
+def table(
+    caption: str, head: str, rows: Iterable[Sequence[Cell]], kind: str = "", attributes: Sequence[str] = ()
+) -> str:
+    """A table with a caption (text), its head (HTML rows) and rows; it scrolls sideways where narrow.
+
+    `attributes` (HTML) go into the rows' tags, one for each row.
+    """
+    own = (f" {a}" for a in attributes)
+    body = "\n".join(f"<tr{next(own, '')}>{''.join(cell(c) for c in row)}</tr>" for row in rows)
     name = f' class="{kind}"' if kind else ""
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{text(caption)}"><table{name}>\n'
@@ -49,15 +55,20 @@ def header(names: Sequence[str], numbers: Sequence[int] = ()) -> str:
     return "<tr>" + "".join(cells).replace("class=n", 'class="n"') + "</tr>"
 
 
-def figure(svg: str, caption: str) -> str:
-    """A figure: `<svg>` element (HTML) with its caption (text)."""
-    return f'<figure><div class="plot">{svg}</div><figcaption>{text(caption)}</figcaption></figure>'
+def figure(svg: str, caption: str, below: str = "") -> str:
+    """A figure: `<svg>` element (HTML) with its caption (text), and HTML that stands between them."""
+    return f'<figure><div class="plot">{svg}</div>{below}<figcaption>{text(caption)}</figcaption></figure>'
 
 
 def tile(label: str, value: str, note: str = "") -> str:
     """One headline figure: what it is, its value, a remark; all text."""
-    small = f'<dd class="note">{text(note)}</dd>' if note else ""
-    return f'<div class="tile"><dt>{text(label)}</dt><dd>{text(value)}</dd>{small}</div>'
+    return tile_html(text(label), text(value), text(note))
+
+
+def tile_html(label: str, value: str, note: str = "") -> str:
+    """As `tile`, of HTML."""
+    small = f'<dd class="note">{note}</dd>' if note else ""
+    return f'<div class="tile"><dt>{label}</dt><dd>{value}</dd>{small}</div>'
 
 
 def section(identity: str, title: str, *parts: str) -> str:
@@ -68,3 +79,21 @@ def section(identity: str, title: str, *parts: str) -> str:
 def subsection(title: str, *parts: str) -> str:
     """A heading inside a section, and what stands under it; parts are HTML."""
     return f"<h3>{text(title)}</h3>\n" + "\n".join(parts)
+
+
+_ORIGINS = ("paper", "authors", "literature", "derived", "assumed")
+
+
+def badge_kind(origin: str) -> str:
+    """The style of an origin: its own name if it is one of ours."""
+    return origin if origin in _ORIGINS else "other"
+
+
+def badge(origin: str) -> str:
+    """The marker of whose number a parameter is."""
+    return f'<span class="badge {badge_kind(origin)}">{text(origin)}</span>'
+
+
+def breakable(name: str) -> str:
+    """A long name as escaped text that may be broken after its signs: a path, 'part.key', 'key=value,key=value'."""
+    return "".join(text(c) + ("<wbr>" if c in "./,=_" else "") for c in name)

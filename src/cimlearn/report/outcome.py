@@ -9,7 +9,7 @@ from cimlearn import metrics
 from cimlearn.report import words
 from cimlearn.report.markup import Cell, figure, header, section, table, text, tile
 from cimlearn.report.records import Run
-from cimlearn.units import count, percent, plural, points, whole
+from cimlearn.units import count, percent, plural, points, quantity, whole
 
 
 def headline(run: Run, summary: Mapping[str, Any]) -> str:
@@ -47,6 +47,12 @@ def headline(run: Run, summary: Mapping[str, Any]) -> str:
             ),
             tile("Worn or stuck cells", whole(writes["worn"]), f"{share} of {cells}{worst}"),
         ]
+    memory = summary["memory_bits"]
+    if memory is not None:
+        tiles.append(tile("Memory to learn", quantity(memory["training"] / 8, "B"), "beside the weights"))
+        if "task" in memory:
+            frozen = f"and {quantity(memory['frozen'] / 8, 'B')} frozen, once"
+            tiles.append(tile("Weights per task", quantity(memory["task"] / 8, "B"), frozen))
     return '<dl class="tiles">' + "".join(tiles) + "</dl>"
 
 

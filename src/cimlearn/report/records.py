@@ -61,6 +61,9 @@ class Record:
     counts: dict[str, dict[str, dict[str, int]]]  # phase -> part -> action -> count since the seed's start
     conductance_on: dict[str, dict[str, float]]  # phase -> array -> conductance switched on [S]
     writes: dict[str, ArrayWrites]  # by array; empty for a software twin
+    balanced: tuple[
+        float, ...
+    ] = ()  # (task + 1,) as accuracy, every class counting alike; empty in older records
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Record:
@@ -88,6 +91,7 @@ class Record:
                 for phase, arrays in ledger.get("conductance_on_S", {}).items()
             },
             writes={str(name): ArrayWrites.from_json(w) for name, w in data["writes"].items()},
+            balanced=tuple(float(a) for a in data.get("balanced_accuracy", ())),
         )
 
 
@@ -176,7 +180,7 @@ def _entries(group: Mapping[str, Mapping[str, Any]]) -> dict[str, RunParameter]:
     }
 
 
-def _json(file: Path) -> Any:
+def read_json(file: Path) -> Any:
     """The JSON value in `file`. Raises InputError, one line, if it can't be read."""
     try:
         return json.loads(file.read_text("utf-8"))
@@ -220,7 +224,7 @@ def read_run(folder: Path | str) -> Run:
         raise InputError(
             f"{folder} is not a run folder: it has no run.json; give the folder that a run wrote"
         )
-    config = _json(folder / "run.json")
+    config = read_json(folder / "run.json")
     found = config.get("format") if isinstance(config, dict) else None
     if found != FORMAT:
         raise InputError(
@@ -233,4 +237,4 @@ def read_run(folder: Path | str) -> Run:
             raise InputError(f"{folder}: run.json, parameter {name} lacks {', '.join(lacking)}; run it again")
     lines, timing = folder / "records.jsonl", folder / "timing.json"
     records = _records(lines, config) if lines.is_file() else ()
-    return Run(folder, config, records, _json(timing) if timing.is_file() else {})
+    return Run(folder, config, records, read_json(timing) if timing.is_file() else {})

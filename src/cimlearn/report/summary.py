@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cimlearn import metrics
+from cimlearn.report.balance import stated
 from cimlearn.report.costs import priced
 from cimlearn.report.records import Run
 
@@ -34,6 +35,18 @@ def writes_per_cell(run: Run) -> dict[str, Any]:
     }
 
 
+def memory_bits(run: Run) -> dict[str, int] | None:
+    """Bits of `training`, beside the weights; of `frozen` weights and each `task`'s, where they are told apart.
+
+    None for a software twin, and for runs that did not say yet.
+    """
+    inventory = run.config.get("inventory")
+    if not inventory:
+        return None
+    stored = {name.removesuffix("_bits"): bits for name, bits in inventory.get("stored", {}).items()}
+    return {"training": sum(inventory["memory"].values()), **stored}
+
+
 def summarise(run: Run) -> dict[str, Any]:
     """The whole run in plain JSON values.
 
@@ -51,9 +64,11 @@ def summarise(run: Run) -> dict[str, Any]:
         "complete": run.complete,
         "tasks_learned": run.learned,
         "accuracy": metrics.summary(run.matrices()) if last else None,
+        **stated(run),
         "examples_per_second": examples_per_second(run),
         "ledger": {"counts": last.counts, "conductance_on_S": last.conductance_on} if last else None,
         "writes": writes_per_cell(run),
+        "memory_bits": memory_bits(run),
         **({} if costs is None else costs.as_dict()),
         **({} if why_not is None else {"not_priced": why_not}),
         "run_folder": str(run.folder),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cimlearn import metrics
+from cimlearn.report.balance import balance_lines
 from cimlearn.report.costwords import giga, years
 from cimlearn.report.records import Record, Run
 from cimlearn.units import count, percent, points, quantity, si_text, value_text, whole
@@ -106,6 +107,7 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
             ("forgetting", points(accuracy["forgetting"])),
             ("learning accuracy", percent(accuracy["learning"])),
         ]
+    lines += balance_lines(summary)
     if writes["cells"] is not None:
         lines += [
             (
@@ -114,6 +116,7 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
             ),
             ("cells that no longer change", f"{whole(writes['worn'])} of {whole(writes['cells'])}"),
         ]
+    lines += _memory_lines(summary)
     lines += _cost_lines(summary)
     if speed is not None:
         lines.append(("speed", f"{count(speed)} examples/s"))
@@ -123,6 +126,17 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
     for name, value in lines:
         table.add_row(name, Text(value, overflow="fold"))
     return table
+
+
+def _memory_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Bytes that learning needs beside the weights, and those of a task's weights where a task has its own."""
+    bits = summary["memory_bits"]
+    if bits is None:
+        return []
+    said = f"{quantity(bits['training'] / 8, 'B')} to learn"
+    if "task" in bits:
+        said += f", {quantity(bits['task'] / 8, 'B')} of weights per task, {quantity(bits['frozen'] / 8, 'B')} frozen"
+    return [("memory", said)]
 
 
 def _cost_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:

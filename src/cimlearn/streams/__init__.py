@@ -1,17 +1,24 @@
-"""Task streams: images, sensors, your own arrays; and where their data comes from."""
+"""Task streams: images, sensors, your own arrays and tables; and where their data comes from."""
 
 from cimlearn.streams.arrays import ArrayStream
-from cimlearn.streams.base import Chunk, Stream, StreamShape, TaskInfo
+from cimlearn.streams.base import Chunk, ClassCounts, Stream, StreamShape, TaskInfo
 from cimlearn.streams.catalog import default_stream, describe, names, open_stream, parameters
+from cimlearn.streams.datasets import DatasetStream
+from cimlearn.streams.described import described
+from cimlearn.streams.tablestream import TableStream
 
 __all__ = [
     "ArrayStream",
     "Chunk",
+    "ClassCounts",
+    "DatasetStream",
     "Stream",
     "StreamShape",
+    "TableStream",
     "TaskInfo",
     "default_stream",
     "describe",
+    "described",
     "names",
     "open_stream",
     "parameters",

@@ -5,26 +5,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
-from cimlearn.streams import cutting, formats
-from cimlearn.streams.base import Chunk, StreamShape, TaskInfo
+from cimlearn.streams import cutting
+from cimlearn.streams.base import Chunk, ClassCounts, StreamShape, TaskInfo
 from cimlearn.streams.checking import (
-    MAX_CLASSES,
+    as_array,
     check_labels,
     check_shape,
     check_values,
     infer_scenario,
     scaled,
 )
-
-KEYS = ("x_train", "y_train", "x_test", "y_test")
-TASK_KEYS = ("task_train", "task_test")
 
 TaskArrays = tuple[Any, Any, Any, Any]  # x_train, y_train, x_test, y_test
 TaskDatasets = tuple[Any, Any]  # training and test dataset, each with len() and [i] -> (x, y)
@@ -143,16 +139,32 @@ class ArrayStream:
     def chunks(self, task: int, size: int, start: int = 0) -> Iterator[Chunk]:
         """Training examples of `task` from number `start` on."""
         cutting.check_request(self._name, self._infos, task, size, start)
-        part, count = self._parts[task][0], self._infos[task].examples
-        if self._order == "stored":
-            return self._yield(part, part.which[:count], size, start)
-        return self._yield(part, cutting.train_order(part.which, count, task, seed=self._seed), size, start)
+        return self._yield(self._parts[task][0], self._train(task), size, start)
 
     def held_out(self, task: int, size: int) -> Iterator[Chunk]:
         """Test examples of `task`, in stored order."""
         cutting.check_request(self._name, self._infos, task, size)
-        part, count = self._parts[task][1], self._infos[task].held_out
-        return self._yield(part, cutting.held_out_draw(part.which, count, task, seed=self._seed), size, 0)
+        return self._yield(self._parts[task][1], self._test(task), size, 0)
+
+    def class_counts(self, task: int) -> ClassCounts:
+        """Examples of each class in `task`."""
+        cutting.check_request(self._name, self._infos, task, 1)
+        train, test = self._parts[task]
+        return cutting.class_counts(train.y[self._train(task)], test.y[self._test(task)], self._shape.classes)
+
+    def _train(self, task: int) -> NDArray[np.int64]:
+        """Numbers of the training examples of `task`, in the order in which they are shown."""
+        which, count = self._parts[task][0].which, self._infos[task].examples
+        return (
+            which[:count]
+            if self._order == "stored"
+            else cutting.train_order(which, count, task, seed=self._seed)
+        )
+
+    def _test(self, task: int) -> NDArray[np.int64]:
+        """Numbers of the test examples of `task`."""
+        which, count = self._parts[task][1].which, self._infos[task].held_out
+        return cutting.held_out_draw(which, count, task, seed=self._seed)
 
     def _yield(self, part: Part, order: NDArray[np.int64], size: int, start: int) -> Iterator[Chunk]:
         """Chunks of the examples `order`."""
@@ -160,41 +172,6 @@ class ArrayStream:
             which = order[span]
             x = scaled(part.x[which])
             yield Chunk(x if x.ndim == 3 else cutting.cut(x, self._shape.steps), part.y[which])
-
-
-def open_arrays(path: str | Path, settings: dict[str, Any], *, seed: int) -> ArrayStream:
-    """The stream in an .npz file.
-
-    Keys: x_train, y_train, x_test, y_test; with several tasks also task_train and task_test (examples,), each
-    example's task, counted from 0. Arrays are as in ArrayStream.
-    """
-    path = Path(path)
-    arrays = formats.read_npz(path, KEYS, TASK_KEYS)
-    members: dict[str, list[Part]] = {}
-    for part in ("train", "test"):
-        where = f"{path}: {part} set"
-        x, y = _checked(arrays.pop(f"x_{part}"), arrays.pop(f"y_{part}"), where)
-        tasks = _task_numbers(arrays, part, len(y), path)
-        members[part] = [Part(x, y, np.flatnonzero(tasks == k)) for k in range(int(tasks.max()) + 1)]
-    if len(members["train"]) != len(members["test"]):
-        counts = f"{len(members['train'])} tasks for training, {len(members['test'])} for testing"
-        raise InputError(f"{path} has {counts}; each task needs both")
-    for label, parts in members.items():
-        for k, one in enumerate(parts):
-            if len(one.which) == 0:
-                raise InputError(
-                    f"{path}: task {k} has no examples in task_{label}; number tasks 0, 1, 2, ..."
-                )
-    return ArrayStream(
-        list(zip(members["train"], members["test"], strict=True)),
-        seed=seed,
-        name=str(path),
-        steps=settings["steps"],
-        examples=settings["examples"],
-        held_out=settings["held_out"],
-        order=settings["order"],
-        checksums={path.name: formats.file_digest(path, unpack=False)},
-    )
 
 
 def _shape(name: str, parts: Sequence[TaskParts], steps: int | None, classes: int | None) -> StreamShape:
@@ -217,27 +194,16 @@ def _task_parts(task: TaskArrays | TaskDatasets | TaskParts, where: str) -> Task
     if len(task) == 2:
         (x_train, y_train), (x_test, y_test) = (_read_dataset(d, where) for d in task)
     elif len(task) == 4:
-        x_train, y_train, x_test, y_test = (_array(a, where) for a in task)
+        x_train, y_train, x_test, y_test = (as_array(a, where) for a in task)
     else:
         raise InputError(
             f"{where} has {len(task)} members; needed: (x_train, y_train, x_test, y_test) or two datasets"
         )
     parts = []
     for x, y, label in ((x_train, y_train, "training"), (x_test, y_test, "test")):
-        x, y = _checked(x, y, f"{where}, {label} set")
+        x, y = checked(x, y, f"{where}, {label} set")
         parts.append(Part(x, y, np.arange(len(y))))
     return parts[0], parts[1]
-
-
-def _array(given: Any, where: str) -> NDArray[Any]:
-    """An array or tensor as a NumPy array."""
-    try:
-        array = np.asarray(given)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"{where}: can't be made a NumPy array ({error}); give detached CPU arrays"
-        ) from None
-    return array
 
 
 def _read_dataset(dataset: Any, where: str) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -252,7 +218,7 @@ def _read_dataset(dataset: Any, where: str) -> tuple[NDArray[Any], NDArray[Any]]
         item = dataset[k]
         if not isinstance(item, tuple | list) or len(item) != 2:
             raise InputError(f"{where}: example {k} is a {type(item).__name__}; needed: a pair (x, y)")
-        one = _array(item[0], where)
+        one = as_array(item[0], where)
         one = one[0] if one.ndim == 3 and one.shape[0] == 1 else one
         if x is None:
             x = np.empty((count, *one.shape), one.dtype)
@@ -261,30 +227,17 @@ def _read_dataset(dataset: Any, where: str) -> tuple[NDArray[Any], NDArray[Any]]
                 f"{where}: example {k} has shape {one.shape}, the first {x.shape[1:]}; make them alike"
             )
         x[k] = one
-        labels.append(_array(item[1], where))
+        labels.append(as_array(item[1], where))
     if x is None:
         raise InputError(f"{where}: the dataset is empty; give at least one example")
     return x, np.array(labels)
 
 
-def _checked(x: NDArray[Any], y: NDArray[Any], where: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def checked(x: NDArray[Any], y: NDArray[Any], where: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """X as it is and y as int64, after all checks."""
     labels = check_labels(y, where)
     check_values(x, len(labels), where)
     return x, labels
-
-
-def _task_numbers(arrays: formats.Arrays, part: str, count: int, path: Path) -> NDArray[np.int64]:
-    """(count,) each example's task; all 0 if the file has no task_train and task_test."""
-    present = [key for key in TASK_KEYS if key in arrays]
-    if not present:
-        return np.zeros(count, np.int64)
-    key = f"task_{part}"
-    if key not in arrays:
-        raise InputError(f"{path} has {present[0]} but no {key}; add it, one task number per example")
-    if arrays[key].shape != (count,):
-        raise InputError(f"{path}: {key} has shape {arrays[key].shape}; needed: ({count},), one per example")
-    return check_labels(arrays[key], f"{path}: {key}", most=MAX_CLASSES)
 
 
 def _array_digest(array: NDArray[Any]) -> str:

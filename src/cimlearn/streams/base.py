@@ -33,6 +33,13 @@ class Chunk(NamedTuple):
     y: NDArray[np.int64]  # (examples,) class, 0 <= y < classes
 
 
+class ClassCounts(NamedTuple):
+    """How many examples of each class a task has."""
+
+    train: NDArray[np.int64]  # (classes,)
+    held_out: NDArray[np.int64]  # (classes,)
+
+
 class Stream(Protocol):
     """Tasks in order. The same name, settings and seed give the same examples in the same order."""
 
@@ -64,3 +71,6 @@ class Stream(Protocol):
 
     def held_out(self, task: int, size: int) -> Iterator[Chunk]:
         """Test examples of `task`, `size` at a time."""
+
+    def class_counts(self, task: int) -> ClassCounts:
+        """Examples of each class in `task`."""

@@ -1,4 +1,4 @@
-"""Streams by name: 'permuted-mnist', 'split-cifar10', ..., 'my/file.npz', 'my/folder'."""
+"""Streams by name: 'permuted-mnist', 'mnist+cifar10', ..., 'my/file.npz', 'my.csv', 'my/folder'."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from typing import Any, NamedTuple
 from cimlearn.errors import InputError, nearest
 from cimlearn.parameters import Parameter, ParameterSet, load
 from cimlearn.streams import images, sensors
-from cimlearn.streams.arrays import open_arrays
+from cimlearn.streams.arrayfiles import open_arrays
 from cimlearn.streams.base import Stream
+from cimlearn.streams.delay import Delayed
 from cimlearn.streams.folders import FolderStream
 from cimlearn.streams.imagesets import load_images
+from cimlearn.streams.sequences import open_sequence, pieces
 from cimlearn.streams.sources import data_folder, find
+from cimlearn.streams.tablefiles import SUFFIXES, is_table
+from cimlearn.streams.tablestream import open_table
 
 DOMAIN, CLASS = "domain-incremental", "class-incremental"
 
@@ -20,7 +24,7 @@ DOMAIN, CLASS = "domain-incremental", "class-incremental"
 class Named(NamedTuple):
     """What a name stands for."""
 
-    family: str  # permuted | rotated | split | people | activities | file | folder
+    family: str  # permuted | rotated | split | sequence | people | activities | file | folder | table
     source: str  # data set
     scenario: str = DOMAIN
 
@@ -48,10 +52,12 @@ _PARTS = {
     "permuted": ("common", "images", "permuted"),
     "rotated": ("common", "images", "rotated"),
     "split": ("common", "images", "split"),
+    "sequence": ("common", "images", "sequence"),
     "people": ("common", "sensors", "people"),
     "activities": ("common", "sensors", "activities"),
     "file": ("common", "arrays"),
     "folder": ("common", "arrays", "folder"),
+    "table": ("common", "table"),
 }
 
 
@@ -61,7 +67,7 @@ def names() -> list[str]:
 
 
 def describe(name: str | Path) -> Named:
-    """Family, data set and scenario of a stream; a path to an .npz file or a folder is a stream of its own.
+    """Family, data set and scenario of a stream; a path to a table, an .npz file or a folder is a stream of its own.
 
     Raises
     ------
@@ -71,14 +77,19 @@ def describe(name: str | Path) -> Named:
     if str(name) in CATALOG:
         return CATALOG[str(name)]
     path = Path(name).expanduser()
-    if path.suffix == ".npz":
+    if isinstance(name, str) and "+" in name and "/" not in name and not path.exists():
+        pieces(name)
+        return Named("sequence", name)
+    if path.suffix in (".npz", *SUFFIXES):
         if not path.is_file():
-            raise InputError(f"stream file '{path}' doesn't exist; give the path of an .npz file")
-        return Named("file", str(path))
+            raise InputError(f"stream file '{path}' doesn't exist; give the path of one that does")
+        return Named("table" if is_table(path) else "file", str(path))
     if path.is_dir() and str(name):
         return Named("folder", str(path))
     if isinstance(name, Path) or "/" in name or path.is_file():
-        raise InputError(f"'{path}' is neither an .npz file nor a folder of .npy files; give one of these")
+        raise InputError(
+            f"'{path}' is neither a .csv, .parquet or .npz file nor a folder of .npy files; give one"
+        )
     raise InputError(f"unknown stream '{name}'; {nearest(str(name), CATALOG)}")
 
 
@@ -114,7 +125,8 @@ def open_stream(
     Parameters
     ----------
     name
-        One of `names()`, the path of an .npz file, or a folder of .npy files.
+        One of `names()`, data sets in a row ('mnist+cifar10'), the path of a .csv, .parquet or .npz file, or a folder
+        of .npy files.
     seed
         Seed (>= 0) of permutations, orders and draws.
     data
@@ -135,6 +147,16 @@ def open_stream(
     chosen: dict[str, Any] = known.part("stream")
     if settings is not None:
         chosen |= {key: value for key, value in settings.part("stream").items() if key in chosen}
+    stream = _open(name, named, chosen, data, seed=seed)
+    return Delayed(stream, chosen["label_delay"]) if chosen["label_delay"] else stream
+
+
+def _open(
+    name: str | Path, named: Named, chosen: dict[str, Any], data: str | Path | None, *, seed: int
+) -> Stream:
+    """The stream itself, its labels at once."""
+    if named.family == "table":
+        return open_table(Path(name).expanduser(), chosen, seed=seed)
     if named.family == "file":
         return open_arrays(Path(name).expanduser(), chosen, seed=seed)
     if named.family == "folder":
@@ -144,6 +166,8 @@ def open_stream(
         return sensors.open_sensors(
             str(name), recordings, chosen, by=named.family, scenario=named.scenario, seed=seed
         )
+    if named.family == "sequence":
+        return open_sequence(str(name), chosen, data=data, seed=seed)
     image_set = load_images(named.source, data)
     if named.family == "permuted":
         return images.permuted(str(name), image_set, chosen, seed=seed)

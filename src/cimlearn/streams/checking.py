@@ -14,6 +14,17 @@ MAX_CLASSES = 10_000  # a larger label is a mistake: it would make an output lay
 BLOCK = 1 << 22  # values looked at in one go, so that checks need little memory
 
 
+def as_array(given: Any, where: str) -> NDArray[Any]:
+    """An array or tensor as a NumPy array."""
+    try:
+        array = np.asarray(given)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"{where}: can't be made a NumPy array ({error}); give detached CPU arrays"
+        ) from None
+    return array
+
+
 def scaled(x: NDArray[Any]) -> NDArray[np.float32]:
     """Values as float32: uint8 divided by 255, others as they are."""
     if x.dtype == np.uint8:

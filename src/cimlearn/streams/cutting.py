@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
 from cimlearn.random import generator
-from cimlearn.streams.base import TaskInfo
+from cimlearn.streams.base import ClassCounts, TaskInfo
 
 
 def spans(total: int, size: int, start: int = 0) -> Iterator[slice]:
@@ -58,6 +58,11 @@ def held_out_draw(which: NDArray[np.int64], count: int, task: int, *, seed: int)
     if count == len(which):
         return which
     return np.sort(generator(seed, "stream", "held-out", str(task)).permutation(which)[:count])
+
+
+def class_counts(train: NDArray[np.int64], held_out: NDArray[np.int64], classes: int) -> ClassCounts:
+    """Counts of `classes` classes among the labels of a task."""
+    return ClassCounts(np.bincount(train, minlength=classes), np.bincount(held_out, minlength=classes))
 
 
 def cut(x: NDArray[np.float32], steps: int) -> NDArray[np.float32]:

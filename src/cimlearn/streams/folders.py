@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cimlearn.errors import InputError
 from cimlearn.random import generator
 from cimlearn.streams import cutting, formats
-from cimlearn.streams.base import Chunk, StreamShape, TaskInfo
+from cimlearn.streams.base import Chunk, ClassCounts, StreamShape, TaskInfo
 from cimlearn.streams.checking import (
     BLOCK,
     check_labels,
@@ -108,12 +108,25 @@ class FolderStream:
     def held_out(self, task: int, size: int) -> Iterator[Chunk]:
         """Test examples of `task` in stored order; if not all are asked for, evenly spaced ones."""
         cutting.check_request(self.name, self._infos, task, size)
+        return self._read("test", self._test_numbers(task, size), size)
+
+    def class_counts(self, task: int) -> ClassCounts:
+        """Examples of each class in `task`; reads their labels, a block at a time."""
+        cutting.check_request(self.name, self._infos, task, 1)
+        classes = self._shape.classes
+        numbers = {"train": self._train_numbers(task, 0), "test": self._test_numbers(task, self._block)}
+        counts = {}
+        for part, blocks in numbers.items():
+            y = self._map("y", part)
+            found = (np.bincount(np.asarray(y[rows]).astype(np.int64), minlength=classes) for rows in blocks)
+            counts[part] = sum(found, np.zeros(classes, np.int64))
+        return ClassCounts(counts["train"], counts["test"])
+
+    def _test_numbers(self, task: int, size: int) -> Iterator[NDArray[np.int64]]:
+        """Row numbers of the task's test examples, `size` at a time."""
         first, available = self._first["test"][task], self._available["test"][task]
         count = self._infos[task].held_out
-        numbers = (
-            first + np.arange(s.start, s.stop) * available // count for s in cutting.spans(count, size)
-        )
-        return self._read("test", numbers, size)
+        return (first + np.arange(s.start, s.stop) * available // count for s in cutting.spans(count, size))
 
     def _train_numbers(self, task: int, start: int) -> Iterator[NDArray[np.int64]]:
         """Row numbers of the task's training examples from position `start` on, one array per block."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from cimlearn.errors import InputError
 from cimlearn.random import generator
 from cimlearn.streams import cutting
-from cimlearn.streams.base import Chunk, StreamShape, TaskInfo
+from cimlearn.streams.base import Chunk, ClassCounts, StreamShape, TaskInfo
 from cimlearn.streams.imagesets import ImageSet
 from cimlearn.streams.pixels import Permuted, PixelMap, Plain, permutation, rotation
 
@@ -22,37 +23,37 @@ class ImageTask:
     """One task: which images, what is done to them, and how classes are numbered."""
 
     info: TaskInfo
+    images: ImageSet
     train: NDArray[np.int64]  # (available,) numbers of training images
     test: NDArray[np.int64]  # (held_out,) numbers of test images
     pixels: PixelMap
-    first_class: int  # the image set's class that is class 0 here
+    first_class: (
+        int  # the image set's class that is class 0 here; negative: its class 0 has a higher number here
+    )
     passes: int  # times that each training image is shown
 
 
 class ImageStream:
-    """Tasks over one image set.
+    """Tasks over image sets.
 
     An image is a sequence of its rows (height steps of width x channels values), or, in the flat form, a
     vector of height x width x channels values cut into equal steps. Values are in [0, 1].
 
-    Memory: the shared image set, and per call of `chunks` one index per example and one chunk.
+    Memory: the shared image sets, and per call of `chunks` one index per example and one chunk.
     """
 
     def __init__(
         self,
         name: str,
-        images: ImageSet,
         tasks: tuple[ImageTask, ...],
+        shape: StreamShape,
         *,
         scenario: str,
-        classes: int,
-        steps: int,
+        checksums: dict[str, str],
         seed: int,
     ) -> None:
-        self._name, self._images, self._tasks = name, images, tasks
-        self._scenario, self._seed = scenario, seed
-        values = int(np.prod(images.x_train.shape[1:]))
-        self._shape = StreamShape(steps, -(-values // steps), classes, False)
+        self._name, self._tasks, self._shape = name, tasks, shape
+        self._scenario, self._checksums, self._seed = scenario, checksums, seed
 
     @property
     def name(self) -> str:
@@ -77,21 +78,34 @@ class ImageStream:
     @property
     def checksums(self) -> dict[str, str]:
         """SHA-256 of each data file, unpacked if it is a .gz."""
-        return dict(self._images.checksums)
+        return dict(self._checksums)
 
     def chunks(self, task: int, size: int, start: int = 0) -> Iterator[Chunk]:
         """Training examples of `task` in its own random order (a new one in each pass), from number `start` on."""
         cutting.check_request(self._name, self.tasks, task, size, start)
         mine = self._tasks[task]
-        distinct = mine.info.examples // mine.passes
-        order = cutting.train_order(mine.train, distinct, task, seed=self._seed, passes=mine.passes)
-        return self._yield(mine, order, self._images.x_train, self._images.y_train, size, start)
+        return self._yield(mine, self._order(task), mine.images.x_train, mine.images.y_train, size, start)
 
     def held_out(self, task: int, size: int) -> Iterator[Chunk]:
         """Test examples of `task`, in stored order."""
         cutting.check_request(self._name, self.tasks, task, size)
         mine = self._tasks[task]
-        return self._yield(mine, mine.test, self._images.x_test, self._images.y_test, size, 0)
+        return self._yield(mine, mine.test, mine.images.x_test, mine.images.y_test, size, 0)
+
+    def class_counts(self, task: int) -> ClassCounts:
+        """Examples of each class in `task`, all passes together."""
+        cutting.check_request(self._name, self.tasks, task, 1)
+        mine = self._tasks[task]
+        y_train, y_test = mine.images.y_train[self._order(task)], mine.images.y_test[mine.test]
+        return cutting.class_counts(
+            y_train - mine.first_class, y_test - mine.first_class, self._shape.classes
+        )
+
+    def _order(self, task: int) -> NDArray[np.int64]:
+        """Numbers of the training images of `task` in the order in which they are shown."""
+        mine = self._tasks[task]
+        distinct = mine.info.examples // mine.passes
+        return cutting.train_order(mine.train, distinct, task, seed=self._seed, passes=mine.passes)
 
     def _yield(
         self,
@@ -105,7 +119,7 @@ class ImageStream:
         """Chunks of the images `order` after the task's pixel map."""
         for span in cutting.spans(len(order), size, start):
             which = order[span]
-            values = task.pixels(x[which].reshape(len(which), -1), self._images.full_scale)
+            values = task.pixels(x[which].reshape(len(which), -1), task.images.full_scale)
             yield Chunk(cutting.cut(values, self._shape.steps), y[which] - task.first_class)
 
 
@@ -139,9 +153,10 @@ def split(name: str, images: ImageSet, settings: dict[str, Any], *, scenario: st
         train = np.flatnonzero((images.y_train >= low) & (images.y_train < high))
         test = np.flatnonzero((images.y_test >= low) & (images.y_test < high))
         label = f"classes {low} to {high - 1}" if per_task > 1 else f"class {low}"
-        tasks.append(_task(label, k, train, test, Plain(), low if shared else 0, settings, seed=seed))
-    steps = steps_of(_image(images), settings)
-    return ImageStream(name, images, tuple(tasks), scenario=scenario, classes=classes, steps=steps, seed=seed)
+        first = low if shared else 0
+        tasks.append(image_task(label, k, images, train, test, Plain(), first, settings, seed=seed))
+    shape = image_shape(_image(images), settings, classes)
+    return ImageStream(name, tuple(tasks), shape, scenario=scenario, checksums=images.checksums, seed=seed)
 
 
 def _over_all(
@@ -156,23 +171,19 @@ def _over_all(
     """A stream whose tasks all have all images and all classes, each with its own pixel map."""
     train, test = np.arange(len(images.y_train)), np.arange(len(images.y_test))
     tasks = tuple(
-        _task(label, k, train, test, pixels, 0, settings, seed=seed)
+        image_task(label, k, images, train, test, pixels, 0, settings, seed=seed)
         for k, (label, pixels) in enumerate(zip(names, maps, strict=True))
     )
+    shape = image_shape(_image(images), settings, images.classes)
     return ImageStream(
-        name,
-        images,
-        tasks,
-        scenario="domain-incremental",
-        classes=images.classes,
-        steps=steps_of(_image(images), settings),
-        seed=seed,
+        name, tasks, shape, scenario="domain-incremental", checksums=images.checksums, seed=seed
     )
 
 
-def _task(
+def image_task(
     label: str,
     number: int,
+    images: ImageSet,
     train: NDArray[np.int64],
     test: NDArray[np.int64],
     pixels: PixelMap,
@@ -187,7 +198,8 @@ def _task(
     held_out = cutting.how_many("stream.held_out", settings["held_out"], len(test), f"{what} test set")
     test = cutting.held_out_draw(test, held_out, number, seed=seed)
     passes = settings["passes"]
-    return ImageTask(TaskInfo(label, examples * passes, held_out), train, test, pixels, first_class, passes)
+    info = TaskInfo(label, examples * passes, held_out)
+    return ImageTask(info, images, train, test, pixels, first_class, passes)
 
 
 def _image(images: ImageSet) -> tuple[int, int, int]:
@@ -205,6 +217,12 @@ def split_classes(name: str, available: int, settings: dict[str, Any], *, shared
             f"{available} classes of {name}; set stream.tasks to {available // per_task} or fewer"
         )
     return per_task if shared else count * per_task
+
+
+def image_shape(image: tuple[int, int, int], settings: dict[str, Any], classes: int) -> StreamShape:
+    """The shape of examples that are images (height, width, channels)."""
+    steps = steps_of(image, settings)
+    return StreamShape(steps, -(-math.prod(image) // steps), classes, False)
 
 
 def steps_of(image: tuple[int, int, int], settings: dict[str, Any]) -> int:

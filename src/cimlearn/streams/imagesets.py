@@ -35,7 +35,8 @@ class ImageSet(NamedTuple):
 def load_images(name: str, data: str | Path | None = None) -> ImageSet:
     """The image set called `name`: found (see `sources`), checked against its checksum, read.
 
-    Memory: one byte per stored value (MNIST: 55 MB). A process keeps the last two sets that it has read.
+    Memory: one byte per stored value (MNIST: 55 MB). A process keeps the last five sets that it has read, as many as
+    there are, so that streams of several sets share them.
 
     Raises
     ------
@@ -48,7 +49,7 @@ def load_images(name: str, data: str | Path | None = None) -> ImageSet:
         return _load(found, stamps)
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=5)
 def _load(found: Found, stamps: tuple[tuple[int, int], ...]) -> ImageSet:
     """Reads the files; `stamps` (time, size) makes a changed file a different one."""
     arrays, digests = _READERS[found.variant.reader](found)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
 from cimlearn.streams import cutting, formats
-from cimlearn.streams.base import Chunk, StreamShape, TaskInfo
+from cimlearn.streams.base import Chunk, ClassCounts, StreamShape, TaskInfo
 from cimlearn.streams.sources import Found, locate
 
 # Value that becomes 1.0: 2 g is what the accelerometer records at most, 10 rad/s the gyroscope.
@@ -188,14 +188,25 @@ class SensorStream:
     def chunks(self, task: int, size: int, start: int = 0) -> Iterator[Chunk]:
         """Training windows of `task` from number `start` on, shuffled or as recorded (stream.order)."""
         cutting.check_request(self._name, self.tasks, task, size, start)
-        mine = self._tasks[task]
-        order = cutting.train_order(mine.train, mine.info.examples, task, seed=self._seed)
-        return self._yield(mine, np.sort(order) if self._order == "stored" else order, size, start)
+        return self._yield(self._tasks[task], self._train(task), size, start)
 
     def held_out(self, task: int, size: int) -> Iterator[Chunk]:
         """Test windows of `task`, as recorded."""
         cutting.check_request(self._name, self.tasks, task, size)
         return self._yield(self._tasks[task], self._tasks[task].test, size, 0)
+
+    def class_counts(self, task: int) -> ClassCounts:
+        """Windows of each activity in `task`."""
+        cutting.check_request(self._name, self.tasks, task, 1)
+        mine, activity = self._tasks[task], self._windows.activity
+        train, test = activity[self._train(task)], activity[mine.test]
+        return cutting.class_counts(train - mine.first_class, test - mine.first_class, self._shape.classes)
+
+    def _train(self, task: int) -> NDArray[np.int64]:
+        """Numbers of the training windows of `task`, in the order in which they are shown."""
+        mine = self._tasks[task]
+        order = cutting.train_order(mine.train, mine.info.examples, task, seed=self._seed)
+        return np.sort(order) if self._order == "stored" else order
 
     def _yield(self, task: SensorTask, order: NDArray[np.int64], size: int, start: int) -> Iterator[Chunk]:
         """Chunks of the windows `order`."""

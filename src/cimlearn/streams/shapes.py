@@ -8,9 +8,10 @@ from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
 from cimlearn.streams.catalog import DOMAIN, describe
-from cimlearn.streams.images import split_classes, steps_of
+from cimlearn.streams.images import image_shape, split_classes
 from cimlearn.streams.registry import SOURCES
 from cimlearn.streams.sensors import ACTIVITIES, activity_classes, shape_of
+from cimlearn.streams.sequences import sequence_shape
 
 
 def known_shape(name: str | Path, settings: ParameterSet) -> StreamShape:
@@ -19,7 +20,7 @@ def known_shape(name: str | Path, settings: ParameterSet) -> StreamShape:
     Parameters
     ----------
     name
-        one of `names()`
+        one of `names()`, or data sets in a row: 'mnist+cifar10'
     settings
         all of the stream's parameters, as `parameters(name)` gives them
 
@@ -30,7 +31,7 @@ def known_shape(name: str | Path, settings: ParameterSet) -> StreamShape:
     """
     named, chosen = describe(name), settings.part("stream")
     shared = named.scenario == DOMAIN
-    if named.family in ("file", "folder"):
+    if named.family in ("file", "folder", "table"):
         raise InputError(
             f"the shape of {name} is known only once its data is read; name a stream of the same shape, "
             f"or run it for its costs: cimlearn run CHIP --stream {name}"
@@ -39,10 +40,10 @@ def known_shape(name: str | Path, settings: ParameterSet) -> StreamShape:
         return shape_of(chosen, ACTIVITIES)
     if named.family == "activities":
         return shape_of(chosen, activity_classes(chosen, shared=shared))
+    if named.family == "sequence":
+        return sequence_shape(str(name), chosen)
     source = SOURCES[named.source]
-    height, width, channels = source.image
-    steps = steps_of(source.image, chosen)
     classes = source.classes
     if named.family == "split":
         classes = split_classes(str(name), source.classes, chosen, shared=shared)
-    return StreamShape(steps, -(-height * width * channels // steps), classes, False)
+    return image_shape(source.image, chosen, classes)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
-from string import Template
 from typing import Any, Final
 
-from cimlearn import __version__
 from cimlearn.report.markup import Cell, figure, header, section, table, text
+from cimlearn.report.shell import whole_page
 from cimlearn.studies.base import Claim, Result
 from cimlearn.units import number, quantity
 
@@ -39,21 +37,17 @@ def page(paper: str, shown: Sequence[Shown], missing: Mapping[str, str], *, quic
         if quick
         else ""
     )
-    report = resources.files("cimlearn.report")
     body = [
         _claims(claims),
         _missing(missing),
         _figures(shown),
         *[_table(one) for one in shown if one.svg is None],
     ]
-    return Template((report / "page.html").read_text("utf-8")).substitute(
-        title=text(f"{paper.upper()}: what was published, and what runs here"),
-        subtitle=text(f"{len(claims)} claims · every number from this project's own runs and public prices"),
-        notice=f'<p class="notice" role="status">{text(notice)}</p>' if notice else "",
-        body="\n".join(part for part in body if part),
-        version=text(__version__),
-        style=(report / "report.css").read_text("utf-8"),
-        script="",
+    return whole_page(
+        title=f"{paper.upper()}: what was published, and what runs here",
+        subtitle=f"{len(claims)} claims · every number from this project's own runs and public prices",
+        notices=[notice],
+        body=body,
     )
 
 

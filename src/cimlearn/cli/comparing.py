@@ -1,0 +1,44 @@
+"""What `compare` and `report` share: the table in the terminal, the page, the rows as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+
+from cimlearn.cli.output import stdout
+from cimlearn.errors import InputError
+from cimlearn.report.compared import Compared
+from cimlearn.report.comparepage import write_page
+from cimlearn.report.designs import designs_table
+from cimlearn.report.grouping import benchmarks
+from cimlearn.report.labels import labels
+from cimlearn.report.rows import all_rows
+
+
+def over_of(given: str | None, compared: Compared) -> tuple[str, ...]:
+    """The parameters of `--over`; InputError for one that no run has."""
+    names = tuple(name.strip() for name in (given or "").split(",") if name.strip())
+    known = {name for e in compared.entries for name in (*e.run.parameters, *e.run.prices)}
+    for name in names:
+        if name not in known:
+            raise InputError(f"--over {name}: no run has such a parameter; cimlearn show CHIP lists them")
+    return names
+
+
+def show(compared: Compared, folder: Path, over: Collection[str] = (), *, as_json: bool = False) -> None:
+    """Write the page; print a table per benchmark, or one JSON object and nothing else."""
+    page = write_page(compared, folder, over)
+    made = benchmarks(compared, over)
+    rows = all_rows(made, [labels(benchmark) for benchmark in made])
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    for name, why in compared.unreadable.items():
+        print(f"left out: {name}: {why}")
+    for benchmark in made:
+        print(benchmark.title)
+        stdout().print(
+            designs_table([r for r in rows["designs"] if r["benchmark"] == benchmark.title], ["label"])
+        )
+    print(f"page: {page}", flush=True)

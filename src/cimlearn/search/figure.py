@@ -1,0 +1,132 @@
+"""The picture of a search: the first two objectives of every finished trial, the front in front."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from cimlearn.report import drawing
+from cimlearn.results import Row
+from cimlearn.search.goals import GOALS
+from cimlearn.units import quantity, unit_symbol
+
+_MAP = "viridis"
+_WIDE = 8  # ratio of the largest to the smallest value above which an axis is logarithmic
+_BEYOND = 1.2  # where what never ends is drawn, in parts of the largest number
+
+
+def front_figure(rows: Sequence[Row], objectives: Sequence[str]) -> Figure:
+    """One dot per finished trial, with the numbers of those that nothing beats.
+
+    Accuracy stands upwards if it is an objective, the next objective to the right, a third one is the colour. One
+    objective alone is drawn over the trials, with the best so far as a line.
+    """
+    names = sorted(objectives, key=lambda name: name != "accuracy")
+    columns = {name: _Column(rows, name) for name in names[:3]}
+    with drawing.style():
+        figure, axes = drawing.new(
+            "Pareto front" if len(names) > 1 else "Course of the search", size=(6.4, 4.2)
+        )
+        y = columns[names[0]]
+        if len(names) == 1:
+            _course(axes, rows, y, larger=GOALS[names[0]].larger)
+        else:
+            _front(axes, rows, columns[names[1]], y, columns[names[2]] if len(names) > 2 else None)
+            x = columns[names[1]]
+            axes.set_xlabel(x.label)
+            if 0 < _WIDE * min(x.values) < max(x.values):
+                axes.set_xscale("log")
+                axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            if len(names) > 2:
+                _bar(figure, axes, columns[names[2]])
+        axes.set_ylabel(y.label)
+        axes.grid(axis="y")
+        axes.margins(0.1)
+    return figure
+
+
+class _Column:
+    """The values of one objective in a readable unit; infinity stands beyond the largest."""
+
+    def __init__(self, rows: Sequence[Row], name: str) -> None:
+        goal = GOALS[name]
+        finite = [row[name] for row in rows if math.isfinite(row[name])] or [1.0]
+        factor, unit = _readable(max(map(abs, finite)), goal.unit)
+        self.values = [factor * min(row[name], _BEYOND * max(finite)) for row in rows]
+        self.label = f"{goal.name} [{unit}]" if unit else goal.name
+        if len(finite) < len(rows) and rows:
+            self.label += ", never at the end"
+
+    @property
+    def norm(self) -> Normalize:
+        """From the smallest to the largest value."""
+        low, high = min(self.values), max(self.values)
+        return Normalize(low, high if high > low else low + 1)
+
+
+def _readable(largest: float, unit: str) -> tuple[float, str]:
+    """What to multiply values by, and the unit that they have then."""
+    if unit == "share":
+        return 100.0, "%"
+    step = 6 if unit == "m2" else 3
+    power = math.floor(math.log10(largest) / step) * step if largest > 0 else 0
+    text = quantity(10.0**power, unit)
+    return (10.0**-power, text.removeprefix("1 ")) if text.startswith("1 ") else (1.0, unit_symbol(unit))
+
+
+def _front(axes: Axes, rows: Sequence[Row], x: _Column, y: _Column, colour: _Column | None) -> None:
+    """Dots, and numbers at those of the front."""
+    best = [row["best"] for row in rows]
+    for is_best in (False, True):
+        chosen = [i for i, flag in enumerate(best) if flag == is_best]
+        tint: dict[str, Any] = (
+            {"c": [colour.values[i] for i in chosen], "cmap": _MAP, "norm": colour.norm}
+            if colour is not None
+            else {"color": drawing.ACCENT if is_best else drawing.LINE}
+        )
+        axes.scatter(
+            [x.values[i] for i in chosen],
+            [y.values[i] for i in chosen],
+            s=44,
+            edgecolors=drawing.INK if is_best else drawing.MUTED,
+            linewidths=1.3 if is_best else 0.5,
+            zorder=3 if is_best else 2,
+            **tint,
+        )
+    ends = sorted((x.values[i], y.values[i]) for i, flag in enumerate(best) if flag)
+    if colour is None:
+        axes.step(*zip(*ends, strict=True), where="post", color=drawing.ACCENT, linewidth=0.8, zorder=1)
+    for i, row in enumerate(rows):
+        if row["best"]:
+            axes.annotate(
+                str(row["trial"]),
+                (x.values[i], y.values[i]),
+                textcoords="offset points",
+                xytext=(6, -9),
+                size=7,
+                color=drawing.MUTED,
+            )
+
+
+def _course(axes: Axes, rows: Sequence[Row], y: _Column, *, larger: bool) -> None:
+    """Values over the trials, and the best so far."""
+    trials, pick = [row["trial"] for row in rows], max if larger else min
+    axes.scatter(
+        trials, y.values, s=30, color=drawing.LINE, edgecolors=drawing.MUTED, linewidths=0.5, zorder=2
+    )
+    so_far = [pick(y.values[: i + 1]) for i in range(len(rows))]
+    axes.step(trials, so_far, where="post", color=drawing.ACCENT, zorder=3)
+    axes.set_xlabel("trial")
+
+
+def _bar(figure: Figure, axes: Axes, colour: _Column) -> None:
+    """What the colours mean."""
+    figure.subplots_adjust(right=0.94)
+    figure.colorbar(ScalarMappable(colour.norm, _MAP), ax=axes, pad=0.02).set_label(colour.label)

@@ -1,0 +1,81 @@
+"""The page of a search: the front as picture and table, then every trial with what became of it."""
+
+from __future__ import annotations
+
+from cimlearn.report import drawing
+from cimlearn.report.markup import Cell, figure, header, section, table, text
+from cimlearn.report.shell import whole_page
+from cimlearn.results import Row
+from cimlearn.runfolder import write_atomic
+from cimlearn.search.figure import front_figure
+from cimlearn.search.outcome import FINISHED, Searched, in_order
+from cimlearn.search.table import Search
+from cimlearn.search.words import cells, heads, objective, parameter, tally
+
+PICTURE = "front.png"
+PAGE = "search.html"
+
+
+def write_page(search: Search, found: Searched) -> None:
+    """Write front.png and search.html into the folder of a search with at least one finished trial."""
+    ended = [row for row in found.rows if row["state"] == FINISHED]
+    drawing.png(front_figure(ended, search.objectives), found.folder / PICTURE)
+    svg = drawing.svg(front_figure(ended, search.objectives), "front", _caption(search))
+    body = [
+        section("front", "Front", figure(svg, _caption(search)), _front(search, found)),
+        section("trials", "All trials", _trials(search, found)),
+    ]
+    page = whole_page(
+        title=f"Search {search.study.name}",
+        subtitle=f"{search.study.base.chip} on {search.study.base.stream} · {tally(found)}",
+        body=body,
+        scripts=("tables.js",),
+        drawn_from="the search’s trials and the records of their runs",
+    )
+    write_atomic(found.folder / PAGE, page.encode())
+
+
+def _caption(search: Search) -> str:
+    """What the picture shows."""
+    if len(search.objectives) == 1:
+        return "Each finished trial; the line is the best so far."
+    wanted = ", ".join(f"{'high' if up else 'low'} {name}" for name, up in search.goals.items())
+    return f"Each finished trial. Numbers are trials that no other beats in all of: {wanted}."
+
+
+def _front(search: Search, found: Searched) -> str:
+    """The table of what nothing beats."""
+    rows = [_cells(search, row) for row in in_order(search, found.front)]
+    names = heads(search)
+    return table("Trials that nothing beats", header(names, range(1, len(names))), rows)
+
+
+def _cells(search: Search, row: Row) -> list[Cell]:
+    """A finished trial; a column sorts by its value."""
+    values = [
+        row["trial"],
+        *(row[axis.name] for axis in search.axes),
+        *(row[name] for name in search.objectives),
+    ]
+    texts = cells(search, row)
+    first = Cell(text(texts[0]), "name", texts[0])
+    return [first, *(Cell(text(t), "n", str(v)) for t, v in zip(texts[1:], values[1:], strict=True))]
+
+
+def _trials(search: Search, found: Searched) -> str:
+    """The table of all trials."""
+    rows = []
+    for row in found.rows:
+        chosen = [row[axis.name] for axis in search.axes]
+        rows.append(
+            [
+                Cell(str(row["trial"]), "name", str(row["trial"])),
+                Cell(text(row["state"])),
+                *(Cell(text("–" if v is None else parameter(v)), "n", str(v)) for v in chosen),
+                *(Cell(text(objective(row, name)), "n", str(row[name])) for name in search.objectives),
+                Cell(text(row["reason"] or "")),
+            ]
+        )
+    parameters = [axis.name for axis in search.axes]
+    names = ["trial", "became", *parameters, *search.objectives, "reason"]
+    return table("Every trial, in order", header(names, range(2, len(names) - 1)), rows)

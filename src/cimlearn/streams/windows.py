@@ -1,0 +1,180 @@
+"""Windows over the rows of a table: never across tasks or recordings, nor across training and held-out rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlearn.errors import InputError
+from cimlearn.streams.tables import Table, parse_time
+
+Rows = NDArray[np.int64]
+
+
+class Windows(NamedTuple):
+    """Windows of equal length, in the order of the table."""
+
+    first: Rows  # (windows,) first row
+    label: Rows  # (windows,) class
+    task: Rows  # (windows,)
+    test: NDArray[np.bool_]  # (windows,) whether it is held out
+    names: tuple[str, ...]  # of the tasks
+    training_rows: NDArray[np.bool_]  # (rows,) rows that are not held out
+    row_task: Rows  # (rows,)
+    unlabelled: int  # windows left out, as a row has no label
+
+
+def cut_windows(table: Table, settings: Mapping[str, Any]) -> Windows:
+    """All windows of stream.window rows, stream.hop apart.
+
+    A stretch is neighbouring rows of one task, one recording, and all of them held out or none (rule 'same': of one
+    label too); windows start at its beginning and lie within it.
+
+    Raises
+    ------
+    InputError
+        If no window fits into a stretch, or settings contradict each other or the table.
+    """
+    length = settings["window"]
+    hop = settings["hop"] or length
+    task, names = _tasks(table, settings)
+    group = table.codes.get("group", np.zeros(len(task), np.int64))
+    _check_time(table, group)
+    begin, end = _runs(task, group)
+    test = _held_out(table, settings, task, group, (begin, end))
+    same = (table.label,) if settings["rule"] == "same" else ()
+    begin, end = _runs(task, group, test, *same)
+    starts = [
+        np.arange(a, b - length + 1, hop)
+        for a, b in zip(begin.tolist(), end.tolist(), strict=True)
+        if b - a >= length
+    ]
+    if not starts:
+        label = ", one label" if same else ""
+        raise InputError(
+            f"stream.window = {length} rows is longer than any stretch of {table.name} (one recording, one task, "
+            f"held out or not{label}): the longest has {(end - begin).max()} rows; choose a shorter window, or "
+            "longer blocks (stream.block)"
+        )
+    first = np.concatenate(starts)
+    found = _labels(table, first, length, settings["rule"])
+    kept = found >= 0
+    unlabelled = len(kept) - np.count_nonzero(kept)
+    first = first[kept]
+    return Windows(first, found[kept], task[first], test[first], names, ~test, task, int(unlabelled))
+
+
+def _tasks(table: Table, settings: Mapping[str, Any]) -> tuple[Rows, tuple[str, ...]]:
+    """(rows,) the task of each row, and the names of the tasks."""
+    rows, changes = len(table.label), settings["changes"]
+    if "task" in table.codes:
+        if changes is not None:
+            raise InputError("stream.task and stream.changes both say where tasks begin; set one of them")
+        return table.codes["task"], table.words["task"]
+    if changes is None:
+        return np.zeros(rows, np.int64), ("task 1",)
+    words = [word.strip() for word in str(changes).strip("[] ").split(",")]
+    points = np.array([parse_time(word) for word in words])
+    if not np.isfinite(points).all():
+        bad = words[int(np.flatnonzero(~np.isfinite(points))[0])]
+        raise InputError(f"stream.changes holds {bad!r}; give row numbers, or times where stream.time is set")
+    if (np.diff(points) <= 0).any():
+        raise InputError(f"stream.changes = {changes} doesn't rise; give change points in order")
+    where = np.arange(rows, dtype=np.float64) if table.time is None else table.time
+    task = np.searchsorted(points, where, side="right")
+    for k in range(len(points) + 1):
+        if not (task == k).any():
+            unit = "row numbers" if table.time is None else "times"
+            raise InputError(
+                f"stream.changes = {changes} leaves task {k + 1} without rows; {unit} of {table.name} go from "
+                f"{where.min() + (table.time is None):g} to {where.max() + (table.time is None):g}"
+            )
+    return task, tuple(f"task {k + 1}" for k in range(len(points) + 1))
+
+
+def _check_time(table: Table, group: Rows) -> None:
+    """Raise InputError where time goes back within a recording."""
+    if table.time is None:
+        return
+    back = np.flatnonzero((np.diff(table.time) < 0) & (np.diff(group) == 0))
+    if len(back):
+        raise InputError(
+            f"{table.name}: time goes back in row {back[0] + 2}; sort the rows by time, or name the column of the "
+            "recordings with stream.group"
+        )
+
+
+def _runs(*of: NDArray[Any]) -> tuple[Rows, Rows]:
+    """Begin and end of the stretches of neighbouring rows in which all arrays stay the same."""
+    change = np.zeros(len(of[0]) - 1, bool)
+    for array in of:
+        change |= array[1:] != array[:-1]
+    begin = np.concatenate(([0], np.flatnonzero(change) + 1))
+    return begin, np.concatenate((begin[1:], [len(of[0])]))
+
+
+def _held_out(
+    table: Table, settings: Mapping[str, Any], task: Rows, group: Rows, runs: tuple[Rows, Rows]
+) -> NDArray[np.bool_]:
+    """(rows,) whether a row is held out."""
+    share = settings["test_share"]
+    if "part" in table.codes:
+        words = [word.lower() for word in table.words["part"]]
+        if sorted(words) != ["test", "train"]:
+            raise InputError(
+                f"stream.part of {table.name} holds {', '.join(table.words['part'])}; "
+                "needed: train and test, and both"
+            )
+        return table.codes["part"] == words.index("test")
+    if settings["split"] == "groups":
+        if "group" not in table.codes:
+            raise InputError("stream.split = groups needs a column of recordings; name it with stream.group")
+        chosen = _every(np.zeros(len(table.words["group"]), np.int64), share)
+        return chosen[group]
+    return _blocks(table, settings["block"] or 4 * settings["window"], share, task, runs)
+
+
+def _blocks(table: Table, size: int, share: float, task: Rows, runs: tuple[Rows, Rows]) -> NDArray[np.bool_]:
+    """Every run is cut into blocks of about `size` rows; of those of a task and class, `share` are held out."""
+    begins, ends = [], []
+    for a, b in zip(*(part.tolist() for part in runs), strict=True):
+        borders = np.linspace(a, b, max(1, (b - a) // size) + 1).astype(np.int64)
+        begins.append(borders[:-1])
+        ends.append(borders[1:])
+    begin, end = np.concatenate(begins), np.concatenate(ends)
+    middle = table.label[(begin + end) // 2]  # the class of a block, well enough to spread the blocks of each
+    chosen = _every(task[begin] * (len(table.classes) + 1) + middle, share)
+    return np.repeat(chosen, end - begin)
+
+
+def _every(kind: Rows, share: float) -> NDArray[np.bool_]:
+    """Which of the things of each kind are held out: a `share` of them, evenly spaced, not the first of two."""
+    chosen = np.zeros(len(kind), bool)
+    for one in np.unique(kind):
+        mine = np.flatnonzero(kind == one)
+        passed = np.floor(np.arange(len(mine) + 1) * share + 0.5)
+        chosen[mine] = np.diff(passed) > 0
+    return chosen
+
+
+def _labels(table: Table, first: Rows, length: int, rule: str) -> Rows:
+    """(windows,) the class of each window by the rule; -1 if a row of it has no label."""
+    if rule == "majority":
+        found, most = np.zeros(len(first), np.int64), np.zeros(len(first), np.int64)
+        for k in range(len(table.classes)):
+            count = _count(table.label == k, first, length)
+            found[count > most] = k
+            most = np.maximum(most, count)
+    else:
+        found = table.label[first + length - 1]
+    found[_count(table.label < 0, first, length) > 0] = -1
+    return found
+
+
+def _count(rows: NDArray[np.bool_], first: Rows, length: int) -> Rows:
+    """(windows,) how many of a window's rows are among `rows`."""
+    before = np.concatenate(([0], np.cumsum(rows)))
+    return before[first + length] - before[first]

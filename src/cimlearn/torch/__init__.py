@@ -1,0 +1,47 @@
+"""Any PyTorch model on a chip: its Linear, Conv and recurrent layers on our arrays, with physics and prices.
+
+from cimlearn.torch import costs, crossbar, drift, program, to_chip
+
+chip = to_chip(model, sample, crossbar({"periphery.converter_bits": 6}))
+chip(images)            # inference with non-idealities
+chip.train()            # hardware-aware training: gradients go through quantisers, noise is drawn afresh
+program(chip)           # write what was learned
+drift(chip, 86400)      # a day later
+print(costs(chip))      # energy, time and area of each layer
+"""
+
+from __future__ import annotations
+
+from cimlearn.torch import library as library  # first: it says in one line that PyTorch is missing
+from cimlearn.torch.chip import (
+    Report,
+    calibrate,
+    drift,
+    from_chip,
+    program,
+    report,
+    reset,
+    to_chip,
+)
+from cimlearn.torch.costs import ModelCosts, Share, costs
+from cimlearn.torch.hardware import Hardware, bit_serial, crossbar, ideal
+from cimlearn.torch.ledger import ledger
+
+__all__ = [
+    "Hardware",
+    "ModelCosts",
+    "Report",
+    "Share",
+    "bit_serial",
+    "calibrate",
+    "costs",
+    "crossbar",
+    "drift",
+    "from_chip",
+    "ideal",
+    "ledger",
+    "program",
+    "report",
+    "reset",
+    "to_chip",
+]

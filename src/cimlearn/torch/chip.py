@@ -1,0 +1,232 @@
+"""Models on chips: convert, find ranges, program, let time pass, take off again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from cimlearn.errors import InputError
+from cimlearn.torch import convert
+from cimlearn.torch.digital import DigitalWork
+from cimlearn.torch.hardware import Hardware, crossbar
+from cimlearn.torch.library import nn, torch
+from cimlearn.torch.ranges import Recorder
+
+Tensor = torch.Tensor
+Sample = Any  # a tensor, a tuple of positional arguments, or a dict of keyword arguments
+ATTRIBUTE: Final = "_cimlearn"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of the layers of a model."""
+
+    converted: Mapping[str, str]  # name -> type of what is on arrays now
+    digital: Mapping[str, str]  # name -> type and reason, of other layers with weights
+    unused: Sequence[str]  # arrays that the sample never drove
+
+
+@dataclass
+class Conversion:
+    """What a converted model carries beside its layers."""
+
+    hardware: Hardware
+    seed: int
+    batch_dim: int
+    report: Report
+    hook: int = -1  # that counts examples
+    counting: bool = True
+    examples: int = 0  # classified since the last reset
+    sampled: int = 1  # examples of the sample
+    work: dict[str, int] = field(
+        default_factory=dict
+    )  # digital operations on the whole sample, outside of arrays
+
+
+def to_chip(
+    model: nn.Module,
+    sample: Sample,
+    hardware: Hardware | None = None,
+    *,
+    seed: int = 0,
+    keep: Sequence[str] = (),
+    strict: bool = False,
+    batch_dim: int = 0,
+) -> nn.Module:
+    """A copy of `model` whose Linear, Conv and recurrent layers are on arrays, programmed and ready for inference.
+
+    The copy is in the mode that `model` is in: call `eval()` before inference. In `train()` mode it learns through its
+    arrays (hardware-aware training); call `program` after that. Parameters keep their names: `load_state_dict` takes a
+    plain model's state, and the copy's own with its cells.
+
+    Parameters
+    ----------
+    model
+        any module with float32 or float64 weights, on any device; it is left as it is
+    sample
+        inputs as the model will see them: a tensor, a tuple of arguments or a dict of keyword arguments. Ranges of
+        inputs and sums, and the digital work of an example, are taken from it
+    hardware
+        `crossbar(...)`, `bit_serial(...)` or `ideal()`; None: `crossbar()`
+    seed
+        of fabrication, programming and noise: the number of the chip
+    keep
+        names of layers that stay digital
+    strict
+        raise an error if a layer with a weight matrix stays digital, or is never driven by the sample
+    batch_dim
+        dimension of the first input that counts examples
+
+    Raises
+    ------
+    InputError
+        If nothing can be converted, weights or sample are not finite, a lazy layer has no size yet, or see `strict`.
+    """
+    hardware = hardware or crossbar()
+    chip, converted, stays = convert.replaced(model, hardware, keep=keep, seed=seed)
+    carried = Conversion(hardware, seed, batch_dim, Report(converted, stays, ()))
+    setattr(chip, ATTRIBUTE, carried)
+    carried.hook = chip.register_forward_pre_hook(_count, with_kwargs=True).id
+    calibrate(chip, sample)
+    if strict:
+        _check_all(model, carried.report, keep)
+    program(chip)
+    return chip
+
+
+def from_chip(model: nn.Module, *, stored: bool = True) -> nn.Module:
+    """A plain copy: with the weights that programmed arrays hold now, or (`stored=False`) those that were wanted."""
+    carried = conversion(model)
+    plain = convert.restored(model, stored=stored)
+    plain.__dict__.pop(ATTRIBUTE, None)
+    plain._forward_pre_hooks.pop(carried.hook, None)
+    plain._forward_pre_hooks_with_kwargs.pop(carried.hook, None)
+    return plain
+
+
+def calibrate(model: nn.Module, sample: Sample) -> None:
+    """Find the ranges again, for weights that have changed; the arrays are no longer programmed.
+
+    Raises
+    ------
+    InputError
+        If the sample does not drive a single array, or gives values that are not finite.
+    """
+    carried, p = conversion(model), conversion(model).hardware.parameters
+    held = [array for array, _ in convert.arrays(model)]
+    modes = {module: module.training for module in model.modules()}
+    args, kwargs = (), {}
+    if isinstance(sample, dict):
+        kwargs = sample
+    else:
+        args = tuple(sample) if type(sample) in (tuple, list) else (sample,)  # a packed sequence is one
+    work = DigitalWork()
+    hooks = []
+    for array in held:
+        array.recorder = Recorder(array.name, p["range.input"], p["range.sum"])
+    for _, layer in convert.layers(model):
+        hooks += [layer.register_forward_pre_hook(work.enter), layer.register_forward_hook(work.leave)]
+    carried.counting = False
+    try:
+        model.eval()
+        with torch.no_grad(), work:
+            model(*args, **kwargs)
+        recorders = [array.recorder for array in held]
+    finally:
+        carried.counting = True
+        for hook in hooks:
+            hook.remove()
+        for array in held:
+            array.recorder = None
+        for module, training in modes.items():
+            module.training = training
+    unused = [one.name for one in recorders if one is not None and not one.calls]
+    if len(unused) == len(held):
+        raise InputError("the sample drives none of the arrays; give the model's own inputs")
+    for array, one in zip(held, recorders, strict=True):
+        array.programmed = False
+        if one is not None:
+            array.settle(*one.ranges)
+    carried.sampled = _examples(args, kwargs, carried.batch_dim)
+    carried.work = dict(work.counts)
+    carried.report = dataclasses.replace(carried.report, unused=tuple(unused))
+
+
+def program(model: nn.Module, *, seed: int | None = None) -> None:
+    """Write the weights as they are now into the cells of chip number `seed` (None: the one given to `to_chip`).
+
+    Each seed is another chip: its own cells, periphery, programming errors and noise. The same seed gives the same.
+    """
+    carried = conversion(model)
+    if seed is not None:
+        carried.seed = seed
+    for array, weight in convert.arrays(model):
+        if not torch.isfinite(weight).all():
+            raise InputError(f"{array.name} has values that are not finite; it can't be programmed")
+        array.program(weight.detach(), carried.seed)
+
+
+def drift(model: nn.Module, seconds: float) -> None:
+    """Let `seconds` have passed since programming: conductances drift, stored bits may be lost.
+
+    Times are counted from programming, not from the last call; before `drift.start` nothing has drifted.
+
+    Raises
+    ------
+    InputError
+        For a negative time, or arrays that are not programmed.
+    """
+    if not 0 <= seconds < float("inf"):
+        raise InputError(f"drift over {seconds} s; give a time of 0 s or more")
+    conversion(model)
+    for array, _ in convert.arrays(model):
+        if not array.programmed:
+            raise InputError(f"{array.name} is not programmed, so nothing drifts; call program(model) first")
+        array.drift(seconds)
+
+
+def reset(model: nn.Module) -> None:
+    """Forget what was counted; the programming stays counted."""
+    conversion(model).examples = 0
+    for array, _ in convert.arrays(model):
+        array.tally.clear()
+
+
+def report(model: nn.Module) -> Report:
+    """Which layers are on arrays, and which are not and why."""
+    return conversion(model).report
+
+
+def conversion(model: nn.Module) -> Conversion:
+    """What `to_chip` left on a model. Raises InputError for a model that it didn't make."""
+    carried = getattr(model, ATTRIBUTE, None)
+    if not isinstance(carried, Conversion):
+        raise InputError("the model is not on arrays; give what to_chip(model, sample) returned")
+    return carried
+
+
+def _count(model: nn.Module, args: Any, kwargs: Any) -> None:
+    """Count the examples of one call."""
+    carried = conversion(model)
+    if carried.counting and not model.training:
+        carried.examples += _examples(args, kwargs, carried.batch_dim)
+
+
+def _examples(args: Any, kwargs: Any, batch_dim: int) -> int:
+    """Examples in the first tensor of a call."""
+    for value in [*args, *kwargs.values()]:
+        if isinstance(value, Tensor):
+            return int(value.shape[batch_dim]) if value.dim() > batch_dim else 1
+    return 1
+
+
+def _check_all(model: nn.Module, found: Report, keep: Sequence[str]) -> None:
+    """Raise InputError for a weight matrix that stays digital though nobody asked for it."""
+    for name, why in found.digital.items():
+        module = model.get_submodule("" if name == "(the model)" else name)
+        if name not in keep and any(w.dim() > 1 for w in module.parameters(recurse=False)):
+            raise InputError(f"strict: {name} stays digital ({why}); name it in keep, or use strict=False")
+    if found.unused:
+        raise InputError(f"strict: the sample never drives {found.unused[0]}; give a sample that does")

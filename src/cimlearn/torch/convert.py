@@ -1,0 +1,186 @@
+"""Put the layers of a model on arrays, and take them off again."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from cimlearn.arrays.faults import Rates
+from cimlearn.chips.sas_setup import error_rate, memory_cell
+from cimlearn.errors import InputError
+from cimlearn.torch.array import Array
+from cimlearn.torch.bitserial import BitSerialArray
+from cimlearn.torch.cell import ChipCell
+from cimlearn.torch.cells import curve
+from cimlearn.torch.crossbar import CrossbarArray
+from cimlearn.torch.hardware import Hardware
+from cimlearn.torch.layers import ChipConv, ChipLinear, Maker
+from cimlearn.torch.layout import Layout
+from cimlearn.torch.library import nn, torch
+from cimlearn.torch.recurrent import ChipRecurrent
+
+Tensor = torch.Tensor
+Layer = ChipLinear | ChipConv | ChipRecurrent | ChipCell
+LAYERS: Final[dict[type, Callable[..., Layer]]] = {
+    nn.Linear: ChipLinear,
+    **dict.fromkeys((nn.Conv1d, nn.Conv2d, nn.Conv3d), ChipConv),
+    **dict.fromkeys((nn.RNN, nn.GRU, nn.LSTM), ChipRecurrent),
+    **dict.fromkeys((nn.RNNCell, nn.GRUCell, nn.LSTMCell), ChipCell),
+}
+TYPES: Final = (torch.float32, torch.float64)
+
+
+def layers(model: nn.Module) -> Iterator[tuple[str, Layer]]:
+    """Every layer of a model that is on arrays, by name."""
+    for name, module in model.named_modules():
+        if isinstance(module, ChipLinear | ChipConv | ChipRecurrent | ChipCell):
+            yield name, module
+
+
+def arrays(model: nn.Module) -> Iterator[tuple[Array, Tensor]]:
+    """Every array of a model with its weight as (outputs, rows)."""
+    for _, layer in layers(model):
+        yield from layer.held().values()
+
+
+def replaced(
+    model: nn.Module, hardware: Hardware, *, keep: Sequence[str], seed: int
+) -> tuple[nn.Module, dict[str, str], dict[str, str]]:
+    """A copy of `model` on arrays; converted layers by name -> type; the others that have weights -> why they stay.
+
+    Raises
+    ------
+    InputError
+        For a name in `keep` that is no layer, a layer without its sizes, weights that aren't finite floats, or a
+        model that is on arrays already or has nothing to put on them.
+    """
+    _check(model, keep)
+    copied = copy.deepcopy(model)
+    make = _maker(hardware, seed)
+    largest = hardware.parameters["tile.rows"] if hardware.kind == "crossbar" else 1 << 31
+    converted: dict[str, str] = {}
+    stays: dict[str, str] = {}
+    done: dict[nn.Module, nn.Module] = {}  # a layer may have several names
+
+    def visit(module: nn.Module, name: str) -> nn.Module:
+        if module in done:
+            return done[module]
+        reason = _reason(module, name, keep)
+        if reason is None:
+            done[module] = _on_arrays(module, make, name, largest)
+            converted[name or "(the model)"] = type(module).__name__
+            return done[module]
+        done[module] = module
+        if list(module.parameters(recurse=False)):
+            stays[name or "(the model)"] = reason
+        if name in keep:
+            return module
+        for key, child in module._modules.items():
+            if child is not None:
+                module._modules[key] = visit(child, f"{name}.{key}" if name else key)
+        return module
+
+    whole = visit(copied, "")
+    if not converted:
+        found = ", ".join(sorted({type(m).__name__ for m in model.modules() if not list(m.children())}))
+        raise InputError(
+            f"nothing in the model can be on arrays ({found}); Linear, Conv, RNN, GRU and LSTM can"
+        )
+    return whole, converted, stays
+
+
+def _on_arrays(module: nn.Module, make: Callable[[str], Maker], name: str, largest: int) -> Layer:
+    """The layer that takes the place of `module`."""
+    layer = LAYERS[type(module)](module, make(name), largest)
+    layer.register_forward_pre_hook(_present)
+    return layer
+
+
+def _present(layer: nn.Module, inputs: Any) -> None:
+    """Nothing; but PyTorch's fused encoder, which takes weights and passes layers by, keeps off layers with hooks."""
+
+
+def _maker(hardware: Hardware, seed: int) -> Callable[[str], Maker]:
+    """What makes the arrays of a layer, by the layer's name."""
+    p = hardware.parameters
+    if hardware.kind == "crossbar":
+        error = curve(p, seed)
+
+        def analog(name: str, layout: Layout, weight: Tensor) -> Array:
+            return CrossbarArray(p, layout, weight, error, name=name, seed=seed)
+
+        return lambda layer: lambda name, *rest: analog(f"{layer}.{name}" if layer else name, *rest)
+    cell = memory_cell(p)
+    rates = Rates(
+        error_rate(p, "faults.write_error", cell.write_error),
+        error_rate(p, "faults.read_error", cell.read_error),
+    )
+
+    def digital(name: str, layout: Layout, weight: Tensor) -> Array:
+        return BitSerialArray(cell, rates, layout, weight, name=name, seed=seed)
+
+    return lambda layer: lambda name, *rest: digital(f"{layer}.{name}" if layer else name, *rest)
+
+
+def _reason(module: nn.Module, name: str, keep: Sequence[str]) -> str | None:
+    """Why a module stays digital; None if it can be on arrays."""
+    if name in keep:
+        return f"{type(module).__name__}: kept"
+    if type(module) not in LAYERS:
+        return f"{type(module).__name__}: no arrays for this type"
+    if getattr(module, "proj_size", 0):
+        return f"{type(module).__name__}: proj_size is not 0"
+    if module._forward_pre_hooks or module._forward_hooks or module._backward_hooks:
+        return f"{type(module).__name__}: has hooks of its own"
+    return None
+
+
+def _check(model: nn.Module, keep: Sequence[str]) -> None:
+    """Raise InputError for what can't be converted at all."""
+    if not isinstance(model, nn.Module):
+        raise InputError(f"{type(model).__name__} is no torch.nn.Module; give a model")
+    names = dict(model.named_modules())
+    for name in keep:
+        if name not in names:
+            raise InputError(f"keep: the model has no layer '{name}'; see model.named_modules()")
+    if any(True for _ in layers(model)):
+        raise InputError("the model is on arrays already; give the plain model, or from_chip(model)")
+    for name, parameter in model.named_parameters():
+        if nn.parameter.is_lazy(parameter):
+            raise InputError(f"{name} has no size yet (a lazy layer); run the model once on a sample first")
+        if parameter.dim() > 1 and parameter.dtype not in TYPES:
+            raise InputError(f"{name} is {parameter.dtype}; convert the model with .float() first")
+        if not torch.isfinite(parameter).all():
+            raise InputError(f"{name} has values that are not finite; train again or load other weights")
+
+
+def restored(model: nn.Module, *, stored: bool) -> nn.Module:
+    """A plain copy of a model on arrays; `stored`: weights as programmed arrays hold them now."""
+    copied = copy.deepcopy(model)
+    done: dict[nn.Module, nn.Module] = {}
+
+    def visit(module: nn.Module) -> nn.Module:
+        if module not in done:
+            done[module] = module
+            if isinstance(module, ChipLinear | ChipConv | ChipRecurrent | ChipCell):
+                done[module] = _taken_off(module, stored)
+            else:
+                for key, child in module._modules.items():
+                    if child is not None:
+                        module._modules[key] = visit(child)
+        return done[module]
+
+    return visit(copied)
+
+
+def _taken_off(layer: Layer, stored: bool) -> nn.Module:
+    """The plain layer with the parameters of `layer`, or with what its arrays hold."""
+    plain, held = layer.plain(), layer.held()
+    for name, parameter in layer.named_parameters(recurse=False):
+        array = held[name][0] if name in held else None
+        if stored and array is not None and array.programmed:
+            with torch.no_grad():
+                parameter.copy_(array.weights().reshape(parameter.shape))
+        setattr(plain, name, parameter)
+    return plain

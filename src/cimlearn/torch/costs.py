@@ -1,0 +1,229 @@
+"""What a model on arrays costs: its ledger at the prices of M2RU or SAS-MRAM, by the equations of `cimlearn.costs`.
+
+Integrators are as large as the sample asks for: C_f follows from the range of each array's sums (cells.capacitance).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cimlearn.chips.sas_accounts import batch_work, inventory, phase_counts, place
+from cimlearn.chips.sas_setup import memory_cell
+from cimlearn.chips.sizes import pieces
+from cimlearn.costs.area import area
+from cimlearn.costs.digital import digital_estimate
+from cimlearn.costs.digital_energy import digital_energy
+from cimlearn.costs.digital_machine import DigitalMachine, digital_machine
+from cimlearn.costs.digital_size import cycle, digital_area
+from cimlearn.costs.energy import energy
+from cimlearn.costs.estimate import Costs, estimate
+from cimlearn.costs.machine import Machine
+from cimlearn.errors import InputError
+from cimlearn.ledger import Ledger
+from cimlearn.parameters import ParameterSet
+from cimlearn.torch import convert
+from cimlearn.torch.array import Array
+from cimlearn.torch.cells import capacitance, mapping
+from cimlearn.torch.chip import Conversion, conversion
+from cimlearn.torch.crossbar import CrossbarArray
+from cimlearn.torch.ledger import ACTIVATIONS, layer_of, ledger, size
+from cimlearn.torch.library import nn
+from cimlearn.units import count, quantity
+
+REST = "(digital)"
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one array, or all that is digital, costs per example."""
+
+    joules: float
+    seconds: float
+    area: float  # [m2]
+    products: float  # multiply-adds
+
+
+@dataclass(frozen=True)
+class ModelCosts:
+    """What a model costs. Shares of energy and time add up to the total's, leakage left out; those of area too."""
+
+    total: Costs  # per example
+    layers: dict[str, Share]  # array, and '(digital)'
+    program: float  # energy of writing all weights once [J]
+
+    def __str__(self) -> str:
+        """A table of the arrays and what they come to."""
+        now = self.total.phases["inference"]
+        rows = [("", "energy", "time", "area", "products")]
+        rows += [_row(name, one) for name, one in self.layers.items()]
+        whole = Share(now.joules, now.seconds, math.fsum(self.total.area.values()), now.operations / 2)
+        rows.append(_row("total", whole))
+        wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = []
+        for first, *rest in rows:
+            cells = [text.rjust(width) for text, width in zip(rest, wide[1:], strict=True)]
+            lines.append("  ".join([first.ljust(wide[0]), *cells]))
+        return "\n".join([*lines, f"programming once: {quantity(self.program, 'J')}"])
+
+
+def costs(model: nn.Module) -> ModelCosts:
+    """Energy, time and area per example of everything classified since the last reset, at `hardware.prices`.
+
+    Raises
+    ------
+    InputError
+        If nothing was classified in `eval` mode, or a price is missing.
+    """
+    carried = conversion(model)
+    if not carried.examples:
+        raise InputError(
+            "nothing was classified yet, so there is nothing to price; run the model in eval mode first"
+        )
+    price = _analog if carried.hardware.kind == "crossbar" else _digital
+    return price(model, carried)
+
+
+def _row(name: str, one: Share) -> tuple[str, str, str, str, str]:
+    """A line of the table."""
+    joules, seconds = quantity(one.joules, "J"), quantity(one.seconds, "s")
+    return name, joules, seconds, quantity(one.area, "m2"), count(round(one.products))
+
+
+def _machine(model: nn.Module, carried: Conversion) -> Machine:
+    """The crossbars of a model and what stands around them, as prices see them."""
+    p = carried.hardware.parameters
+    found, capacitors = {}, {}
+    for array, _ in convert.arrays(model):
+        assert isinstance(array, CrossbarArray)
+        found[array.name] = pieces(size(p, array))
+        capacitors[array.name] = _capacitor(p, array)
+    return Machine(
+        arrays=found,
+        memory_bits={ACTIVATIONS: _kept(model, carried)},
+        lanes=p["digital.lanes"],
+        kwta_inputs=0,
+        clock=p["periphery.clock"],
+        read_voltage=p["periphery.read_voltage"],
+        converter_bits=p["periphery.converter_bits"],
+        capacitance=capacitors,
+        referenced=p["mapping.kind"] == "reference",
+        classes=0,
+        state_bits=p["network.state_bits"] or 32,
+        word_bits=8,
+        change_bits=p["digital.change_bits"],
+    )
+
+
+def _capacitor(p: ParameterSet, array: CrossbarArray) -> float:
+    """The integrators' capacitor of an array [F]."""
+    found = capacitance(p, mapping(p).scale, float(array.reach))
+    if found is None:
+        raise InputError(
+            "periphery.saturation = none gives the integrators no size, so they have no price; give a voltage, as 0.8"
+        )
+    return found
+
+
+def _kept(model: nn.Module, carried: Conversion) -> int:
+    """Bits of the memory between layers: twice the largest output of one example (one is read, one written)."""
+    outputs = [a.tally.vectors * a.layout.outputs / carried.examples for a, _ in convert.arrays(model)]
+    inputs = [a.layout.inputs for a, _ in convert.arrays(model)]
+    return 2 * math.ceil(max(*outputs, *inputs)) * carried.hardware.parameters["activation.bits"]
+
+
+def _analog(model: nn.Module, carried: Conversion) -> ModelCosts:
+    """The costs of crossbars."""
+    p, prices = carried.hardware.parameters, carried.hardware.prices
+    made_of, done, n = _machine(model, carried), ledger(model), carried.examples
+    total = estimate(
+        done, made_of, prices, learned=0, rates=None, endurance=None, spread=p["cell.endurance_spread"]
+    )
+    counts, on = done.counts["predict"], done.conductance_on["predict"]
+    shares = {}
+    for name in made_of.arrays:
+        alone = dataclasses.replace(
+            made_of, arrays={name: made_of.arrays[name]}, memory_bits={ACTIVATIONS: 0}
+        )
+        only = Ledger({"predict": {name: counts[name]}}, {"predict": {name: on[name]}})
+        joules = math.fsum(energy(only, alone, prices)["predict"].values())
+        bare = dataclasses.replace(alone, lanes=0)
+        cycles = (
+            counts[name]["cycles"] + counts[name]["vectors"] * size(p, _named(model, name)).convert_cycles
+        )
+        shares[name] = Share(
+            joules / n,
+            0.0 if "weight_ih" in name else cycles / made_of.clock / n,
+            math.fsum(area(bare, prices).values()),
+            counts[name]["products"] / n,
+        )
+    program = math.fsum(energy(done, made_of, prices)["program"].values()) if done.counts["program"] else 0.0
+    return ModelCosts(total, _with_rest(total, shares), program)
+
+
+def _named(model: nn.Module, name: str) -> Array:
+    """The array called `name`."""
+    return next(array for array, _ in convert.arrays(model) if array.name == name)
+
+
+def _with_rest(total: Costs, shares: dict[str, Share]) -> dict[str, Share]:
+    """The shares, and what of the total is no array's: logic, activation memory."""
+    now = total.phases["inference"]
+
+    def left(whole: float, part: Callable[[Share], float]) -> float:
+        return max(0.0, whole - math.fsum(part(one) for one in shares.values()))
+
+    rest = Share(
+        left(now.joules - now.parts["leakage"], lambda one: one.joules),
+        left(now.seconds, lambda one: one.seconds),
+        left(math.fsum(total.area.values()), lambda one: one.area),
+        0.0,
+    )
+    return {**shares, REST: rest}
+
+
+def _digital(model: nn.Module, carried: Conversion) -> ModelCosts:
+    """The costs of bit-serial arrays."""
+    p, prices, n = carried.hardware.parameters, carried.hardware.prices, carried.examples
+    held = [array for array, _ in convert.arrays(model)]
+    memory = {ACTIVATIONS: _kept(model, carried)}
+    made_of = _bits_of(carried, held, memory)
+    done = ledger(model)
+    total = digital_estimate(
+        Ledger({"predict": done.counts["predict"]}), made_of, prices, learned=0, rates=None
+    )
+    shares = {}
+    for array in held:
+        work = batch_work([layer_of(array)], learning=False) if array.tally.vectors else None
+        if work is None:
+            shares[array.name] = Share(0.0, 0.0, 0.0, 0.0)
+            continue
+        counts = phase_counts([(work, 1)], place(p), learning=False, examples=n)
+        parts = digital_energy({"forward": counts["forward"]}, made_of, prices)["forward"]
+        alone = _bits_of(carried, [array], {ACTIVATIONS: 0})
+        bare = dataclasses.replace(alone, lanes=0, adders=0, narrowers=0)
+        shares[array.name] = Share(
+            math.fsum(parts.values()) / n,
+            counts["time"]["forward_cycles"] * cycle(made_of) / n,
+            math.fsum(digital_area(bare, prices).values()),
+            work.layers[0].forward.products / n,
+        )
+    written = done.counts["program"]
+    program = (
+        math.fsum(math.fsum(parts.values()) for parts in digital_energy(written, made_of, prices).values())
+        if written
+        else 0.0
+    )
+    return ModelCosts(total, _with_rest(total, shares), program)
+
+
+def _bits_of(carried: Conversion, held: list[Array], memory: dict[str, int]) -> DigitalMachine:
+    """The sub-arrays that hold `held`, as prices see them; adders and narrowers are shared by all."""
+    p = carried.hardware.parameters
+    layers = [layer_of(array)._replace(windows=1) for array in held]
+    found = inventory(layers, 1, p, memory)
+    found["digital"]["lanes"] = p["digital.lanes"]
+    values = {name: entry.value for name, entry in p.entries().items()}
+    return digital_machine(found, values, memory_cell(p).as_dict())

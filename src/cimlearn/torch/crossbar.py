@@ -1,0 +1,257 @@
+"""Analog crossbars in PyTorch: the product of arrays/crossbar.py for many vectors at once, with gradients.
+
+    x' = sign(x) code(|x| / s_x)                             weighted-bit streaming; s_x: range of the inputs
+    z_t = Q(clip((g_t / r) (x'_t W_t + n_t) + o_t))          of tile t: gain, noise, offset, range r, converter Q
+    y = s_x b r sum_t z_t                                    b: weight range of each column
+
+W = w / b in -1 .. 1 is what conductances stand for. The noise of reads is lumped: independent Gaussian noise of cells
+and cycles adds up to one normal number per column, of variance sum_i q_i v_i + thermal, with v = var(W) of a read and
+q_i the sum of squared cycle weights (exactly the distribution of a draw per cell). Its gradient is not followed.
+
+While training, W gets the error that programming leaves on this device (cells.Curve), drawn afresh for each call of a
+layer (a sequence sees one draw); the gradient goes through to w. Codes and converters have the straight-through
+gradient (quantisers.py); ranges count as constants.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cimlearn.arrays.base import PULSES, VERIFY_READS
+from cimlearn.arrays.periphery import Periphery
+from cimlearn.parameters import ParameterSet
+from cimlearn.random import generator
+from cimlearn.torch.array import Array, Work
+from cimlearn.torch.cells import Curve, mapping, programmed, surrounding
+from cimlearn.torch.layout import Layout
+from cimlearn.torch.library import torch
+from cimlearn.torch.quantisers import codes, converted, streamed
+
+Tensor = torch.Tensor
+
+
+class Prepared(NamedTuple):
+    """What a product is made with."""
+
+    w: Tensor  # (tiles, tall, columns) in -1 .. 1
+    variance: Tensor | None  # (tiles, tall, columns) of a read; None: not needed
+    bound: Tensor  # (outputs,) or (1,) the weight that W = 1 stands for
+
+
+class CrossbarArray(Array):
+    """One layer's weights on analog tiles."""
+
+    conductance: Tensor  # (layers, outputs, rows) after programming [S]
+    bound: Tensor  # (outputs,) or (1,) the weight that a cell's whole window stands for
+    input_range: Tensor  # () s_x
+    reach: Tensor  # () r, in units of s_x b
+    age: Tensor  # () seconds since programming
+    gain: Tensor  # (tiles, 1, columns) of the integrators
+    offset: Tensor  # (tiles, 1, columns) in units of r
+    code: Tensor  # (2, steps) effective input of each code; sum of its squared cycle weights
+    ones: Tensor  # (steps,) bits that are 1
+    effective: Tensor  # (tiles, tall, columns) W of the cells
+    variance: Tensor  # (tiles, tall, columns) v of the cells
+    row_on: Tensor  # (inputs,) conductance of all cells of a row [S]
+    error: Tensor  # (2, TARGETS) mean and spread of the error of programming
+
+    def __init__(
+        self, p: ParameterSet, layout: Layout, weight: Tensor, error: Curve, *, name: str, seed: int
+    ) -> None:
+        """An unprogrammed array for a weight like `weight` (outputs, rows)."""
+        super().__init__(layout, name, seed)
+        self.p, self.mapping = p, mapping(p)
+        self.converter, self.ranged = p["periphery.converter_bits"], p["periphery.saturation"] is not None
+        self.read_variance, self.noise = p["cell.read_noise"] ** 2, p["training.noise"]
+        if not np.any(error):
+            self.noise = 0.0
+        like = weight.detach()
+        columns = layout.outputs if p["mapping.scale"] == "column" else 1
+        tiled = (layout.groups * layout.tiles, layout.tall, layout.columns)
+        self.register_buffer("conductance", like.new_zeros(self.mapping.layers, layout.outputs, layout.rows))
+        self.register_buffer("bound", like.new_ones(columns))
+        for name_, value in {"input_range": 1.0, "reach": 1.0, "age": 0.0}.items():
+            self.register_buffer(name_, like.new_tensor(value))
+        for name_, shape in {"effective": tiled, "variance": tiled, "row_on": (layout.inputs,)}.items():
+            self.register_buffer(name_, like.new_zeros(shape), persistent=False)
+        self.register_buffer("error", like.new_tensor(np.stack(error)), persistent=False)
+        self._surround(surrounding(p, layout, name=name, seed=seed), like)
+
+    def _surround(self, around: Periphery, like: Tensor) -> None:
+        """Take over a periphery whose range is 1."""
+        self.thermal = around.thermal
+        persistent = {
+            "gain": around.column[0][:, None],
+            "offset": around.column[1][:, None],
+            "code": around.code,
+        }
+        for name, value in persistent.items():
+            self.register_buffer(name, like.new_tensor(value))
+        self.register_buffer("ones", like.new_tensor(around.ones), persistent=False)
+
+    # --- products
+
+    def prepare(self, weight: Tensor) -> Prepared:
+        """W, its read variance and its range: of the cells, or wanted, with a draw of the programming error."""
+        if self.recorder is not None:
+            bound = self.bounds(weight)
+            return Prepared(self.layout.matrices(weight / bound[:, None]), None, bound)
+        if not self.wanted(weight):
+            return Prepared(self.effective, self.variance, self.bound)
+        bound = self.bounds(weight)
+        w = self.layout.matrices((weight / bound[:, None]).clamp(-1, 1))
+        variance = self._wanted_variance(w.detach()) if self.read_variance else None
+        if self.training and self.noise:
+            w = w + self._programming_error(w.detach())
+        return Prepared(w, variance, bound)
+
+    def product(self, x: Tensor, prepared: Prepared) -> Tensor:
+        """(vectors, outputs) of x (vectors, inputs) and what `prepare` gave."""
+        if self.recorder is not None:
+            sums = torch.bmm(self.layout.spread(x), prepared.w)
+            self.recorder.saw(x, sums)
+            return self.layout.gathered(sums) * prepared.bound
+        y = self._product(x / self.input_range, prepared.w, prepared.variance)
+        return y * (prepared.bound * self.input_range)
+
+    def _product(self, x: Tensor, w: Tensor, variance: Tensor | None) -> Tensor:
+        """(vectors, outputs) of x (vectors, inputs) in -1 .. 1 and w (tiles, tall, columns)."""
+        squares: Tensor | None = None
+        if self.p["periphery.input_bits"] is not None:
+            code = codes(x, self.code.shape[1])
+            seen = streamed(x, code, self.code[0])
+            squares = self.code[1][code] if self.read_variance else None
+            lit = self.ones[code] if not self.training else None
+        else:
+            seen, squares = x, x.detach().square()
+            lit = (x != 0).to(x.dtype) if not self.training else None
+        if lit is not None:
+            self.tally.drive(lit, self.row_on if self.programmed else self._wanted_on(w))
+        total = torch.bmm(self.layout.spread(seen), w)  # (tiles, vectors, columns)
+        if self.read_variance or self.thermal:
+            total = total + self._noise(total.detach(), squares, variance)
+        if not self.ranged:
+            return self.layout.gathered(total * self.gain)
+        z = (total * (self.gain / self.reach) + self.offset).clamp(-1, 1)
+        if self.converter is not None:
+            z = converted(z, self.converter)
+        return self.layout.gathered(z) * self.reach
+
+    @torch.no_grad()
+    def _noise(self, like: Tensor, squares: Tensor | None, variance: Tensor | None) -> Tensor:
+        """(tiles, vectors, columns) noise of cells and integrators."""
+        power: Tensor = like.new_zeros(()) + self.thermal * self.reach.square()
+        if squares is not None and variance is not None and self.read_variance:
+            power = power + torch.bmm(self.layout.spread(squares), variance)
+        draw = torch.randn(
+            like.shape, generator=self.chance.next(like.device), device=like.device, dtype=like.dtype
+        )
+        return draw.mul_(power.sqrt())
+
+    def work(self) -> Work:
+        """An output is scaled and its bias added; sums of tiles are added up."""
+        outputs = self.tally.vectors * self.layout.outputs
+        return {"multiply_add": outputs, "tile_add": outputs * (self.layout.tiles - 1)}
+
+    # --- weights as they are wanted
+
+    def bounds(self, weight: Tensor) -> Tensor:
+        """(outputs,) or (1,) the range of weight (outputs, rows); 1 where all is 0."""
+        size = weight.detach().abs()
+        size = size if self.p["mapping.scale"] == "column" else size.reshape(1, -1)
+        share = self.p["range.weight"]
+        found = size.amax(1) if share == 1 else torch.quantile(size, share, dim=1)
+        return torch.where(found > 0, found, 1.0)
+
+    def _wanted_variance(self, w: Tensor) -> Tensor:
+        """Variance of a read of w (...): every cell of a weight shares it, G_l = middle + s_l w / (scale layers)."""
+        m = self.mapping
+        at_rest = m.scale * m.middle
+        cells = m.layers * at_rest**2 + 2 * at_rest * m.signs / m.layers * w + w.square() / m.layers
+        return self.read_variance * cells
+
+    def _wanted_on(self, w: Tensor) -> Tensor:
+        """(inputs,) conductance of the cells of a row [S], for w (tiles, tall, columns)."""
+        m, layout = self.mapping, self.layout
+        on = (m.layers * m.middle + w.detach() * m.signs / (m.scale * m.layers)).sum(2)
+        on = on.reshape(layout.groups, layout.tiles, layout.tall)
+        heights = np.diff(layout.borders)
+        return torch.cat([on[:, t, :tall] for t, tall in enumerate(heights)], 1).reshape(-1)
+
+    @torch.no_grad()
+    def _programming_error(self, w: Tensor) -> Tensor:
+        """A draw of the error that programming w (...) leaves, between the points of the curve."""
+        last = self.error.shape[1] - 1
+        place = (w + 1) * (0.5 * last)
+        left = place.floor().clamp_(0, last - 1).long()
+        mean, spread = torch.lerp(self.error[:, left], self.error[:, left + 1], place - left)
+        draw = torch.randn(w.shape, generator=self.chance.next(w.device), device=w.device, dtype=w.dtype)
+        return (draw.mul_(spread) + mean) * self.noise
+
+    # --- ranges
+
+    def settle(self, inputs: float, sums: float) -> None:
+        """Fix the ranges: the largest code stands for `inputs`, integrators reach to `sums`, in units of that."""
+        steps = self.code.shape[1]
+        stretched = inputs if self.p["periphery.input_bits"] is None else inputs * steps / (steps - 1)
+        self.input_range.fill_(stretched)
+        self.reach.fill_(sums * inputs / stretched)
+
+    # --- cells
+
+    @torch.no_grad()
+    def program(self, weight: Tensor, seed: int) -> None:
+        """Program the cells of chip number `seed` to weight (outputs, rows)."""
+        bound = self.bounds(weight)
+        wanted = (weight / bound[:, None]).clamp(-1, 1).float().cpu().numpy()
+        bar = programmed(self.p, self.layout, wanted, name=self.name, seed=seed)
+        self.conductance.copy_(torch.from_numpy(self.layout.unstacked(bar.cells.conductance).copy()))
+        self.bound.copy_(bound)
+        self.age.zero_()
+        self._surround(bar.periphery, self.conductance)
+        self.tally.pulses, self.tally.verify_reads = int(bar.counts[PULSES]), int(bar.counts[VERIFY_READS])
+        self.chance.restart(seed)
+        self.programmed = True
+        self.refresh()
+
+    @torch.no_grad()
+    def drift(self, seconds: float) -> None:
+        """Let `seconds` have passed since programming."""
+        self.age.fill_(seconds)
+        self.refresh()
+
+    def drifted(self) -> Tensor:
+        """(layers, outputs, rows) conductance now [S]: G (t / start)^-nu, each cell with its own nu."""
+        p, cells = self.p, self.conductance
+        ratio = max(1.0, float(self.age) / p["drift.start"])
+        if ratio == 1 or p["drift.exponent"] == p["drift.spread"] == 0:
+            return cells
+        draw = generator(self.chance.seed, self.name, "drift").standard_normal(cells.shape, np.float32)
+        exponent = np.maximum(p["drift.exponent"] + p["drift.spread"] * draw, 0.0)
+        return cells * torch.as_tensor(ratio**-exponent, dtype=cells.dtype, device=cells.device)
+
+    @torch.no_grad()
+    def refresh(self) -> None:
+        """Weights, variances and switched-on conductance of the cells as they are now."""
+        m, layout = self.mapping, self.layout
+        cells = self.drifted()
+        self.effective = layout.matrices(self.stored(cells)).contiguous()
+        self.variance = layout.matrices(self.read_variance * m.scale**2 * cells.square().sum(0)).contiguous()
+        self.row_on = layout.stacked(cells.sum(0)).sum(1)
+
+    def stored(self, cells: Tensor) -> Tensor:
+        """(outputs, rows) W of cells (layers, outputs, rows), with drift made good where that is asked for."""
+        m, p = self.mapping, self.p
+        sign = cells.new_ones(m.layers)
+        if p["mapping.kind"] == "pair":
+            sign[m.layers // 2 :] = -1
+        w = m.scale * ((sign[:, None, None] * cells).sum(0) - m.reference)
+        if p["drift.compensated"]:
+            w = w * (self.conductance.sum() / cells.sum())
+        return w
+
+    def weights(self) -> Tensor:
+        """(outputs, rows) the layer's weight as the cells hold it now."""
+        return self.stored(self.drifted()) * self.bound[:, None]
