@@ -65,6 +65,8 @@ SECTIONS: dict[str, list[str]] = {
         "reference/arrays.md",
         "reference/learning.md",
         "reference/chips.md",
+        "reference/pytorch.md",
+        "reference/studies.md",
         "reference/costs.md",
         "reference/results.md",
         "reference/loggers.md",

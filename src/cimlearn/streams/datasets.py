@@ -37,6 +37,8 @@ class Range(NamedTuple):
 class DatasetStream:
     """Tasks given as map-style data sets, whose examples are read when they are needed.
 
+    Memory: one label per example, one chunk, and what the data sets themselves hold.
+
     Parameters
     ----------
     tasks
@@ -58,8 +60,6 @@ class DatasetStream:
         Names of the tasks; None: task 1, task 2, ...
     steps, classes, examples, held_out, order, seed, name
         As in ArrayStream.
-
-    Memory: one label per example, one chunk, and what the data sets themselves hold.
 
     Raises
     ------
