@@ -157,8 +157,8 @@ def test_weights_are_loaded_by_name(tmp_path: Path) -> None:
     assert all(
         np.array_equal(backbone.public_state()[key].detach().numpy(), value) for key, value in tensors.items()
     )
-    torch.save({key: torch.from_numpy(value) for key, value in tensors.items()}, tmp_path / "w.pth")
-    weights.load_weights(backbone, tmp_path / "w.pth")
+    save_file({k: v.astype(np.float16) for k, v in tensors.items()}, tmp_path / "half.safetensors")
+    weights.load_weights(backbone, tmp_path / "half.safetensors")
 
 
 def refuse(tmp_path: Path, tensors: dict[str, np.ndarray], message: str) -> None:
@@ -183,18 +183,26 @@ def test_wrong_weight_files(tmp_path: Path) -> None:
     )
 
 
+def test_numbers_that_are_no_weights(tmp_path: Path) -> None:
+    whole = stored("resnet8")
+    unfit = {"conv1.weight": np.full_like(whole["conv1.weight"], np.nan)}
+    refuse(tmp_path, whole | unfit, r"has 1 tensor \(conv1.weight\) unfit as weights")
+    unfit = {
+        "bn1.running_var": -whole["bn1.running_var"],
+        "linear.bias": whole["linear.bias"].astype(np.int32),
+    }
+    refuse(tmp_path, whole | unfit, r"has 2 tensors .* unfit as weights")
+
+
 def test_files_that_are_no_weights(tmp_path: Path) -> None:
     (tmp_path / "w.safetensors").write_bytes(b"\x07" * 99)
-    (tmp_path / "broken.pth").write_bytes(b"nothing")
-    torch.save({"w": torch.zeros(1), "run": Path("x")}, tmp_path / "code.pt")
-    torch.save([torch.zeros(1)], tmp_path / "list.pt")
+    torch.save({"w": torch.zeros(1)}, tmp_path / "w.pth")
     for name, message in {
         "none.safetensors": "doesn't exist",
-        "w.bin": "isn't a .safetensors",
+        "w.txt": "isn't a .safetensors",
         "w.safetensors": "can't be read",
-        "broken.pth": "weight file .*broken.pth",
-        "code.pt": "holds more than tensors",
-        "list.pt": "isn't a table of tensors",
+        "w.pth": "is a pickle, which can run code; convert it",
+        "w.pkl": "is a pickle",
     }.items():
         with pytest.raises(InputError, match=message):
             weights.read_tensors(tmp_path / name)

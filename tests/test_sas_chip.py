@@ -43,7 +43,7 @@ def examples(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("on", ["chip", "float"])
 @pytest.mark.parametrize("tasks", ["own", "shared"])
 def test_it_learns_and_knows_its_tasks_apart(on: str, tasks: str) -> None:
-    chip = make(on, network__tasks=tasks, replay__slots=16)
+    chip = make(on, network__tasks=tasks, **({"replay__slots": 16} if tasks == "shared" else {}))
     (x, y), (xt, yt) = examples(96), examples(40, 1)
     chip.start_task(0)
     for _ in range(3):
@@ -279,3 +279,38 @@ def test_small_images_are_stored_small_and_enlarged_when_used() -> None:
     )
     assert np.ptp(padded[:, :, :14], axis=(2, 3)).max() == 0  # nothing but the border
     assert np.ptp(enlarged[:, :, :14], axis=(2, 3)).min() > 0
+
+
+def test_no_images_have_no_classes() -> None:
+    chip = make()
+    assert chip.predict(np.zeros((0, 28, 28), np.float32)).tolist() == []
+    x, y = examples(8)
+    chip.learn(x[:0], y[:0])
+    chip.learn(x, y)
+    assert len(chip.predict(x[:0], 0)) == 0
+
+
+def test_a_narrow_accumulator_overflows_and_says_so() -> None:
+    """Frozen blocks, modules and head all have the width that `array.accumulator` says."""
+    x, y = examples(8)
+    with pytest.raises(
+        InputError, match=r"overflows an accumulator of 16 bits; give it more \(array.accumulator\)"
+    ):
+        make(array__accumulator=16).learn(x, y)
+    wide, narrow = make(), make(array__accumulator=26)
+    for chip in (wide, narrow):
+        chip.learn(x, y)
+    for graph in (*narrow.learners[0].net.modules, narrow.learners[0].net.head, *narrow._blocks):
+        assert {one.accumulator for one in graph._narrowings()} == {26}
+    assert all(np.array_equal(v, narrow.state()[0][k]) for k, v in wide.state()[0].items())
+
+
+def test_replay_without_a_shared_network_is_refused() -> None:
+    with pytest.raises(InputError, match=r"replay\.slots = 16 has no effect with network.tasks = own"):
+        make(replay__slots=16)
+    make(replay__slots=0)
+
+
+def test_sub_arrays_that_are_too_small_are_named() -> None:
+    with pytest.raises(InputError, match=r"32 rows, 64 of them active .* \(array.rows, array.active\)"):
+        make(array__rows=32).inventory()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Final
+
+SHOWN: Final = 40  # names in a message
 
 
 class InputError(ValueError):
@@ -16,4 +19,4 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if close:
         return f"did you mean '{close[0]}'?"
-    return "known: " + ", ".join(names[:40])
+    return "known: " + ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")

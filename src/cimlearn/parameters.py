@@ -95,15 +95,24 @@ def _number(name: str, parameter: Parameter, given: Any, *, whole: bool) -> int 
     try:
         number = float(given)
     except (TypeError, ValueError):
-        raise InputError(
-            f"{name} = {given!r} is not a number; it takes a value like {parameter.value!r}"
-        ) from None
+        unit = _unit(parameter, "in")
+        like = (
+            f"a number{unit}, or none"
+            if parameter.value is None
+            else f"a value like {parameter.value!r}{unit}"
+        )
+        raise InputError(f"{name} = {given!r} is not a number; it takes {like}") from None
     if whole and not number.is_integer():
         raise InputError(f"{name} = {given} is not a whole number")
     low, high = parameter.range or (float("-inf"), float("inf"))
     if not low <= number <= high:
-        raise InputError(f"{name} = {given} is out of range; allowed: {low:g} to {high:g} {parameter.unit}")
+        raise InputError(f"{name} = {given} is out of range; allowed: {low:g} to {high:g}{_unit(parameter)}")
     return int(number) if whole else number
+
+
+def _unit(parameter: Parameter, word: str = "") -> str:
+    """' V', or ' in V', for a message; nothing for plain numbers."""
+    return "" if parameter.unit in ("1", "count") else f" {word} {parameter.unit}".replace("  ", " ")
 
 
 class ParameterSet(Mapping[str, Value]):

@@ -85,7 +85,10 @@ def tiling(shape: Shape, array: SubArray) -> Tiling:
     """The layout of `shape` on sub-arrays like `array`; InputError if the sub-array can't hold a weight."""
     words = array.columns // BITS
     if array.rows < 1 or words < 1 or not 1 <= array.active <= array.rows or array.available < 0:
-        raise InputError(f"{array} can't hold a weight; give rows >= active >= 1, columns >= {BITS}")
+        raise InputError(
+            f"a sub-array of {array.rows} rows, {array.active} of them active at a time, and {array.columns} columns "
+            f"can't hold a weight; give rows >= active >= 1 (array.rows, array.active), array.columns >= {BITS}"
+        )
     if min(shape) < 1:
         raise InputError(f"{shape} is empty; every number of a product's shape is 1 or more")
     down, across = _up(shape.rows, array.rows), _up(shape.columns, words)

@@ -16,7 +16,7 @@ from cimlearn.arrays.bitserial import BITS
 from cimlearn.arrays.training import Layer, bias_bits
 from cimlearn.chips.base import Design
 from cimlearn.chips.sas_accounts import Tally, inventory, ledger, memory_bits
-from cimlearn.chips.sas_setup import error_rate, image_size, memory_cell
+from cimlearn.chips.sas_setup import check_replay, error_rate, image_size, memory_cell
 from cimlearn.errors import InputError
 from cimlearn.learning.reservoir import expected_stored
 from cimlearn.networks.layers import layers
@@ -46,6 +46,7 @@ def design(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int)
         If the examples are no images, or the backbone can't take them.
     """
     size, cell = image_size(shape, p["network.side"]), memory_cell(p)
+    check_replay(p)
     for name in ("faults.write_error", "faults.read_error"):
         error_rate(p, name, 0.0)
     one = layers(p["network.backbone"], p["network.side"], shape.classes, p["network.train"])

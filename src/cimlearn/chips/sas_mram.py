@@ -14,7 +14,15 @@ from cimlearn.arrays.faults import Rates
 from cimlearn.arrays.training import Layer
 from cimlearn.chips.sas_accounts import Tally, inventory, ledger, memory_bits
 from cimlearn.chips.sas_images import fitted
-from cimlearn.chips.sas_setup import error_rate, frozen_backbone, image_size, memory_cell, stick, wear_law
+from cimlearn.chips.sas_setup import (
+    check_replay,
+    error_rate,
+    frozen_backbone,
+    image_size,
+    memory_cell,
+    stick,
+    wear_law,
+)
 from cimlearn.chips.sas_task import TUNED, InSoftware, Learner, OnChip, image_exponent, network
 from cimlearn.learning.int8 import Int8, from_float, torch
 from cimlearn.learning.intgraph import IntGraph
@@ -43,6 +51,7 @@ class SasMram:
         pytorch()
         self.shape, self.seed, self.on = shape, seed, on
         self.size = image_size(shape, p["network.side"])
+        check_replay(p)
         check_images(p["network.backbone"], p["network.side"], p["network.train"])
         self.backbone = frozen_backbone(p, equal=on == "chip")
         self.cell = memory_cell(p)
@@ -113,6 +122,8 @@ class SasMram:
         What still waits is learned first.
         """
         self._learn_waiting()
+        if not len(x):
+            return np.zeros(0, np.int64)
         images = self._images(x)
         self._calibrate(images)
         which = 0 if self.parameters["network.tasks"] == "shared" else self.task if task is None else task
@@ -160,7 +171,13 @@ class SasMram:
     def _frozen(self, batches: list[Int8]) -> list[IntGraph]:
         """The backbone in INT8."""
         p = self.parameters
-        return frozen(self.backbone, batches, spread=p["network.spread"], clip=p["network.clip"])
+        return frozen(
+            self.backbone,
+            batches,
+            spread=p["network.spread"],
+            clip=p["network.clip"],
+            accumulator=p["array.accumulator"],
+        )
 
     def _images(self, x: Float) -> NDArray[np.uint8]:
         """(examples, rows, columns, channels) 8-bit pixels of x (examples, rows, columns x channels) in 0..1."""

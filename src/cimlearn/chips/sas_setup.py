@@ -31,6 +31,16 @@ def image_size(shape: StreamShape, side: int) -> tuple[int, int, int]:
     )
 
 
+def check_replay(p: ParameterSet) -> None:
+    """Raise InputError if replay is asked for where every task has its own network, which never forgets."""
+    for name in ("replay.slots", "replay.ratio"):
+        if p["network.tasks"] == "own" and p.entry(name).changed and p[name]:
+            raise InputError(
+                f"{name} = {p[name]} has no effect with network.tasks = own, where nothing is replayed; "
+                "set network.tasks=shared, or leave it out"
+            )
+
+
 def frozen_backbone(p: ParameterSet, *, equal: bool) -> Backbone:
     """The frozen network with its weights, its channels equalised if that is asked for and `equal` (for INT8)."""
     from cimlearn.networks.equalise import equalised

@@ -74,7 +74,15 @@ class OnChip:
         net = network(backbone, p, "none", seed=seed, task=task)
         top = head(net.width, classes, seed=seed, task=task)
         last, tuned = p["network.last_exponent"], TUNED[p["network.train"]]
-        self.net = IntRepNet(blocks, net, top, p["network.side"], last_exponent=last, tuned=tuned)
+        self.net = IntRepNet(
+            blocks,
+            net,
+            top,
+            p["network.side"],
+            last_exponent=last,
+            tuned=tuned,
+            accumulator=p["array.accumulator"],
+        )
         self.p, self.cell, self.seed, self.task = p, cell, seed, task
         self.exponent = image_exponent(backbone)
         self.write_error = error_rate(p, "faults.write_error", cell.write_error)

@@ -103,7 +103,7 @@ def fits(most: int, accumulator: int = ACCUMULATOR) -> None:
     if most >= 2 ** (accumulator - 1):
         raise InputError(
             f"a sum of {most} overflows an accumulator of {accumulator} bits; "
-            "give it more bits, or make the batch or the layer smaller"
+            "give it more (array.accumulator), or make the batch or the layer smaller"
         )
 
 

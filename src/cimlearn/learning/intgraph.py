@@ -64,7 +64,7 @@ class IntGraph:
         }
         self._last = _last_uses(self.steps)
         self._needs = {from_input: _needs(self.steps, from_input) for from_input in (True, False)}
-        self._merged = 0
+        self._merged, self._accumulator = 0, accumulator
 
     @property
     def gradients(self) -> dict[str, Any]:
@@ -247,7 +247,7 @@ class IntGraph:
 
     def _sum(self, a: Int8, b: Int8) -> Int8:
         self._merged += a.mantissa.numel()
-        return add(a, b)
+        return add(a, b, accumulator=self._accumulator)
 
 
 def _stored(weight: Int8) -> NDArray[np.int8]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from cimlearn.arrays.faults import Flips
 from cimlearn.arrays.training import Layer
 from cimlearn.errors import InputError
-from cimlearn.learning.int8 import Int8, add, torch
+from cimlearn.learning.int8 import ACCUMULATOR, Int8, add, torch
 from cimlearn.learning.intgraph import IntGraph
 from cimlearn.learning.intloss import softmax_error
 from cimlearn.learning.intupdate import Rule
@@ -62,14 +62,19 @@ class Pooled(nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
 
 
 def frozen(
-    backbone: Backbone, images: Iterable[Int8] = (), *, spread: int = 3, clip: bool = False
+    backbone: Backbone,
+    images: Iterable[Int8] = (),
+    *,
+    spread: int = 3,
+    clip: bool = False,
+    accumulator: int = ACCUMULATOR,
 ) -> list[IntGraph]:
     """The blocks of a backbone as integer graphs, exponents of activations fixed on `images` if there are any.
 
     `spread`: how far the exponents of output channels may differ, because folded batch norms make them unequal.
-    `clip`: outliers of activations are clipped where that loses less than coarser steps.
+    `clip`: outliers of activations are clipped where that loses less than coarser steps. `accumulator` [bit].
     """
-    graphs = [IntGraph(block, spread=spread, clip=clip) for block in backbone.blocks]
+    graphs = [IntGraph(block, spread=spread, clip=clip, accumulator=accumulator) for block in backbone.blocks]
     batches = list(images)
     for graph in graphs:
         if batches:
@@ -90,8 +95,9 @@ class IntRepNet:
         *,
         last_exponent: int = -10,
         tuned: Tuned = "no",
+        accumulator: int = ACCUMULATOR,
     ) -> None:
-        """`side` [pixels] of the images; `last_exponent` of the weights that start at zero.
+        """`side` [pixels] of the images; `last_exponent` of the weights that start at zero; `accumulator` [bit].
 
         tuned: what learns in the blocks, nothing ("no"), their biases ("bias"), biases and weights ("full"). Blocks
         that learn are copied first, so `blocks` stay as they are.
@@ -105,10 +111,16 @@ class IntRepNet:
         self.connectors, self.places, self.tuned = net.connectors, net.places, tuned != "no"
         self.blocks = [block.learning(weights=tuned == "full") for block in blocks] if self.tuned else blocks
         self.modules = [
-            IntGraph(self._fixed(net, number, side), trained=True, exponents={LAST: last_exponent})
+            IntGraph(
+                self._fixed(net, number, side),
+                trained=True,
+                exponents={LAST: last_exponent},
+                accumulator=accumulator,
+            )
             for number in range(len(net.reprogram))
         ]
-        self.head = IntGraph(Pooled(head), trained=[HEAD])
+        self.head = IntGraph(Pooled(head), trained=[HEAD], accumulator=accumulator)
+        self._accumulator = accumulator
         self._first = 0 if self.tuned else min(net.places, default=len(blocks))
         self._map = (1, *net.backbone.shape(len(blocks) - 1, side))
 
@@ -130,7 +142,7 @@ class IntRepNet:
             if place in self.places:
                 number = self.places[place]
                 source = image if self.connectors[number].image else x
-                y = add(y, self.modules[number].forward(source, keep=keep))
+                y = add(y, self.modules[number].forward(source, keep=keep), accumulator=self._accumulator)
             x = y
         return self.head.forward(x, keep=keep)
 
@@ -159,7 +171,7 @@ class IntRepNet:
                 image = self.connectors[number].image
                 own = self.modules[number].backward(below, input_error=lower and not image)
                 if through is not None and own is not None and not image:
-                    through = add(through, own)
+                    through = add(through, own, accumulator=self._accumulator)
             below = through
 
     def _named(self, found: Mapping[str, Any], part: str) -> dict[str, Any]:

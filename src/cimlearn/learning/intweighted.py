@@ -245,7 +245,7 @@ class Lift(NamedTuple):
         room = self.accumulator - 1 - HEADROOM - largest(self.bias.mantissa).bit_length()
         exponent = self.bias.exponent - room
         sums = shifted(acc.sums, min(exponent - acc.exponent, 62)).double()
-        bias = (self.bias.mantissa << room).double()
+        bias = shifted(self.bias.mantissa, -room).double()
         return Sums(sums + bias.view(1, -1, *[1] * (sums.dim() - 2)), exponent)
 
 

@@ -2,8 +2,8 @@
 
     w ~ m 2^e   with whole numbers |m| <= 127 and the smallest e for which they fit, one e per tensor
 
-Source of the number form: NITI, arXiv 2009.13108. Files are safetensors; a .pt or .pth file is read as tensors
-only (`weights_only`), so that no file can run code.
+Source of the number form: NITI, arXiv 2009.13108. Files are safetensors; PyTorch's own (.pt, .pth) are pickles, which
+can run code, and are not read.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from cimlearn.networks.pytorch import nn, torch
 LARGEST = 127  # mantissa of a weight
 BIAS_BITS = 16  # a folded bias is a whole number of 2^-16 (assumed; int32, so up to +-32768)
 SHOWN = 4  # names in an error message
+PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt")
 
 
 def load_weights(backbone: Backbone, path: str | Path) -> None:
@@ -52,31 +53,41 @@ def load_weights(backbone: Backbone, path: str | Path) -> None:
     ]
     if wrong:
         raise InputError(f"{where} has {_listed(wrong)} for {name}; give one made for {name}")
+    unusable = [key for key, value in found.items() if not _usable(key, value, own[key])]
+    if unusable:
+        raise InputError(
+            f"{where} has {_listed(unusable)} unfit as weights (whole numbers, NaN, infinite, or variances below "
+            "0); export it again, as floating-point numbers"
+        )
     with torch.no_grad():
         for key, value in found.items():
             own[key].copy_(value)
 
 
+def _usable(key: str, given: torch.Tensor, own: torch.Tensor) -> bool:
+    """Whether a tensor can take the place of `own`: floating point where that is, finite, variances not below 0."""
+    if not own.is_floating_point():
+        return True
+    finite = given.is_floating_point() and bool(torch.isfinite(given).all())
+    return finite and not (key.endswith("running_var") and bool((given < 0).any()))
+
+
 def read_tensors(path: str | Path) -> dict[str, torch.Tensor]:
-    """The tensors of a .safetensors, .pt or .pth file; InputError if it can't be read as such."""
+    """The tensors of a .safetensors file; InputError if it can't be read as such."""
     file = Path(path).expanduser()
-    if file.suffix not in (".safetensors", ".pt", ".pth"):
-        raise InputError(f"weight file '{file}' isn't a .safetensors (or .pt, .pth) file; give one that is")
+    if file.suffix in PICKLES:
+        raise InputError(
+            f"weight file '{file}' is a pickle, which can run code; convert it where you trust it: "
+            f"safetensors.torch.save_file(torch.load('{file.name}', weights_only=True), '{file.stem}.safetensors')"
+        )
+    if file.suffix != ".safetensors":
+        raise InputError(f"weight file '{file}' isn't a .safetensors file; give one that is")
     if not file.is_file():
         raise InputError(f"weight file '{file}' doesn't exist; give the path of one that does")
     try:
-        if file.suffix == ".safetensors":
-            return load_file(file)
-        found = torch.load(file, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
+        return load_file(file)
+    except (SafetensorError, OSError, RuntimeError, ValueError, KeyError) as error:
         raise InputError(f"weight file '{file}' can't be read ({_line(error)}); fetch it again") from None
-    except Exception as error:  # torch.load raises its unpickler's own errors
-        raise InputError(
-            f"weight file '{file}' holds more than tensors ({_line(error)}); convert it"
-        ) from None
-    if not isinstance(found, Mapping) or not all(isinstance(value, torch.Tensor) for value in found.values()):
-        raise InputError(f"weight file '{file}' isn't a table of tensors; save the network's state_dict")
-    return dict(found)
 
 
 def _line(error: Exception) -> str:
