@@ -62,6 +62,17 @@ def lines(
     return figure
 
 
+def accuracy_lines(rows: Sequence[Row], *, title: str, by: str, x: str, label: str) -> Figure:
+    """Accuracy in percent against column `x` on a logarithmic axis, one line per value of column `by`."""
+
+    def finish(axes: Axes) -> None:
+        axes.set_xscale("log")
+
+    return lines(
+        rows, title=title, by=by, x=x, y="accuracy", labels=(label, "accuracy [%]"), scale=100, finish=finish
+    )
+
+
 def largest_parts(rows: Sequence[Row], *, by: str, part: str, value: str, least: float) -> list[Row]:
     """Rows of the parts that are more than `least` of any group's total; the rest of each group as 'all others'."""
     groups = series(rows, by)

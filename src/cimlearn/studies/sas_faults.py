@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cimlearn import chips, metrics
@@ -12,7 +11,7 @@ from cimlearn.devices.technology import technology
 from cimlearn.errors import InputError
 from cimlearn.experiment import Experiment
 from cimlearn.studies.base import Result, Row, Runs, Study
-from cimlearn.studies.plots import lines
+from cimlearn.studies.plots import accuracy_lines
 from cimlearn.sweep import Point
 
 STREAM: Final = "split-mnist-domain"
@@ -69,19 +68,12 @@ def analyse(runs: Runs, quick: bool) -> Result:
 
 def draw(result: Result) -> Figure:
     """Accuracy against the probability that a bit is wrong."""
-
-    def finish(axes: Axes) -> None:
-        axes.set_xscale("log")
-
-    return lines(
+    return accuracy_lines(
         result.rows,
         title="Accuracy with wrong bits",
         by="fault",
         x="rate",
-        y="accuracy",
-        labels=("probability that a bit is wrong", "accuracy [%]"),
-        scale=100,
-        finish=finish,
+        label="probability that a bit is wrong",
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cimlearn import metrics
@@ -12,7 +11,7 @@ from cimlearn.devices.technology import technology
 from cimlearn.errors import InputError
 from cimlearn.experiment import Experiment
 from cimlearn.studies.base import Result, Row, Runs, Study
-from cimlearn.studies.plots import lines
+from cimlearn.studies.plots import accuracy_lines
 from cimlearn.studies.sas_faults import STREAM
 from cimlearn.sweep import Point
 
@@ -82,19 +81,12 @@ def analyse(runs: Runs, quick: bool) -> Result:
 
 def draw(result: Result) -> Figure:
     """Accuracy against years."""
-
-    def finish(axes: Axes) -> None:
-        axes.set_xscale("log")
-
-    return lines(
+    return accuracy_lines(
         result.rows,
         title="Accuracy after years at rest",
         by="temperature",
         x="years",
-        y="accuracy",
-        labels=("years at rest", "accuracy [%]"),
-        scale=100,
-        finish=finish,
+        label="years at rest",
     )
 
 
