@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from cimlearn.report import drawing
 from cimlearn.results import Row
@@ -19,6 +19,7 @@ from cimlearn.units import quantity, unit_symbol
 
 _MAP = "viridis"
 _WIDE = 8  # ratio of the largest to the smallest value above which an axis is logarithmic
+_LABEL = 14  # pixels between two labels
 _BEYOND = 1.2  # where what never ends is drawn, in parts of the largest number
 
 
@@ -38,17 +39,17 @@ def front_figure(rows: Sequence[Row], objectives: Sequence[str]) -> Figure:
         if len(names) == 1:
             _course(axes, rows, y, larger=GOALS[names[0]].larger)
         else:
-            _front(axes, rows, columns[names[1]], y, columns[names[2]] if len(names) > 2 else None)
             x = columns[names[1]]
             axes.set_xlabel(x.label)
             if 0 < _WIDE * min(x.values) < max(x.values):
                 axes.set_xscale("log")
+                axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
                 axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            _front(axes, rows, x, y, columns[names[2]] if len(names) > 2 else None)
             if len(names) > 2:
                 _bar(figure, axes, columns[names[2]])
         axes.set_ylabel(y.label)
         axes.grid(axis="y")
-        axes.margins(0.1)
     return figure
 
 
@@ -103,16 +104,32 @@ def _front(axes: Axes, rows: Sequence[Row], x: _Column, y: _Column, colour: _Col
     ends = sorted((x.values[i], y.values[i]) for i, flag in enumerate(best) if flag)
     if colour is None:
         axes.step(*zip(*ends, strict=True), where="post", color=drawing.ACCENT, linewidth=0.8, zorder=1)
-    for i, row in enumerate(rows):
-        if row["best"]:
-            axes.annotate(
-                str(row["trial"]),
-                (x.values[i], y.values[i]),
-                textcoords="offset points",
-                xytext=(6, -9),
-                size=7,
-                color=drawing.MUTED,
-            )
+    axes.margins(0.1)
+    for (across, up), trials in _close(
+        axes, [(x.values[i], y.values[i], rows[i]["trial"]) for i in range(len(rows)) if best[i]]
+    ):
+        axes.annotate(
+            ", ".join(map(str, trials)),
+            (across, up),
+            textcoords="offset points",
+            xytext=(6, -9),
+            size=7,
+            color=drawing.MUTED,
+        )
+
+
+def _close(axes: Axes, points: list[tuple[float, float, int]]) -> list[tuple[tuple[float, float], list[int]]]:
+    """Points (x, y, trial) whose labels would lie on each other as one: place and trials, from above."""
+    groups: list[tuple[tuple[float, float], list[int]]] = []
+    for x, y, trial in sorted(points, key=lambda point: -point[1]):
+        near = axes.transData.transform((x, y))
+        for place, trials in groups:
+            if math.dist(near, axes.transData.transform(place)) < _LABEL:
+                trials.append(trial)
+                break
+        else:
+            groups.append(((x, y), [trial]))
+    return groups
 
 
 def _course(axes: Axes, rows: Sequence[Row], y: _Column, *, larger: bool) -> None:
@@ -124,6 +141,7 @@ def _course(axes: Axes, rows: Sequence[Row], y: _Column, *, larger: bool) -> Non
     so_far = [pick(y.values[: i + 1]) for i in range(len(rows))]
     axes.step(trials, so_far, where="post", color=drawing.ACCENT, zorder=3)
     axes.set_xlabel("trial")
+    axes.margins(0.1)
 
 
 def _bar(figure: Figure, axes: Axes, colour: _Column) -> None:

@@ -1,9 +1,10 @@
 """Which runs are not worth their end.
 
 Optuna prunes on one objective only. Here a trial is stopped when it is dominated at the same point of its course: after
-some task, a finished trial that was expected to cost no more in any objective had, with the same seed, an accuracy on
-the tasks so far that is better by more than a margin. What could still win on a cost is never stopped, and neither is
-anything where an objective besides accuracy is not known in advance.
+the second task or a later one, a finished trial that was expected to cost no more in any objective had, with the same
+seed, an accuracy on the tasks so far that is better by more than a margin. What could still win on a cost is never
+stopped, and neither is anything where an objective besides accuracy is not known in advance. The first task says too
+little: forgetting shows from the second on (docs/search.md has a front that judging the first would have cut).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def floors(
     seed: int,
     margin: float | None,
 ) -> tuple[float, ...]:
-    """(tasks - 1,) accuracy below which a run is stopped after each task but the last; empty: never.
+    """(tasks - 1,) accuracy below which a run is stopped after each task but the last; 0: it goes on; empty: always.
 
     Parameters
     ----------
@@ -53,4 +54,5 @@ def floors(
         )
 
     courses = [rival.curves[str(seed)] for rival in rivals if no_dearer(rival) and str(seed) in rival.curves]
-    return tuple(max(after) - margin for after in zip(*courses, strict=False))[:-1]
+    after = [max(accuracy) - margin for accuracy in zip(*courses, strict=False)]
+    return (0.0, *after[1:-1]) if len(after) > 2 else ()
