@@ -91,6 +91,12 @@ class Lines:
     def _touched(self, changed: Bytes) -> NDArray[np.bool_]:
         """(lines, inputs): which lines have a bit that is 1 in changed (outputs, inputs)."""
         lines = np.zeros(self.writes.shape, np.bool_)
+        each, rest = divmod(BITS, self.together)
+        if not rest:  # lines within a weight
+            for line in range(each):
+                bits = ((1 << self.together) - 1) << (line * self.together)
+                lines[line::each] = changed & bits != 0
+            return lines
         output, at = np.nonzero(changed)
         words = changed[output, at]
         for bit in range(BITS):
