@@ -123,9 +123,9 @@ def _claims(ends: Mapping[str, list[float]], quick: bool) -> tuple[Claim, ...]:
             verdict=NOT_COMPARABLE if quick else verdict(chip - metrics.mean(ends[other]) >= margin),
             reason=QUICK
             if quick
-            else "Task sequence, backbone, quantiser and optimiser of the paper are unknown; ours is NITI "
-            "(arXiv 2009.13108) "
-            "without normalisation in the modules.",
+            else "Task sequence, backbone, quantiser and optimiser of the paper are unknown; ours is NITI (arXiv "
+            "2009.13108) with a scale for each filter, without normalisation in the modules "
+            "(docs/decisions/0006-int8-rep-net.md).",
             command=command,
         )
         for other, (text, margin) in wanted.items()
