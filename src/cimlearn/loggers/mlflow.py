@@ -79,7 +79,11 @@ class Mlflow:
         """Turn what MLflow and its database say into one line."""
         try:
             yield
-        except (MlflowException, ImportError, OSError) as error:
+        except ImportError as error:
+            raise InputError(
+                f"mlflow={self._uri} needs {error.name}: pip install 'cimlearn[mlflow]'; what the run wrote is intact"
+            ) from None
+        except (MlflowException, OSError) as error:
             said = (str(error) or type(error).__name__).splitlines()[0].split(". ")[0]
             raise InputError(
                 f"mlflow={self._uri}: {said}; give a database (mlflow=sqlite:///mlflow.db) or a tracking server "
