@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from cimlearn.errors import InputError
+from cimlearn.report.drawing import png
 from cimlearn.report.front import front
 from cimlearn.report.records import read_run
 from cimlearn.search.axis import axis_of
@@ -32,6 +33,7 @@ pytest.importorskip("pyarrow", reason="results need pyarrow (the extra 'study')"
 import pyarrow.parquet
 
 from cimlearn.search.backend import optuna, quiet
+from cimlearn.search.figure import front_figure
 from cimlearn.search.outcome import Searched
 from cimlearn.search.page import write_page
 from cimlearn.search.run import run_search
@@ -230,6 +232,26 @@ def test_a_run_that_is_far_behind_is_stopped_after_its_task(toys: None, tmp_path
     assert all(row["state"] == "finished" for row in found.rows if row["mean.step"] == 0.1)
     without = done(tmp_path, text.replace("margin = 0.1", 'margin = "none"'), "without")
     assert without.count("finished") == 6
+
+
+def test_pictures_of_one_objective_and_of_lives_without_an_end(tmp_path: Path) -> None:
+    rows = [
+        {
+            "trial": n,
+            "best": n > 0,
+            "accuracy": 0.5 + 0.1 * n,
+            "area_m2": 1e-6 * n + 1e-7,
+            "lifetime_years": life,
+        }
+        for n, life in enumerate((3.0, 40.0, math.inf))
+    ]
+    for objectives in (["area_m2"], ["area_m2", "accuracy"], ["lifetime_years", "accuracy", "area_m2"]):
+        figure = front_figure(rows, objectives)
+        labels = [figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()]
+        assert labels[1] == ("area [mm²]" if len(objectives) == 1 else "accuracy [%]")
+        png(figure, tmp_path / f"{len(objectives)}.png")
+        assert (tmp_path / f"{len(objectives)}.png").stat().st_size > 5000
+    assert labels[0] == "years until 10 % of the cells are stuck [year], never at the end"
 
 
 class Lossy(Here):

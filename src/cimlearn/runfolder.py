@@ -20,6 +20,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from cimlearn import __version__
@@ -37,7 +38,8 @@ def write_atomic(path: Path, data: bytes) -> None:
     InputError
         If the disk is full or the folder can't be written; the old file is untouched then.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
+    writer = f"{os.getpid()}-{get_ident()}"  # two may write the same file at once
+    temporary = path.with_name(f".{path.name}.{writer}.tmp")
     try:
         with open(temporary, "wb") as file:
             file.write(data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -60,6 +60,7 @@ class _Column:
         goal = GOALS[name]
         finite = [row[name] for row in rows if math.isfinite(row[name])] or [1.0]
         factor, unit = _readable(max(map(abs, finite)), goal.unit)
+        self.larger = goal.larger
         self.values = [factor * min(row[name], _BEYOND * max(finite)) for row in rows]
         self.label = f"{goal.name} [{unit}]" if unit else goal.name
         if len(finite) < len(rows) and rows:
@@ -85,6 +86,7 @@ def _readable(largest: float, unit: str) -> tuple[float, str]:
 def _front(axes: Axes, rows: Sequence[Row], x: _Column, y: _Column, colour: _Column | None) -> None:
     """Dots, and numbers at those of the front."""
     best = [row["best"] for row in rows]
+    axes.plot(x.values, y.values, linestyle="none")  # limits from all of them, also where one kind has one dot
     for is_best in (False, True):
         chosen = [i for i, flag in enumerate(best) if flag == is_best]
         tint: dict[str, Any] = (
@@ -103,7 +105,8 @@ def _front(axes: Axes, rows: Sequence[Row], x: _Column, y: _Column, colour: _Col
         )
     ends = sorted((x.values[i], y.values[i]) for i, flag in enumerate(best) if flag)
     if colour is None:
-        axes.step(*zip(*ends, strict=True), where="post", color=drawing.ACCENT, linewidth=0.8, zorder=1)
+        where: Literal["pre", "post"] = "pre" if x.larger else "post"
+        axes.step(*zip(*ends, strict=True), where=where, color=drawing.ACCENT, linewidth=0.8, zorder=1)
     axes.margins(0.1)
     for (across, up), trials in _close(
         axes, [(x.values[i], y.values[i], rows[i]["trial"]) for i in range(len(rows)) if best[i]]
