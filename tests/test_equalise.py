@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
@@ -139,6 +139,7 @@ def test_limits_by_channel_by_hand() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**31), st.integers(-12, 3))
+@example(527576, 0)  # the largest sum is 256 times a power of two: 128 steps, of which int8 has 127
 def test_errors_stop_exactly_where_sums_reached_their_limit(seed: int, exponent: int) -> None:
     rng = np.random.default_rng(seed)
     limits = np.exp(rng.normal(0, 1.5, 6)).astype(np.float32)
@@ -152,7 +153,8 @@ def test_errors_stop_exactly_where_sums_reached_their_limit(seed: int, exponent:
         2.0 ** (exponent - 7) + 2.0**-15 * limits.max(),
     )  # limits are rounded to sums
     value, limit = x.value().numpy(), limits.reshape(1, -1, 1, 1)
-    assert np.abs(y.value().numpy() - np.clip(value, 0, limit)).max() <= 0.5 * step + near
+    lost = np.where(y.mantissa.numpy() == 127, step, 0.5 * step)
+    assert (np.abs(y.value().numpy() - np.clip(value, 0, limit)) <= lost + near).all()
     passed = back.mantissa.numpy() != 0
     assert not passed[(value <= 0) | (value > limit + near)].any()
     assert passed[(value >= 0.5 * step) & (value < limit - step - near)].all()
