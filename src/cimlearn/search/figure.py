@@ -86,7 +86,9 @@ def _readable(largest: float, unit: str) -> tuple[float, str]:
 def _front(axes: Axes, rows: Sequence[Row], x: _Column, y: _Column, colour: _Column | None) -> None:
     """Dots, and numbers at those of the front."""
     best = [row["best"] for row in rows]
-    axes.plot(x.values, y.values, linestyle="none")  # limits from all of them, also where one kind has one dot
+    axes.plot(
+        x.values, y.values, linestyle="none"
+    )  # limits from all of them, also where one kind has one dot
     for is_best in (False, True):
         chosen = [i for i, flag in enumerate(best) if flag == is_best]
         tint: dict[str, Any] = (
