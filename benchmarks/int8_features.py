@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cimlearn.chips.sas_setup import fitted
+from cimlearn.chips.sas_images import fitted
 from cimlearn.chips.sas_task import image_exponent
 from cimlearn.learning.int8 import from_float
 from cimlearn.learning.intrepnet import frozen

@@ -156,7 +156,8 @@ def test_errors_stop_exactly_where_sums_reached_their_limit(seed: int, exponent:
     lost = np.where(y.mantissa.numpy() == 127, step, 0.5 * step)
     assert (np.abs(y.value().numpy() - np.clip(value, 0, limit)) <= lost + near).all()
     passed = back.mantissa.numpy() != 0
-    assert not passed[(value <= 0) | (value > limit + near)].any()
+    seen = limit <= 127 * step  # a limit at the 128th step stops nothing: int8 ends below it
+    assert not passed[(value <= 0) | (seen & (value > limit + near))].any()
     assert passed[(value >= 0.5 * step) & (value < limit - step - near)].all()
 
 

@@ -29,7 +29,7 @@ def analyse(runs: Runs, quick: bool) -> Result:
     inference, learning = costs.phases["inference"], costs.phases["learning"]
     caption = (
         f"One image: {1e6 * inference.joules:.3g} uJ to classify ({1e6 * inference.seconds:.3g} us, "
-        f"{inference.ops_per_J / 1e9:.3g} GOPS/W), {1e6 * learning.joules:.3g} uJ to learn. "
+        f"{inference.ops_per_J / 1e12:.3g} TOPS/W), {1e6 * learning.joules:.3g} uJ to learn. "
         "Estimated from public prices; "
         "most sizes are assumed."
     )

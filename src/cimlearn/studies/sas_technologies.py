@@ -101,7 +101,7 @@ def _claims(sas: Row, sot: Row, quick: bool) -> tuple[Claim, ...]:
             "Digital bit-serial inference and learning in memory",
             stated,
             "no number",
-            f"{sas['ops_per_J'] / 1e9:.3g} GOPS/W in inference, {1e6 * sas['learning_J']:.3g} uJ a learned image",
+            f"{sas['ops_per_J'] / 1e12:.3g} TOPS/W in inference, {1e6 * sas['learning_J']:.3g} uJ a learned image",
             None,
             NOT_COMPARABLE,
             "No system figure is published that we can see. A macro of the same group (FP8, 28 nm, 2025) reaches "
