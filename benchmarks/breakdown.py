@@ -16,8 +16,8 @@ from learning_speed import SHAPE, examples
 
 from cimlearn import chips
 from cimlearn.arrays.base import write
-from cimlearn.chips import onchip
-from cimlearn.chips.m2ru import M2RU
+from cimlearn.chips.m2ru import kernels
+from cimlearn.chips.m2ru.chip import M2RU
 from cimlearn.compiled import entry
 from cimlearn.learning.replay import recall_many, store_all
 from cimlearn.learning.sparsify import keep_largest
@@ -28,13 +28,13 @@ REPEATS = 7
 @entry
 def answers(net, rule, work, count):
     for _ in range(count):
-        onchip.answer(net, rule, work)
+        kernels.answer(net, rule, work)
 
 
 @entry
 def proposals(rule, work, count):
     for _ in range(count):
-        onchip.propose(rule, work)
+        kernels.propose(rule, work)
 
 
 @entry
@@ -60,7 +60,7 @@ def writes(array, change, source, count):
 @entry
 def copies_read(net, work, features, count):
     for _ in range(count):
-        onchip.read_copies(net, work, features)
+        kernels.read_copies(net, work, features)
 
 
 def microseconds(work: Callable[..., object], *arguments: Any, count: int = 100) -> float:

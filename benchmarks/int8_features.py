@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from cimlearn.chips.sas_images import fitted
-from cimlearn.chips.sas_task import image_exponent
-from cimlearn.learning.int8 import from_float
-from cimlearn.learning.intrepnet import frozen
+from cimlearn.chips.sas_mram.images import fitted
+from cimlearn.chips.sas_mram.task import image_exponent
+from cimlearn.learning.integer.repnet import frozen
+from cimlearn.learning.integer.tensor import from_float
 from cimlearn.networks.backbone import Backbone, pooled, prepare
 from cimlearn.networks.backbones import build, shipped
 from cimlearn.networks.equalise import equalised

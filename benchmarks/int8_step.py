@@ -18,9 +18,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from cimlearn.learning.int8 import from_float
-from cimlearn.learning.intgraph import IntGraph
-from cimlearn.learning.intupdate import Rule
+from cimlearn.learning.integer.graph import IntGraph
+from cimlearn.learning.integer.tensor import from_float
+from cimlearn.learning.integer.update import Rule
 
 SIZES = ((16, 32), (32, 16), (64, 8))  # channels, side of the map
 WANTED = 2.0

@@ -25,8 +25,8 @@ from programs.eager import Eager
 
 from cimlearn import chips
 from cimlearn.arrays.base import PULSES
-from cimlearn.chips import onchip
-from cimlearn.chips.m2ru import M2RU
+from cimlearn.chips.m2ru import kernels
+from cimlearn.chips.m2ru.chip import M2RU
 from cimlearn.streams.base import StreamShape
 
 SHAPE = StreamShape(steps=28, features=28, classes=10, signed=False)
@@ -75,9 +75,9 @@ def compare(hidden: int, batch: int, repeats: int, new: int) -> dict[str, list[f
     """Examples learned per second by program, a figure of CPU time and one of wall time."""
     made = chip(hidden, batch)
     passes, through = 1 + made.rule.ratio, made.rule.refresh > 0
-    pulses, updates = written(made), int(made.work.progress[onchip.UPDATES])
+    pulses, updates = written(made), int(made.work.progress[kernels.UPDATES])
     made.learn(*examples(50 * batch, 1))
-    cells = (written(made) - pulses) // (int(made.work.progress[onchip.UPDATES]) - updates)
+    cells = (written(made) - pulses) // (int(made.work.progress[kernels.UPDATES]) - updates)
     sheets = limit.sheets(SHAPE.steps, SHAPE.features, hidden, SHAPE.classes)
     weights = made.weights()
     eager = Eager(

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from cimlearn import chips
-from cimlearn.chips.expected import expected
-from cimlearn.chips.sizes import inventory
+from cimlearn.chips.m2ru.expected import expected
+from cimlearn.chips.m2ru.sizes import inventory
 from cimlearn.costs import prices
 from cimlearn.costs.energy import energy
 from cimlearn.costs.machine import machine

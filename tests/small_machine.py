@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from cimlearn import chips
-from cimlearn.chips.expected import expected
-from cimlearn.chips.sizes import inventory
+from cimlearn.chips.m2ru.expected import expected
+from cimlearn.chips.m2ru.sizes import inventory
 from cimlearn.costs import prices
 from cimlearn.costs.energy import (
     energy,

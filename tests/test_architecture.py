@@ -17,14 +17,14 @@ from cimlearn import parameters
 ROOT = Path(cimlearn.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
-GROUND = {"compiled", "errors", "ledger", "noise", "parameters", "quantize", "random", "units"}
+GROUND = {"_version", "compiled", "errors", "ledger", "noise", "parameters", "quantize", "random", "units"}
 DEVICES = {"devices", *GROUND}
 ARRAYS = {"arrays", *DEVICES}
 NETWORKS = {"networks", *ARRAYS}
 LEARNING = {"learning", *NETWORKS}
 LOOP = {"experiment", "scheduler", "loop", "checkpoint", "record", "runfolder"}
-EXPERIMENT = {*LOOP, "chips", "streams", "costs.prices", "costs.prices.is_price", "cimlearn", *GROUND}
-REPORT = {"report", "metrics", "costs", "presets", "cimlearn", "errors", "ledger", "parameters", "units"}
+EXPERIMENT = {*LOOP, "chips", "streams", "costs.prices", "costs.prices.is_price", *GROUND}
+REPORT = {"report", "metrics", "costs", "presets", "_version", "errors", "ledger", "parameters", "units"}
 COSTS = {"costs", "errors", "ledger", "parameters", "presets", "units"}
 LEARNER = {"online", "chips", "streams.base.StreamShape", "record.histogram", *COSTS}
 ESTIMATORS = {"online", "costs.estimate.Costs", "errors", "ledger", "random"}

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
-from cimlearn.chips.sas_images import fitted  # noqa: E402
-from cimlearn.chips.sas_task import image_exponent  # noqa: E402
-from cimlearn.learning.int8 import Int8, from_float  # noqa: E402
-from cimlearn.learning.intgraph import IntGraph  # noqa: E402
-from cimlearn.learning.introunding import kept_sums, least_error  # noqa: E402
+from cimlearn.chips.sas_mram.images import fitted  # noqa: E402
+from cimlearn.chips.sas_mram.task import image_exponent  # noqa: E402
+from cimlearn.learning.integer.graph import IntGraph  # noqa: E402
+from cimlearn.learning.integer.rounding import kept_sums, least_error  # noqa: E402
+from cimlearn.learning.integer.tensor import Int8, from_float  # noqa: E402
 from cimlearn.networks.backbone import Backbone, prepare  # noqa: E402
 from cimlearn.networks.backbones import build, names, shipped  # noqa: E402
 from cimlearn.networks.equalise import Limited, equalised  # noqa: E402

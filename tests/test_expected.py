@@ -9,9 +9,9 @@ import pytest
 from test_m2ru import RECIPE, SHAPE, examples
 
 from cimlearn import chips
-from cimlearn.chips.expected import expected
-from cimlearn.chips.m2ru import M2RU
-from cimlearn.chips.sizes import inventory
+from cimlearn.chips.m2ru.chip import M2RU
+from cimlearn.chips.m2ru.expected import expected
+from cimlearn.chips.m2ru.sizes import inventory
 from cimlearn.costs import prices
 from cimlearn.costs.estimate import estimate
 from cimlearn.costs.machine import machine

@@ -15,8 +15,11 @@ from cimlearn.errors import InputError
 
 torch = pytest.importorskip("torch")
 
-from cimlearn.learning import intpool, intproducts  # noqa: E402
-from cimlearn.learning.int8 import (  # noqa: E402
+from cimlearn.learning.integer import pool, products  # noqa: E402
+from cimlearn.learning.integer.loss import softmax_error  # noqa: E402
+from cimlearn.learning.integer.pool import Window  # noqa: E402
+from cimlearn.learning.integer.products import Geometry  # noqa: E402
+from cimlearn.learning.integer.tensor import (  # noqa: E402
     Int8,
     Sums,
     add,
@@ -29,9 +32,6 @@ from cimlearn.learning.int8 import (  # noqa: E402
     relu_error,
     shifted,
 )
-from cimlearn.learning.intloss import softmax_error  # noqa: E402
-from cimlearn.learning.intpool import Window  # noqa: E402
-from cimlearn.learning.intproducts import Geometry  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -104,11 +104,11 @@ def test_convolution_and_gradient_equal_bit_planes(case: tuple) -> None:
     x, w, e, geometry = drawn(case)
     patches, errors = columns(x, w.shape[2:], geometry), flat(e, geometry.groups)
     filters = w.reshape(geometry.groups, -1, patches.shape[2])  # (groups, outputs, fan_in)
-    y = intproducts.convolved(tensor(x, 3), tensor(w, -9), geometry)
+    y = products.convolved(tensor(x, 3), tensor(w, -9), geometry)
     assert y.exponent == -6
     expected = [bitserial.product(p, f.T) for p, f in zip(patches, filters, strict=True)]
     assert np.array_equal(flat(whole(y.sums), geometry.groups), expected)
-    g = intproducts.convolution_gradient(tensor(x, 3), tensor(e, -2), geometry, w.shape)
+    g = products.convolution_gradient(tensor(x, 3), tensor(e, -2), geometry, w.shape)
     assert g.exponent == 1
     expected = [bitserial.product(v.T.copy(), p) for v, p in zip(errors, patches, strict=True)]
     assert np.array_equal(whole(g.sums).reshape(filters.shape), expected)
@@ -124,7 +124,7 @@ def test_error_equals_bit_planes_and_overlapping_windows(case: tuple) -> None:
     expected = np.zeros(x.size + 1, np.int64)  # place 0 takes the padding
     for number, one, filt in zip(numbers, flat(e, geometry.groups), filters, strict=True):
         np.add.at(expected, number, bitserial.product(one, filt))
-    found = intproducts.convolution_error(tensor(e), tensor(w), geometry, x.shape)
+    found = products.convolution_error(tensor(e), tensor(w), geometry, x.shape)
     assert np.array_equal(whole(found.sums).reshape(-1), expected[1:])
 
 
@@ -135,11 +135,11 @@ def test_linear_equals_bit_planes(examples: int, inside: int, out: int, seed: in
     x, e = (rng.integers(-127, 128, (examples, n), dtype=np.int8) for n in (inside, out))
     w = rng.integers(-128, 128, (out, inside), dtype=np.int8)
     bias = rng.integers(-(2**20), 2**20, out)
-    y = intproducts.connected(tensor(x), tensor(w), torch.from_numpy(bias))
+    y = products.connected(tensor(x), tensor(w), torch.from_numpy(bias))
     assert np.array_equal(whole(y.sums), bitserial.product(x, w.T) + bias)
-    back = intproducts.connection_error(tensor(e), tensor(w))
+    back = products.connection_error(tensor(e), tensor(w))
     assert np.array_equal(whole(back.sums), bitserial.product(e, w))
-    g = intproducts.connection_gradient(tensor(x), tensor(e))
+    g = products.connection_gradient(tensor(x), tensor(e))
     assert np.array_equal(whole(g.sums), bitserial.product(e.T.copy(), x))
 
 
@@ -151,20 +151,20 @@ def test_long_sums_are_exact_too(shape: tuple[int, ...], size: int) -> None:
     x = np.full((examples, inside, high, wide), size)
     e = np.full((examples, out, high, wide), size - 1 + size % 2)
     x[:, :, 0, 0] = 1
-    g = intproducts.convolution_gradient(tensor(x), tensor(e), Geometry(), (out, inside, 1, 1))
+    g = products.convolution_gradient(tensor(x), tensor(e), Geometry(), (out, inside, 1, 1))
     expected = np.einsum("niyx,noyx->oi", x, e)
     assert np.array_equal(whole(g.sums)[:, :, 0, 0], expected)
     w = np.full((out, high * wide), 127)
-    y = intproducts.connected(tensor(x[:, 0].reshape(examples, -1)), tensor(w))
+    y = products.connected(tensor(x[:, 0].reshape(examples, -1)), tensor(w))
     assert np.array_equal(whole(y.sums), x[:, 0].reshape(examples, -1) @ w.T)
-    back = intproducts.connection_error(tensor(x[:, 0].reshape(examples, -1)), tensor(w.T))
+    back = products.connection_error(tensor(x[:, 0].reshape(examples, -1)), tensor(w.T))
     assert np.array_equal(whole(back.sums), x[:, 0].reshape(examples, -1) @ w.T)
 
 
 def test_sums_of_any_size_are_caught_when_they_overflow() -> None:
     high = 2**17 + 1
     x = tensor(np.full((1, 1, high, 1), 127))
-    acc = intproducts.convolution_gradient(x, x, Geometry(), (1, 1, 1, 1))
+    acc = products.convolution_gradient(x, x, Geometry(), (1, 1, 1, 1))
     assert int(acc.sums) == 127 * 127 * high
     assert narrowed(Sums(acc.sums.clone(), 0)).exponent == 24
     with pytest.raises(InputError, match=f"{127 * 127 * high} overflows an accumulator of 31 bits"):
@@ -283,14 +283,14 @@ def test_average_pooling(n: tuple[int, int]) -> None:
     rng = np.random.default_rng(1)
     x = rng.integers(-127, 128, (2, 3, 2 * n[0], 2 * n[1]))
     window = Window(n, n)
-    acc = intpool.averaged(tensor(x, 1), window)
+    acc = pool.averaged(tensor(x, 1), window)
     assert largest(acc.sums) < 2**31
     exact = x.reshape(2, 3, 2, n[0], 2, n[1]).mean((3, 5)) * 2
     found = whole(acc.sums) * 2.0**acc.exponent
     power = window.values & (window.values - 1) == 0
     assert np.allclose(found, exact, rtol=0 if power else 2.0**-13, atol=0)
     e = rng.integers(-127, 128, (2, 3, 2, 2))
-    back = intpool.average_error(tensor(e), window, x.shape)
+    back = pool.average_error(tensor(e), window, x.shape)
     spread = e.repeat(n[0], 2).repeat(n[1], 3) / window.values
     assert np.allclose(whole(back.sums) * 2.0**back.exponent, spread, rtol=0 if power else 2.0**-13, atol=0)
 
@@ -301,14 +301,16 @@ def test_overlapping_windows_equal_autograd() -> None:
     twin = torch.from_numpy(x.astype(np.float64)).requires_grad_()
     for maximal in (True, False):
         window = Window((3, 3), (2, 2), (1, 1))
-        pool = torch.nn.functional.max_pool2d if maximal else torch.nn.functional.avg_pool2d
-        (expected,) = torch.autograd.grad(pool(twin, 3, 2, 1), twin, torch.from_numpy(e.astype(np.float64)))
+        reduced = torch.nn.functional.max_pool2d if maximal else torch.nn.functional.avg_pool2d
+        (expected,) = torch.autograd.grad(
+            reduced(twin, 3, 2, 1), twin, torch.from_numpy(e.astype(np.float64))
+        )
         if maximal:
-            y, places = intpool.maximal(tensor(x), window)
-            assert torch.equal(y.mantissa.double(), pool(twin, 3, 2, 1))
-            back = intpool.maximal_error(tensor(e), places, x.shape)
+            y, places = pool.maximal(tensor(x), window)
+            assert torch.equal(y.mantissa.double(), reduced(twin, 3, 2, 1))
+            back = pool.maximal_error(tensor(e), places, x.shape)
         else:
-            back = intpool.average_error(tensor(e), window, x.shape)
+            back = pool.average_error(tensor(e), window, x.shape)
         found = back.sums.double() * 2.0**back.exponent
         assert torch.allclose(found, expected, rtol=0 if maximal else 2.0**-12, atol=1e-9)
 
@@ -324,8 +326,8 @@ def test_resizing_equals_the_library_s(mode: str, sizes: tuple[int, int]) -> Non
     y = torch.nn.functional.interpolate(twin, (new, 6), mode=mode, **corners)
     (back,) = torch.autograd.grad(y, twin, torch.from_numpy(e.astype(np.float64)))
     found, found_back = (
-        intpool.resized(tensor(x), (new, 6), mode),
-        intpool.resized_error(tensor(e), (old, 3), mode),
+        pool.resized(tensor(x), (new, 6), mode),
+        pool.resized_error(tensor(e), (old, 3), mode),
     )
     ratio = max(sizes) / min(sizes)
     exact = mode == "nearest" or ratio in (1, 2, 4, 8)
@@ -359,9 +361,9 @@ def test_softmax_error_is_softmax_minus_target() -> None:
 
 def test_without_pytorch_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "cimlearn.learning.int8")
+    monkeypatch.delitem(sys.modules, "cimlearn.learning.integer.tensor")
     with pytest.raises(InputError, match=r"install cimlearn\[torch\]"):
-        import cimlearn.learning.int8  # noqa: F401
+        import cimlearn.learning.integer.tensor  # noqa: F401
 
 
 @pytest.mark.parametrize("full", [True, False])
@@ -373,12 +375,12 @@ def test_wide_layers_are_exact(full: bool) -> None:
     w[0, 0, 0, 0] += -1 if full else 0
     e = np.full((1, 8, 4, 4), -127)
     geometry = Geometry((1, 1), (1, 1))
-    y = intproducts.convolved(tensor(x), tensor(w), geometry)
+    y = products.convolved(tensor(x), tensor(w), geometry)
     assert y.sums.dtype == (torch.float64 if full else torch.float32)
     patches = columns(x, (3, 3), geometry)[0]
     assert np.array_equal(flat(whole(y.sums), 1)[0], patches @ w.reshape(8, -1).T)
     wide = w.reshape(8, 256, 9).transpose(1, 0, 2).reshape(8, 256, 3, 3)  # 256 errors into 8
-    back = intproducts.convolution_error(tensor(x), tensor(wide.transpose(1, 0, 2, 3)), geometry, e.shape)
+    back = products.convolution_error(tensor(x), tensor(wide.transpose(1, 0, 2, 3)), geometry, e.shape)
     twin = torch.zeros(e.shape, dtype=torch.float64, requires_grad=True)
     kernel = torch.from_numpy(wide.transpose(1, 0, 2, 3).astype(np.float64))
     out = torch.nn.functional.conv2d(twin, kernel, padding=1)

@@ -12,11 +12,11 @@ from cimlearn.arrays import bitserial
 
 torch = pytest.importorskip("torch")
 
-from cimlearn.learning import intproducts  # noqa: E402
-from cimlearn.learning.int8 import Int8  # noqa: E402
-from cimlearn.learning.intgraph import IntGraph  # noqa: E402
-from cimlearn.learning.intproducts import Geometry  # noqa: E402
-from cimlearn.learning.intrepnet import Fixed  # noqa: E402
+from cimlearn.learning.integer import products  # noqa: E402
+from cimlearn.learning.integer.graph import IntGraph  # noqa: E402
+from cimlearn.learning.integer.products import Geometry  # noqa: E402
+from cimlearn.learning.integer.repnet import Fixed  # noqa: E402
+from cimlearn.learning.integer.tensor import Int8  # noqa: E402
 from cimlearn.networks.backbones import build  # noqa: E402
 from cimlearn.networks.repnet import RepNet  # noqa: E402
 
@@ -93,9 +93,9 @@ def test_forward_error_and_gradient_at_224_pixels(net: RepNet, case: Case, extre
         x[0], w[0] = 127, 127  # the largest sum there can be, of one sign
     high, wide = ((case.side + 2 * p - k) // s + 1 for p, k, s in ((py, kh, sy), (px, kw, sx)))
     e = drawn(rng, (EXAMPLES, out, high, wide), -127, extreme)
-    y = intproducts.convolved(int8(x), int8(w), geometry).sums
-    back = intproducts.convolution_error(int8(e), int8(w), geometry, x.shape).sums
-    gradient = intproducts.convolution_gradient(int8(x), int8(e), geometry, w.shape).sums
+    y = products.convolved(int8(x), int8(w), geometry).sums
+    back = products.convolution_error(int8(e), int8(w), geometry, x.shape).sums
+    gradient = products.convolution_gradient(int8(x), int8(e), geometry, w.shape).sums
     assert y.shape == e.shape
     padded = np.pad(x, ((0, 0), (0, 0), (py, py), (px, px)))
     each = out // groups  # outputs of a group
@@ -136,10 +136,10 @@ def test_where_float32_ends_for_products(total: int) -> None:
     w[0, -1] = total - 127 * (w.size - 1)
     x = np.full((2, w.size), 127, np.int8)
     x[1, 0] = -126
-    found = intproducts.connected(int8(x), int8(w)).sums
+    found = products.connected(int8(x), int8(w)).sums
     assert found.dtype == (torch.float32 if total <= EXACT else torch.float64)
     assert [int(v) for v in found[:, 0]] == [int(v) for v in bitserial.product(x, w.T)[:, 0]]
-    back = intproducts.connection_error(int8(x), int8(w.T.copy())).sums
+    back = products.connection_error(int8(x), int8(w.T.copy())).sums
     assert int(back[0, 0]) == 127 * total
 
 
@@ -148,5 +148,5 @@ def test_where_float32_ends_for_products(total: int) -> None:
 def test_where_float32_ends_for_gradients(side: int, examples: int) -> None:
     x, e = (np.full((examples, 1, side, side), 127, np.int8) for _ in "xe")
     e[:, :, 0, 0] = -1
-    found = intproducts.convolution_gradient(int8(x), int8(e), Geometry(), (1, 1, 1, 1)).sums
+    found = products.convolution_gradient(int8(x), int8(e), Geometry(), (1, 1, 1, 1)).sums
     assert int(found) == literal(x, e)

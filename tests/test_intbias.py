@@ -15,14 +15,14 @@ from torch import nn  # noqa: E402
 
 from cimlearn.arrays.faults import flips  # noqa: E402
 from cimlearn.chips import build, parameters  # noqa: E402
-from cimlearn.chips.sas_accounts import batch_work  # noqa: E402
-from cimlearn.chips.sas_mram import SasMram  # noqa: E402
+from cimlearn.chips.sas_mram.chip import SasMram  # noqa: E402
+from cimlearn.chips.sas_mram.counts import batch_work  # noqa: E402
 from cimlearn.errors import InputError  # noqa: E402
-from cimlearn.learning.int8 import Sums, from_float, shifted  # noqa: E402
-from cimlearn.learning.intbias import bias_from_words, bias_updated, bias_words  # noqa: E402
-from cimlearn.learning.intgraph import IntGraph  # noqa: E402
-from cimlearn.learning.intupdate import Rule  # noqa: E402
-from cimlearn.learning.intweighted import Bias, Weighted  # noqa: E402
+from cimlearn.learning.integer.bias import bias_from_words, bias_updated, bias_words  # noqa: E402
+from cimlearn.learning.integer.graph import IntGraph  # noqa: E402
+from cimlearn.learning.integer.tensor import Sums, from_float, shifted  # noqa: E402
+from cimlearn.learning.integer.update import Rule  # noqa: E402
+from cimlearn.learning.integer.weighted import Bias, Weighted  # noqa: E402
 from cimlearn.streams.base import StreamShape  # noqa: E402
 
 SHAPE = StreamShape(16, 16, 3, False)

@@ -15,11 +15,11 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
-from cimlearn.learning.int8 import Int8, from_float  # noqa: E402
-from cimlearn.learning.intgraph import IntGraph  # noqa: E402
-from cimlearn.learning.intloss import softmax_error  # noqa: E402
-from cimlearn.learning.intupdate import Rule  # noqa: E402
-from cimlearn.learning.intweighted import Weighted  # noqa: E402
+from cimlearn.learning.integer.graph import IntGraph  # noqa: E402
+from cimlearn.learning.integer.loss import softmax_error  # noqa: E402
+from cimlearn.learning.integer.tensor import Int8, from_float  # noqa: E402
+from cimlearn.learning.integer.update import Rule  # noqa: E402
+from cimlearn.learning.integer.weighted import Weighted  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

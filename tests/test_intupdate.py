@@ -14,8 +14,8 @@ from cimlearn.errors import InputError
 
 torch = pytest.importorskip("torch")
 
-from cimlearn.learning.int8 import Int8, Sums, bits, bits_each, shifted  # noqa: E402
-from cimlearn.learning.intupdate import AWARE, Rule, rate_rule, updated  # noqa: E402
+from cimlearn.learning.integer.tensor import Int8, Sums, bits, bits_each, shifted  # noqa: E402
+from cimlearn.learning.integer.update import AWARE, Rule, rate_rule, updated  # noqa: E402
 
 
 def weights(values: Any, exponent: int = -9) -> Int8:

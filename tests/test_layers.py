@@ -55,7 +55,7 @@ def test_layers_are_those_of_the_integer_network(name: str, train: str) -> None:
     ResNet-50 takes long to quantise, and its layers are in the table like all others'.
     """
     torch = pytest.importorskip("torch")
-    from cimlearn.learning.intrepnet import IntRepNet, frozen
+    from cimlearn.learning.integer.repnet import IntRepNet, frozen
     from cimlearn.networks.backbones import build
     from cimlearn.networks.repnet import RepNet, head
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from cimlearn.chips import onchip, parameters
-from cimlearn.chips.setup import make_work
+from cimlearn.chips import parameters
+from cimlearn.chips.m2ru import kernels
+from cimlearn.chips.m2ru.setup import make_work
 from cimlearn.learning import dfa, sparsify
 from cimlearn.learning.replay import buffer, lfsr_step, random_below, random_bits, recall, store
 from cimlearn.streams.base import StreamShape
@@ -37,7 +38,7 @@ def _keep_largest(change, keep, threshold, count):
 
 @numba.njit
 def _sparsify(change, keep, whole, work):
-    onchip.sparsify(change, keep, whole, work)
+    kernels.sparsify(change, keep, whole, work)
 
 
 @numba.njit

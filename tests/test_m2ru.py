@@ -10,8 +10,8 @@ import pytest
 from hardware import QUIET, Xoshiro
 
 from cimlearn.chips import build, parameters
-from cimlearn.chips.m2ru import M2RU
-from cimlearn.chips.setup import initial_weights, make_rule
+from cimlearn.chips.m2ru.chip import M2RU
+from cimlearn.chips.m2ru.setup import initial_weights, make_rule
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import kernel_state

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from cimlearn.chips import parameters
-from cimlearn.chips.m2ru import M2RU
+from cimlearn.chips.m2ru.chip import M2RU
 from cimlearn.online.learner import Learner
 from cimlearn.online.ranges import Ranges, scaled
 from cimlearn.streams.base import StreamShape

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
 from cimlearn.errors import InputError  # noqa: E402
-from cimlearn.learning.repnet_float import RepNetFloat, Settings  # noqa: E402
+from cimlearn.learning.adam_repnet import RepNetFloat, Settings  # noqa: E402
 from cimlearn.networks import backbones  # noqa: E402
 from cimlearn.networks.baselines import METHODS, Tuned  # noqa: E402
 from cimlearn.networks.counting import count  # noqa: E402

@@ -211,6 +211,6 @@ def test_tables_in_the_terminal(three):
 
 
 def test_notebook_shows_headline_and_two_figures(three):
-    html = read_run(three)._repr_html_()
+    html = notebook_html(read_run(three))
     assert _checked(html).tags.count("svg") == 2
     assert "Average accuracy" in html

@@ -12,8 +12,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from cimlearn.chips import build, parameters  # noqa: E402
-from cimlearn.chips.sas_mram import SasMram  # noqa: E402
-from cimlearn.chips.sas_task import _rate  # noqa: E402
+from cimlearn.chips.sas_mram.chip import SasMram  # noqa: E402
+from cimlearn.chips.sas_mram.task import _rate  # noqa: E402
 from cimlearn.errors import InputError  # noqa: E402
 from cimlearn.networks.repnet import CONNECTORS  # noqa: E402
 from cimlearn.streams.base import StreamShape  # noqa: E402

@@ -13,7 +13,7 @@ from test_sas_chip import examples  # noqa: E402
 
 from cimlearn.chips import build, design, parameters  # noqa: E402
 from cimlearn.chips.base import Design  # noqa: E402
-from cimlearn.chips.sas_mram import SasMram  # noqa: E402
+from cimlearn.chips.sas_mram.chip import SasMram  # noqa: E402
 from cimlearn.costs import prices  # noqa: E402
 from cimlearn.costs.chips import Done, pricing  # noqa: E402
 from cimlearn.costs.estimate import Costs  # noqa: E402

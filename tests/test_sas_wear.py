@@ -186,9 +186,9 @@ def test_every_bit_at_a_rate_of_one() -> None:
 torch = pytest.importorskip("torch")
 
 from cimlearn.chips import build, parameters  # noqa: E402
-from cimlearn.chips.sas_mram import SasMram  # noqa: E402
-from cimlearn.chips.sas_task import OnChip  # noqa: E402
-from cimlearn.learning.intupdate import Rule  # noqa: E402
+from cimlearn.chips.sas_mram.chip import SasMram  # noqa: E402
+from cimlearn.chips.sas_mram.task import OnChip  # noqa: E402
+from cimlearn.learning.integer.update import Rule  # noqa: E402
 from cimlearn.streams.base import StreamShape  # noqa: E402
 
 SHAPE = StreamShape(16, 16, 3, False)

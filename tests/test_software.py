@@ -17,9 +17,9 @@ from cimlearn.streams.base import StreamShape
 
 pytest.importorskip("torch", reason="PyTorch is not installed, and the Adam twin is made of it")
 
-from cimlearn.chips.adam import AdamTwin
-from cimlearn.chips.m2ru import M2RU
-from cimlearn.learning.software import AdamMiru, Settings
+from cimlearn.chips.m2ru.adam import AdamTwin
+from cimlearn.chips.m2ru.chip import M2RU
+from cimlearn.learning.adam_miru import AdamMiru, Settings
 
 SHAPE = StreamShape(steps=5, features=4, classes=3, signed=False)
 PLAIN = Settings(keep=0.6, feed=0.9, rate=0.01, mean=0.9, square=0.99, epsilon=1e-8, clip=float("inf"))

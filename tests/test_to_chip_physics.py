@@ -11,8 +11,8 @@ from hardware import SIGMAS, multiply
 from models import EIGHT_BITS, nn, torch
 
 from cimlearn.arrays import bitserial as planes
-from cimlearn.learning.int8 import Int8, from_float
-from cimlearn.learning.intproducts import connected
+from cimlearn.learning.integer.products import connected
+from cimlearn.learning.integer.tensor import Int8, from_float
 from cimlearn.torch import bit_serial, crossbar, drift, ideal, program, to_chip
 from cimlearn.torch.cells import TARGETS, curve, programmed
 from cimlearn.torch.quantisers import codes, converted, mantissas, streamed

@@ -13,13 +13,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cimlearn._version import __version__
+
 if TYPE_CHECKING:
     from cimlearn.api import Result, run
     from cimlearn.errors import InputError
     from cimlearn.experiment import Experiment
     from cimlearn.streams import ArrayStream, DatasetStream, TableStream
 
-__version__ = "0.1.0"
 __all__ = [
     "ArrayStream",
     "DatasetStream",

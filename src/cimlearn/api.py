@@ -68,7 +68,10 @@ class Result:
         return f"Result({str(self.folder)!r})"
 
     def _repr_html_(self) -> str:
-        return self.data._repr_html_()
+        """How a notebook shows the run."""
+        from cimlearn.report.html import notebook_html
+
+        return notebook_html(self.data)
 
 
 def run(
@@ -122,7 +125,7 @@ def run(
         stream, chosen = first_stream(chip, chosen, data)
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     experiment = Experiment(chip, stream, on, numbers, chosen, None if data is None else str(data))
-    from cimlearn.cli.progress import shown
+    from cimlearn.loggers.console import shown
 
     loggers = opened(log)
     with shown() if progress is True else nullcontext(progress or None) as show:

@@ -12,7 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from cimlearn import __version__, chips, streams
+from cimlearn import chips, streams
+from cimlearn._version import __version__
 from cimlearn.chips.base import Chip
 from cimlearn.costs import prices
 from cimlearn.costs.prices import is_price

@@ -1,8 +1,8 @@
 """What a design costs without training it: its sizes, the work that it is expected to do, and prices.
 
 Work that depends on data (bits that are 1, conductances, wear) is a parameter of its own, `expected.*`; sizes, cycles
-and passes are exact (chips/expected.py, chips/sas_expected.py). A run prices what it counted instead (report/costs.py),
-by the same equations (costs/chips.py).
+and passes are exact (`expected.py` of each chip). A run prices what it counted instead (report/costs.py), by the same
+equations (costs/chips.py).
 """
 
 from __future__ import annotations

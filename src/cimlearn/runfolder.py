@@ -23,7 +23,7 @@ from pathlib import Path
 from threading import get_ident
 from typing import Any
 
-from cimlearn import __version__
+from cimlearn._version import __version__
 from cimlearn.errors import InputError
 
 FORMAT = 1

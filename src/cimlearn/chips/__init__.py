@@ -55,14 +55,14 @@ def build(chip: str, on: str, *, parameters: ParameterSet, shape: StreamShape, s
     """A chip, or one of its software twins, ready to learn examples of `shape`."""
     check_placement(chip, on)
     if chip == "sas-mram":
-        from cimlearn.chips.sas_mram import SasMram
+        from cimlearn.chips.sas_mram.chip import SasMram
 
         return SasMram(parameters, shape, seed=seed, on=on)
     if on == "adam":
-        from cimlearn.chips.adam import AdamTwin
+        from cimlearn.chips.m2ru.adam import AdamTwin
 
         return AdamTwin(parameters, shape, seed=seed)
-    from cimlearn.chips.m2ru import M2RU
+    from cimlearn.chips.m2ru.chip import M2RU
 
     return M2RU(parameters, shape, seed=seed, on=on)
 
@@ -80,10 +80,10 @@ def design(chip: str, p: ParameterSet, shape: StreamShape, *, learned: int, pred
     """
     check(chip)
     if chip == "sas-mram":
-        from cimlearn.chips import sas_expected
+        from cimlearn.chips.sas_mram import expected as sas_expected
 
         return sas_expected.design(p, shape, learned=learned, predicted=predicted)
-    from cimlearn.chips import expected
+    from cimlearn.chips.m2ru import expected
 
     return expected.design(p, shape, learned=learned, predicted=predicted)
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import NoReturn
 
-from cimlearn import __version__
+from cimlearn._version import __version__
 
 
 class _Parser(argparse.ArgumentParser):

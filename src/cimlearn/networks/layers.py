@@ -3,7 +3,7 @@
 What learns (`train`): repnet, the modules and the head; last, the head only; bias, the backbone's biases and the head;
 full, its weights too. An error goes through every block above the first that learns, and through a module unless it
 reads the image; none goes below the first layer. Every convolution has a bias once its batch norm is folded into it.
-The integer network that is really run (learning/intrepnet.py) finds the same by a pass; tests/test_layers.py compares.
+The integer network that is really run (learning/integer/repnet.py) finds the same by a pass; the tests compare both.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn import chips
-from cimlearn.chips.m2ru import M2RU
+from cimlearn.chips.m2ru.chip import M2RU
 from cimlearn.costs import prices
 from cimlearn.costs.chips import Done, pricing
 from cimlearn.costs.estimate import Costs

@@ -165,12 +165,6 @@ class Run:
         """The last record of the first counted seed, None if there is none."""
         return self.of_seed(self.counted_seeds[0])[-1] if self.records else None
 
-    def _repr_html_(self) -> str:
-        """How a notebook shows the run."""
-        from cimlearn.report.html import notebook_html
-
-        return notebook_html(self)
-
 
 def _entries(group: Mapping[str, Mapping[str, Any]]) -> dict[str, RunParameter]:
     """A group of parameters of run.json."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from importlib import resources
 from string import Template
 
-from cimlearn import __version__
+from cimlearn._version import __version__
 from cimlearn.report.markup import text
 
 

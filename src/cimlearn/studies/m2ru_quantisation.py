@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cimlearn import chips, metrics, streams
-from cimlearn.chips.setup import initial_weights, make_memory
+from cimlearn.chips.m2ru.setup import initial_weights, make_memory
 from cimlearn.learning.replay import store_all
 from cimlearn.studies.base import Claim, Result, Row, Runs, Study, verdict
 from cimlearn.studies.plots import lines

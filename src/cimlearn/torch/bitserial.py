@@ -1,6 +1,6 @@
 """Digital bit-serial arrays in PyTorch: INT8 products, exact whole numbers, with gradients.
 
-    y = 2^(e_x + e_w) sum_i x_i w_i,     x_i, w_i whole numbers of -127 to 127 (learning/int8.py)
+    y = 2^(e_x + e_w) sum_i x_i w_i,     x_i, w_i whole numbers of -127 to 127 (learning/integer/tensor.py)
 
 e_x comes from the sample, e_w from the largest weight of each output. Whole numbers lie in floating-point tensors:
 float32 where no partial sum reaches 2^24, else float64, so the sum is the one that arrays/bitserial.py defines. Stored
@@ -13,8 +13,8 @@ import numpy as np
 
 from cimlearn.arrays.faults import Rates, upset, written
 from cimlearn.devices.technology import Technology
-from cimlearn.learning.int8 import LARGEST, MAGNITUDE, SINGLE, fitting
-from cimlearn.learning.intproducts import STORED
+from cimlearn.learning.integer.products import STORED
+from cimlearn.learning.integer.tensor import LARGEST, MAGNITUDE, SINGLE, fitting
 from cimlearn.random import generator
 from cimlearn.torch.array import Array, Work
 from cimlearn.torch.layout import Layout

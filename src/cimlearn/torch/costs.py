@@ -10,9 +10,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cimlearn.chips.sas_accounts import batch_work, inventory, phase_counts, place
-from cimlearn.chips.sas_setup import memory_cell
-from cimlearn.chips.sizes import pieces
+from cimlearn.chips.m2ru.sizes import pieces
+from cimlearn.chips.sas_mram.counts import batch_work, inventory, phase_counts, place
+from cimlearn.chips.sas_mram.setup import memory_cell
 from cimlearn.costs.area import area
 from cimlearn.costs.digital import digital_estimate
 from cimlearn.costs.digital_energy import digital_energy

@@ -11,9 +11,9 @@ from collections import Counter
 from typing import Any
 
 from cimlearn.arrays.training import Layer
-from cimlearn.chips.accounts import ArrayTally, array_counts
-from cimlearn.chips.sas_accounts import batch_work, phase_counts, place
-from cimlearn.chips.sizes import ArraySize, array_size
+from cimlearn.chips.m2ru.counts import ArrayTally, array_counts
+from cimlearn.chips.m2ru.sizes import ArraySize, array_size
+from cimlearn.chips.sas_mram.counts import batch_work, phase_counts, place
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
 from cimlearn.torch import convert

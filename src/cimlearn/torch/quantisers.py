@@ -3,7 +3,7 @@
     seen = q(value),   d seen / d value := 1 where the value lies inside the range of q, 0 where q cuts it
 
 (Bengio, Leonard and Courville, arXiv 1308.3432; with the cut, Courbariaux et al., arXiv 1602.02830.) The quantisers are
-those of arrays/periphery.py and learning/int8.py.
+those of arrays/periphery.py and learning/integer/tensor.py.
 """
 
 from __future__ import annotations

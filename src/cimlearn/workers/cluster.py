@@ -17,7 +17,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from cimlearn import __version__
+from cimlearn._version import __version__
 from cimlearn.errors import InputError
 from cimlearn.workers.attempt import code
 from cimlearn.workers.base import Ended, Job, Lost, plain

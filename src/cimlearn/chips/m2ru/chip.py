@@ -14,9 +14,9 @@ from cimlearn.arrays.base import ACTIVE_BITS, PULSES, ROW_WRITES, VECTORS, VERIF
 from cimlearn.arrays.build import crossbar
 from cimlearn.arrays.crossbar import Crossbar
 from cimlearn.arrays.plain import plain
-from cimlearn.chips import answering, onchip
-from cimlearn.chips.accounts import ArrayTally, Tally, phase_counts
-from cimlearn.chips.setup import (
+from cimlearn.chips.m2ru import answering, kernels
+from cimlearn.chips.m2ru.counts import ArrayTally, Tally, phase_counts
+from cimlearn.chips.m2ru.setup import (
     Float,
     check_reach,
     initial_weights,
@@ -24,7 +24,7 @@ from cimlearn.chips.setup import (
     make_rule,
     make_work,
 )
-from cimlearn.chips.sizes import inventory, memory_bits
+from cimlearn.chips.m2ru.sizes import inventory, memory_bits
 from cimlearn.devices.build import device
 from cimlearn.ledger import Ledger
 from cimlearn.networks.miru import Miru
@@ -73,12 +73,12 @@ class M2RU:
 
     def learn(self, x: Float, y: NDArray[np.int64]) -> None:
         """Learn x (examples, steps, features) with classes y (examples,), each once as new."""
-        onchip.learn(self.net, self.memory, self.rule, self.work, x, y)
+        kernels.learn(self.net, self.memory, self.rule, self.work, x, y)
 
     def predict(self, x: Float, task: int | None = None) -> NDArray[np.int64]:
         """(examples,) the class of each of x (examples, steps, features)."""
         classes = np.zeros(len(x), np.int64)
-        onchip.predict(self._testing, self.work, x, classes)
+        kernels.predict(self._testing, self.work, x, classes)
         self._classified[0] += len(x)
         return classes
 
@@ -95,7 +95,7 @@ class M2RU:
 
     def learned(self) -> int:
         """Examples learned so far, new and replayed."""
-        return int(self.work.progress[onchip.LEARNED])
+        return int(self.work.progress[kernels.LEARNED])
 
     def arrays(self) -> dict[str, Any]:
         """The arrays by name."""
@@ -149,12 +149,12 @@ class M2RU:
         progress = self.work.progress
         return Tally(
             None,
-            passes=int(progress[onchip.LEARNED]),
-            updates=int(progress[onchip.UPDATES]),
+            passes=int(progress[kernels.LEARNED]),
+            updates=int(progress[kernels.UPDATES]),
             offered=int(self.memory.seen[0]),
             stored=int(self.memory.stored[0]),
-            replayed=int(progress[onchip.REPLAYED]),
-            copies=int(progress[onchip.COPIES]),
+            replayed=int(progress[kernels.REPLAYED]),
+            copies=int(progress[kernels.COPIES]),
         )
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

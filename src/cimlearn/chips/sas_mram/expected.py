@@ -15,8 +15,8 @@ import numpy as np
 from cimlearn.arrays.bitserial import BITS
 from cimlearn.arrays.training import Layer, bias_bits
 from cimlearn.chips.base import Design
-from cimlearn.chips.sas_accounts import Tally, inventory, ledger, memory_bits
-from cimlearn.chips.sas_setup import check_replay, error_rate, image_size, memory_cell
+from cimlearn.chips.sas_mram.counts import Tally, inventory, ledger, memory_bits
+from cimlearn.chips.sas_mram.setup import check_replay, error_rate, image_size, memory_cell
 from cimlearn.errors import InputError
 from cimlearn.learning.reservoir import expected_stored
 from cimlearn.networks.layers import layers

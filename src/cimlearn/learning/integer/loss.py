@@ -11,7 +11,15 @@ from __future__ import annotations
 from typing import Final
 
 from cimlearn.errors import InputError
-from cimlearn.learning.int8 import LARGEST, Generator, Int8, Rounding, Tensor, shifted, torch
+from cimlearn.learning.integer.tensor import (
+    LARGEST,
+    Generator,
+    Int8,
+    Rounding,
+    Tensor,
+    shifted,
+    torch,
+)
 
 LOG2_E: Final = 47274  # / 2^15
 SPAN: Final = 10  # s below the largest by more than this counts as -infinity

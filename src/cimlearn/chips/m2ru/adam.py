@@ -12,11 +12,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.chips.accounts import buffer_counts
-from cimlearn.chips.setup import initial_weights, make_memory
-from cimlearn.chips.sizes import example_bits
+from cimlearn.chips.m2ru.counts import buffer_counts
+from cimlearn.chips.m2ru.setup import initial_weights, make_memory
+from cimlearn.chips.m2ru.sizes import example_bits
+from cimlearn.learning.adam_miru import AdamMiru, Float, Settings
 from cimlearn.learning.replay import recall_many, store_all
-from cimlearn.learning.software import AdamMiru, Float, Settings
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape

@@ -12,7 +12,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, Final
 
-from cimlearn.learning.int8 import LARGEST, MAGNITUDE, Tensor, bits, torch
+from cimlearn.learning.integer.tensor import LARGEST, MAGNITUDE, Tensor, bits, torch
 
 TRIED: Final = 3  # smaller shifts that are looked at
 FINER: Final = 7  # bits of a sum that are kept below the last one of int8 to measure errors

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from cimlearn.arrays.faults import Flips, flips
 from cimlearn.arrays.training import Layer
 from cimlearn.errors import InputError, nearest
-from cimlearn.learning.int8 import ACCUMULATOR, Int8, add, torch
-from cimlearn.learning.intbias import bias_from_words, bias_updated, bias_words
-from cimlearn.learning.inttrace import INPUT, Settings, Step, traced
-from cimlearn.learning.intupdate import Rule, updated
-from cimlearn.learning.intweighted import Narrowing, Weighted
+from cimlearn.learning.integer.bias import bias_from_words, bias_updated, bias_words
+from cimlearn.learning.integer.tensor import ACCUMULATOR, Int8, add, torch
+from cimlearn.learning.integer.trace import INPUT, Settings, Step, traced
+from cimlearn.learning.integer.update import Rule, updated
+from cimlearn.learning.integer.weighted import Narrowing, Weighted
 
 BIAS: Final = ".bias"  # after a layer's name
 

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from cimlearn.arrays.faults import Rates, flips, misread, written
 from cimlearn.arrays.wear import Lines
-from cimlearn.chips.sas_setup import error_rate, wear_law
+from cimlearn.chips.sas_mram.setup import error_rate, wear_law
 from cimlearn.devices.technology import Technology
-from cimlearn.learning.int8 import Int8, from_float, torch
-from cimlearn.learning.intrepnet import IntRepNet
-from cimlearn.learning.intrepnet import Tuned as TunedPart
-from cimlearn.learning.intupdate import rate_rule
-from cimlearn.learning.repnet_float import RepNetFloat, Settings
+from cimlearn.learning.adam_repnet import RepNetFloat, Settings
+from cimlearn.learning.integer.repnet import IntRepNet
+from cimlearn.learning.integer.repnet import Tuned as TunedPart
+from cimlearn.learning.integer.tensor import Int8, from_float, torch
+from cimlearn.learning.integer.update import rate_rule
 from cimlearn.networks.backbone import Backbone
 from cimlearn.networks.baselines import Tuned
 from cimlearn.networks.repnet import RepNet, head

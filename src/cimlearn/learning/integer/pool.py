@@ -11,7 +11,15 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from cimlearn.errors import InputError
-from cimlearn.learning.int8 import ACCUMULATOR, LARGEST, SINGLE, Int8, Sums, Tensor, torch
+from cimlearn.learning.integer.tensor import (
+    ACCUMULATOR,
+    LARGEST,
+    SINGLE,
+    Int8,
+    Sums,
+    Tensor,
+    torch,
+)
 
 FRACTION: Final = 15  # bits of 1 / n, at most
 BLEND: Final = 8  # bits of a bilinear weight where the scale is no power of two

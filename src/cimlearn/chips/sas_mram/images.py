@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.learning.int8 import Int8, torch
-from cimlearn.learning.intpool import resized
+from cimlearn.learning.integer.pool import resized
+from cimlearn.learning.integer.tensor import Int8, torch
 
 HALF: Final = 128  # grey, in 8-bit pixels
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
-from cimlearn.learning.software import pytorch
+from cimlearn.learning.adam_miru import pytorch
 from cimlearn.networks.baselines import Tuned
 from cimlearn.networks.pytorch import functional, nn, torch
 from cimlearn.networks.repnet import RepNet

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from cimlearn.arrays.faults import Rates
 from cimlearn.arrays.training import Layer
-from cimlearn.chips.sas_accounts import Tally, inventory, ledger, memory_bits
-from cimlearn.chips.sas_images import fitted
-from cimlearn.chips.sas_setup import (
+from cimlearn.chips.sas_mram.counts import Tally, inventory, ledger, memory_bits
+from cimlearn.chips.sas_mram.images import fitted
+from cimlearn.chips.sas_mram.setup import (
     check_replay,
     error_rate,
     frozen_backbone,
@@ -23,12 +23,19 @@ from cimlearn.chips.sas_setup import (
     stick,
     wear_law,
 )
-from cimlearn.chips.sas_task import TUNED, InSoftware, Learner, OnChip, image_exponent, network
-from cimlearn.learning.int8 import Int8, from_float, torch
-from cimlearn.learning.intgraph import IntGraph
-from cimlearn.learning.intrepnet import IntRepNet, frozen
+from cimlearn.chips.sas_mram.task import (
+    TUNED,
+    InSoftware,
+    Learner,
+    OnChip,
+    image_exponent,
+    network,
+)
+from cimlearn.learning.adam_miru import pytorch
+from cimlearn.learning.integer.graph import IntGraph
+from cimlearn.learning.integer.repnet import IntRepNet, frozen
+from cimlearn.learning.integer.tensor import Int8, from_float, torch
 from cimlearn.learning.reservoir import Reservoir
-from cimlearn.learning.software import pytorch
 from cimlearn.ledger import Ledger
 from cimlearn.networks.backbone import prepare
 from cimlearn.networks.layers import check_images

@@ -6,10 +6,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from cimlearn.errors import InputError
-from cimlearn.learning.int8 import torch
-from cimlearn.learning.intlayers import Add, Average, Flat, Maximum, Operation, Padded, Part, Relu, Resize
-from cimlearn.learning.intlimits import limits_from_float
-from cimlearn.learning.intpool import Window
+from cimlearn.learning.integer.layers import (
+    Add,
+    Average,
+    Flat,
+    Maximum,
+    Operation,
+    Padded,
+    Part,
+    Relu,
+    Resize,
+)
+from cimlearn.learning.integer.limits import limits_from_float
+from cimlearn.learning.integer.pool import Window
+from cimlearn.learning.integer.tensor import torch
 from cimlearn.networks.equalise import Limited
 
 nn = torch.nn

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from cimlearn.arrays.faults import Flips
 from cimlearn.arrays.training import Layer
 from cimlearn.errors import InputError
-from cimlearn.learning.int8 import ACCUMULATOR, Int8, add, torch
-from cimlearn.learning.intgraph import IntGraph
-from cimlearn.learning.intloss import softmax_error
-from cimlearn.learning.intupdate import Rule
+from cimlearn.learning.integer.graph import IntGraph
+from cimlearn.learning.integer.loss import softmax_error
+from cimlearn.learning.integer.tensor import ACCUMULATOR, Int8, add, torch
+from cimlearn.learning.integer.update import Rule
 from cimlearn.networks.backbone import Backbone
 from cimlearn.networks.repnet import RepNet, Reprogram
 

@@ -1,7 +1,7 @@
 """What SAS-MRAM did, as whole-number counts: matrix products of each batch, laid out on bit-serial sub-arrays.
 
-Everything follows from the layers of one image and a few tallies. A run tallies what it did; `chips/sas_expected.py`
-fills the same tallies without one.
+Everything follows from the layers of one image and a few tallies. A run tallies what it did; `expected.py` beside
+this file fills the same tallies without one.
 """
 
 from __future__ import annotations

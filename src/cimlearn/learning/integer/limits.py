@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from cimlearn.learning.int8 import LARGEST, MAGNITUDE, Int8, Tensor, fitting, shifted, torch
+from cimlearn.learning.integer.tensor import (
+    LARGEST,
+    MAGNITUDE,
+    Int8,
+    Tensor,
+    fitting,
+    shifted,
+    torch,
+)
 
 BITS: Final = 15  # of a limit, without its sign; as a bias has
 HIGHEST: Final = 47  # bits that a limit is moved up at most: no sum gets there

@@ -22,7 +22,7 @@ import math
 from typing import Final, Literal, NamedTuple
 
 from cimlearn.errors import InputError
-from cimlearn.learning.int8 import (
+from cimlearn.learning.integer.tensor import (
     LARGEST,
     MAGNITUDE,
     Generator,

@@ -10,8 +10,11 @@ from typing import Any, Final, NamedTuple
 
 from cimlearn.arrays.training import Layer
 from cimlearn.errors import InputError
-from cimlearn.learning import intproducts
-from cimlearn.learning.int8 import (
+from cimlearn.learning.integer import products
+from cimlearn.learning.integer.limits import Limit, Limits, limited, limited_error
+from cimlearn.learning.integer.products import Geometry
+from cimlearn.learning.integer.rounding import kept_sums, least_error
+from cimlearn.learning.integer.tensor import (
     ACCUMULATOR,
     MAGNITUDE,
     SINGLE,
@@ -26,9 +29,6 @@ from cimlearn.learning.int8 import (
     shifted,
     torch,
 )
-from cimlearn.learning.intlimits import Limit, Limits, limited, limited_error
-from cimlearn.learning.intproducts import Geometry
-from cimlearn.learning.introunding import kept_sums, least_error
 
 BIAS: Final = 15  # bits of a bias without its sign
 HEADROOM: Final = 2  # bits of an accumulator that a bias leaves free
@@ -114,9 +114,9 @@ class Weighted:
         exponent = x.exponent + self.weight.exponent
         bias, lift = self._bias(exponent)
         if self.geometry is not None:
-            acc = intproducts.convolved(x, self.weight, self.geometry, bias)
+            acc = products.convolved(x, self.weight, self.geometry, bias)
         else:
-            acc = intproducts.connected(x, self.weight, bias)
+            acc = products.connected(x, self.weight, bias)
         if self.steps is not None:
             acc.sums.mul_(self._channels(2.0**self.steps, acc.sums.dim()))
         if lift is not None:
@@ -150,9 +150,9 @@ class Weighted:
             scaled = error.mantissa * self._channels(2.0**self.steps, error.mantissa.dim())
             error = self.narrowing.backward(Sums(scaled, error.exponent))
         if self.geometry is not None:
-            acc = intproducts.convolution_error(error, self.weight, self.geometry, self._size)
+            acc = products.convolution_error(error, self.weight, self.geometry, self._size)
         else:
-            acc = intproducts.connection_error(error, self.weight)
+            acc = products.connection_error(error, self.weight)
         return (self.narrowing.backward(acc),)
 
     def kept_bits(self) -> int:
@@ -211,8 +211,8 @@ class Weighted:
     def _gradient(self, x: Int8, error: Int8) -> Sums:
         if self.geometry is not None:
             shape = tuple(self.weight.mantissa.shape)
-            return intproducts.convolution_gradient(x, error, self.geometry, shape)
-        return intproducts.connection_gradient(x, error)
+            return products.convolution_gradient(x, error, self.geometry, shape)
+        return products.connection_gradient(x, error)
 
     def _channels(self, values: Tensor, dimensions: int) -> Tensor:
         """values (out,) so that they multiply the channels of (examples, out, ...)."""

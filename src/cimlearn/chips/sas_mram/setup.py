@@ -15,7 +15,7 @@ from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
 
 if TYPE_CHECKING:
-    from cimlearn.learning.intgraph import IntGraph
+    from cimlearn.learning.integer.graph import IntGraph
     from cimlearn.networks.backbone import Backbone
 
 

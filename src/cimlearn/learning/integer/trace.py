@@ -14,11 +14,11 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, NamedTuple
 
 from cimlearn.errors import InputError, nearest
-from cimlearn.learning.int8 import ACCUMULATOR, Int8, Tensor, from_float, torch
-from cimlearn.learning.intlayers import Add, Operation, Relu
-from cimlearn.learning.intmakers import SUPPORTED, called, plain
-from cimlearn.learning.intproducts import Geometry
-from cimlearn.learning.intweighted import Narrowing, Weighted, bias_from_float, per_channel
+from cimlearn.learning.integer.layers import Add, Operation, Relu
+from cimlearn.learning.integer.modules import SUPPORTED, called, plain
+from cimlearn.learning.integer.products import Geometry
+from cimlearn.learning.integer.tensor import ACCUMULATOR, Int8, Tensor, from_float, torch
+from cimlearn.learning.integer.weighted import Narrowing, Weighted, bias_from_float, per_channel
 from cimlearn.networks.equalise import Limited
 
 nn = torch.nn

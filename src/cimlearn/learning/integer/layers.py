@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from cimlearn.errors import InputError
-from cimlearn.learning import intpool
-from cimlearn.learning.int8 import Int8, Tensor, added, relu, relu_error, torch
-from cimlearn.learning.intlimits import Limit, Limits, limited, limited_error
-from cimlearn.learning.intpool import Window
-from cimlearn.learning.intweighted import Narrowing
+from cimlearn.learning.integer import pool
+from cimlearn.learning.integer.limits import Limit, Limits, limited, limited_error
+from cimlearn.learning.integer.pool import Window
+from cimlearn.learning.integer.tensor import Int8, Tensor, added, relu, relu_error, torch
+from cimlearn.learning.integer.weighted import Narrowing
 
 
 class Operation(Protocol):
@@ -97,13 +97,13 @@ class Average:
     def forward(self, *inputs: Int8, keep: bool) -> Int8:
         """The averages, narrowed."""
         self._size = tuple(inputs[0].mantissa.shape)
-        return self.narrowing.forward(intpool.averaged(inputs[0], self._window()))
+        return self.narrowing.forward(pool.averaged(inputs[0], self._window()))
 
     def backward(self, error: Int8, *, wanted: bool) -> tuple[Int8, ...]:
         """error / n to each value."""
         if not wanted:
             return ()
-        return (self.narrowing.backward(intpool.average_error(error, self._window(), self._size)),)
+        return (self.narrowing.backward(pool.average_error(error, self._window(), self._size)),)
 
     def kept_bits(self) -> int:
         """None."""
@@ -127,7 +127,7 @@ class Maximum:
     def forward(self, *inputs: Int8, keep: bool) -> Int8:
         """The maxima."""
         self._size = tuple(inputs[0].mantissa.shape)
-        y, places = intpool.maximal(inputs[0], self.window)
+        y, places = pool.maximal(inputs[0], self.window)
         self._places = places if keep else None
         return y
 
@@ -135,7 +135,7 @@ class Maximum:
         """Errors where the maxima were; narrowed, as windows may overlap."""
         if not wanted:
             return ()
-        acc = intpool.maximal_error(error, kept(self._places, self.name), self._size)
+        acc = pool.maximal_error(error, kept(self._places, self.name), self._size)
         return (self.narrowing.backward(acc),)
 
     def kept_bits(self) -> int:
@@ -162,13 +162,13 @@ class Resize:
         if size is None:
             down, across = self.factor or (1.0, 1.0)
             size = int(self._size[2] * down), int(self._size[3] * across)
-        return self.narrowing.forward(intpool.resized(inputs[0], size, self.mode))
+        return self.narrowing.forward(pool.resized(inputs[0], size, self.mode))
 
     def backward(self, error: Int8, *, wanted: bool) -> tuple[Int8, ...]:
         """Errors by the same weights, the other way round."""
         if not wanted:
             return ()
-        acc = intpool.resized_error(error, (self._size[2], self._size[3]), self.mode)
+        acc = pool.resized_error(error, (self._size[2], self._size[3]), self.mode)
         return (self.narrowing.backward(acc),)
 
     def kept_bits(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.chips.onchip import PROGRESS, Rule, Work
+from cimlearn.chips.m2ru.kernels import PROGRESS, Rule, Work
 from cimlearn.errors import InputError
 from cimlearn.learning.dfa import feedback
 from cimlearn.learning.replay import Buffer, buffer

@@ -1,7 +1,7 @@
 """What M2RU did, as whole-number counts: from a few tallies by rules that need no simulator.
 
 The kernels tally what depends on data and chance (vectors driven, bits that were 1, pulses); everything else
-follows from sizes. `chips/expected.py` fills the same tallies without a run.
+follows from sizes. `chips/m2ru/expected.py` fills the same tallies without a run.
 """
 
 from __future__ import annotations
@@ -9,7 +9,14 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from cimlearn.chips.sizes import FEEDBACK_BITS, ArraySize, Counts, example_bits, is_direct, sizes
+from cimlearn.chips.m2ru.sizes import (
+    FEEDBACK_BITS,
+    ArraySize,
+    Counts,
+    example_bits,
+    is_direct,
+    sizes,
+)
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
 

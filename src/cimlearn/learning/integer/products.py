@@ -20,7 +20,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, NamedTuple
 
-from cimlearn.learning.int8 import LARGEST, SINGLE, Int8, Sums, Tensor, largest, torch
+from cimlearn.learning.integer.tensor import LARGEST, SINGLE, Int8, Sums, Tensor, largest, torch
 
 STORED: Final = 128  # a stored weight may be -128 once its bits have failed
 CAREFUL: Final = 1.001  # the squares are summed in float32, which rounds

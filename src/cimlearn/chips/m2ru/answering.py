@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.chips.onchip import answer, centred
+from cimlearn.chips.m2ru.kernels import answer, centred
 from cimlearn.compiled import entry, kernel
 from cimlearn.noise import mixed, seed_state
 from cimlearn.random import kernel_state

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from cimlearn.arrays.training import BIAS_WORDS as WORDS
 from cimlearn.errors import InputError
-from cimlearn.learning.int8 import MAGNITUDE, Sums, bits, largest, torch
-from cimlearn.learning.intupdate import Rule, aware, changed
-from cimlearn.learning.intweighted import BIAS, Bias
+from cimlearn.learning.integer.tensor import MAGNITUDE, Sums, bits, largest, torch
+from cimlearn.learning.integer.update import Rule, aware, changed
+from cimlearn.learning.integer.weighted import BIAS, Bias
 
 BELOW: Final = BIAS - MAGNITUDE  # bits of a bias below those of a weight
 
