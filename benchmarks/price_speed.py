@@ -21,7 +21,7 @@ from cimlearn.chips.m2ru.sizes import inventory
 from cimlearn.costs import prices
 from cimlearn.costs.energy import energy
 from cimlearn.costs.machine import machine
-from cimlearn.pricing import price_design
+from cimlearn.experiments.pricing import price_design
 from cimlearn.streams.base import StreamShape
 
 WANTED = 10_000 / 60.0  # designs a second

@@ -17,70 +17,74 @@ from cimlearn import parameters
 ROOT = Path(cimlearn.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
-GROUND = {"_version", "compiled", "errors", "ledger", "noise", "parameters", "quantize", "random", "units"}
+OLD = {
+    "axes",
+    "explore",
+    "query",
+    "results",
+    "search",
+    "study",
+    "studyrun",
+    "studytables",
+    "sweep",
+    "workers",
+}
+GROUND = {
+    "_version",
+    "compiled",
+    "errors",
+    "ledger",
+    "metrics",
+    "noise",
+    "parameters",
+    "quantize",
+    "random",
+    "units",
+}
 DEVICES = {"devices", *GROUND}
 ARRAYS = {"arrays", *DEVICES}
 NETWORKS = {"networks", *ARRAYS}
 LEARNING = {"learning", *NETWORKS}
-LOOP = {"experiment", "scheduler", "loop", "checkpoint", "record", "runfolder"}
-EXPERIMENT = {*LOOP, "chips", "streams", "costs.prices", "costs.prices.is_price", *GROUND}
-REPORT = {"report", "metrics", "costs", "presets", "_version", "errors", "ledger", "parameters", "units"}
-COSTS = {"costs", "errors", "ledger", "parameters", "presets", "units"}
-LEARNER = {"online", "chips", "streams.base.StreamShape", "record.histogram", *COSTS}
-ESTIMATORS = {"online", "costs.estimate.Costs", "errors", "ledger", "random"}
-SWEEP = {"metrics", "sweep", "workers", *EXPERIMENT}
-STUDY = {"axes", "experimentfile", "study", "studytables", *SWEEP}
-RESULTS = {"results", *STUDY, *REPORT}
-EVERYTHING = {
-    "api",
-    "cli",
-    "devices",
-    "explore",
-    "loggers",
-    "pricing",
-    "query",
-    "search",
-    "studies",
-    "studyrun",
-    *RESULTS,
-}
+CHIPS = {"chips", "streams.base.StreamShape", *LEARNING}
+COSTS = {"costs", *GROUND}
+RUN_FOLDER = {"runfolder", *GROUND}
+EXPERIMENTS = {"experiments", "chips", "streams", *COSTS, *RUN_FOLDER}
+REPORT = {"report", *COSTS, *RUN_FOLDER}
+LOGGERS = {"loggers", *EXPERIMENTS, *REPORT}
+STUDIES = {"studies", *EXPERIMENTS, *REPORT, *OLD}
+PAPERS = {"papers", "devices", "learning", *STUDIES}
+API = {*LOGGERS}
+CLI = {"cli", "api", "devices", "loggers", *PAPERS}
+ONLINE = {"online", "chips", "streams.base.StreamShape", "experiments.record.histogram", *COSTS}
+ESTIMATORS = {"online", "costs.estimate.Costs", *GROUND}
 
+# What a room may import: rooms, or single names of one. Nothing that stands higher.
 ALLOWED = {
-    "cimlearn": EVERYTHING,
-    "cli": EVERYTHING,
-    "api": EVERYTHING,
-    "online": LEARNER,
-    "sklearn": ESTIMATORS,
-    "river": ESTIMATORS,
-    "pricing": {"pricing", *EXPERIMENT, *COSTS},
-    "workers": {"metrics", "workers", *EXPERIMENT},
-    "sweep": SWEEP,
-    "axes": {"errors", "random"},
-    "experimentfile": EXPERIMENT,
-    "studytables": {"axes", "experimentfile", "studytables", *EXPERIMENT},
-    "study": STUDY,
-    "results": RESULTS,
-    "studyrun": RESULTS,
-    "search": {"pricing", "search", "studyrun", *RESULTS},
-    "query": {"errors", "results"},
-    "explore": {*STUDY, *REPORT},
-    "studies": {"devices", "learning", "pricing", "studies", "sweep", *EXPERIMENT, *REPORT},
+    "cimlearn": {"api", "cli", "experiments", "streams", *GROUND},
+    "cli": CLI,
+    "api": API,
+    "papers": PAPERS,
+    "studies": STUDIES,
+    "loggers": LOGGERS,
+    "experiments": EXPERIMENTS,
     "report": REPORT,
-    "loggers": {"loggers", "loop", "metrics", "scheduler", *REPORT},
-    "metrics": {"errors"},
-    "avalanche": {"chips", "streams", *GROUND},
-    "continuum": {"streams", *GROUND},
+    "runfolder": RUN_FOLDER,
     "costs": COSTS,
-    **dict.fromkeys(LOOP, EXPERIMENT),
-    "torch": {"torch", "chips", *COSTS, *LEARNING},
-    "chips": {"chips", "streams.base.StreamShape", *LEARNING},
+    "chips": CHIPS,
     "streams": {"streams", *GROUND},
     "learning": LEARNING,
     "networks": NETWORKS,
     "arrays": ARRAYS,
     "devices": DEVICES,
+    "sklearn": ESTIMATORS,
+    "river": ESTIMATORS,
+    "online": ONLINE,
+    "avalanche": {"chips", "streams", *GROUND},
+    "continuum": {"streams", *GROUND},
+    "torch": {"torch", "chips", *COSTS, *LEARNING},
     "presets": set(),
     **dict.fromkeys(GROUND, GROUND | {"presets"}),
+    **{room: CLI | ({room} if room != "cli" else set()) for room in OLD},
 }
 
 

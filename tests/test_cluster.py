@@ -10,7 +10,7 @@ import pytest
 
 from cimlearn import cli
 from cimlearn.errors import InputError
-from cimlearn.experiment import Experiment
+from cimlearn.experiments.experiment import Experiment
 from cimlearn.workers import cluster
 from cimlearn.workers.base import experiment_of, plain
 

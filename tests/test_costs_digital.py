@@ -40,9 +40,9 @@ from cimlearn.costs.estimate import Costs
 from cimlearn.costs.lifetime import YEAR, Rates, years
 from cimlearn.devices.technology import names, technology
 from cimlearn.errors import InputError
+from cimlearn.experiments.pricing import price_design
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import load
-from cimlearn.pricing import price_design
 from cimlearn.report import costfigures, notebook_html, read_run, summarise, write_report
 from cimlearn.report.costs import Ageing, ageing, reprice, run_costs
 

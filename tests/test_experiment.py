@@ -14,11 +14,11 @@ import pytest
 import toy
 
 from cimlearn.errors import InputError
-from cimlearn.experiment import Experiment, described_in
-from cimlearn.loop import Evaluated, Learned
-from cimlearn.record import make_record
-from cimlearn.report.records import read_run
-from cimlearn.scheduler import Stopped
+from cimlearn.experiments.experiment import Experiment, described_in
+from cimlearn.experiments.loop import Evaluated, Learned
+from cimlearn.experiments.record import make_record
+from cimlearn.experiments.scheduler import Stopped
+from cimlearn.runfolder.records import read_run
 
 pytestmark = pytest.mark.usefixtures("toys")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cimlearn.experiment import Experiment, described_in
-from cimlearn.scheduler import Stopped
+from cimlearn.experiments.experiment import Experiment, described_in
+from cimlearn.experiments.scheduler import Stopped
 
 SETTINGS = {
     "network.hidden": 12,

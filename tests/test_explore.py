@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cimlearn.errors import InputError
-from cimlearn.experiment import Experiment
+from cimlearn.experiments.experiment import Experiment
 from cimlearn.explore import grid
 from cimlearn.report.drawing import png
 from cimlearn.report.front import front

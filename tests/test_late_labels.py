@@ -13,13 +13,13 @@ import streams_data as made
 import cimlearn
 from cimlearn import ArrayStream, DatasetStream
 from cimlearn.errors import InputError
-from cimlearn.experiment import Experiment
-from cimlearn.record import Answers
+from cimlearn.experiments.experiment import Experiment
+from cimlearn.experiments.record import Answers
 from cimlearn.report.balance import sentences
 from cimlearn.report.html import write_report
-from cimlearn.report.records import read_run
 from cimlearn.report.summary import summarise
 from cimlearn.report.terminal import summary_table
+from cimlearn.runfolder.records import read_run
 from cimlearn.streams.base import Chunk
 from cimlearn.streams.delay import Delayed
 

@@ -14,9 +14,9 @@ import pytest
 import cimlearn
 from cimlearn.cli import main
 from cimlearn.errors import InputError
+from cimlearn.experiments.loop import Evaluated
+from cimlearn.experiments.scheduler import Stopped
 from cimlearn.loggers import opened, points, totals
-from cimlearn.loop import Evaluated
-from cimlearn.scheduler import Stopped
 
 SETTINGS = {"stream.tasks": 2, "stream.examples": 60, "stream.held_out": 40, "network.hidden": 12}
 Points = dict[tuple[str, int], list[float]]  # (name, step) -> every value that was written there

@@ -14,7 +14,7 @@ import pytest
 from cimlearn import cli
 from cimlearn.costs import prices
 from cimlearn.errors import InputError
-from cimlearn.pricing import price_design
+from cimlearn.experiments.pricing import price_design
 from cimlearn.streams.base import StreamShape
 
 DOCS = Path(__file__).parents[1] / "docs" / "costs.md"

@@ -184,7 +184,7 @@ def test_several_runs_share_one_axis(tmp_path, three):
 
 def test_an_array_that_was_never_written_can_be_drawn():
     from cimlearn.report import drawing, wear
-    from cimlearn.report.records import ArrayWrites
+    from cimlearn.runfolder.records import ArrayWrites
 
     idle = ArrayWrites(6, 0, 0.0, 0, 0, tuple(range(33)), (6, *[0] * 31), 2, 3, (1, 1), ((0.0,) * 3,) * 2)
     for figure in (wear.write_map("a", idle), wear.write_histogram("a", idle)):

@@ -14,8 +14,8 @@ from cimlearn import cli
 from cimlearn.errors import InputError
 from cimlearn.query import query
 from cimlearn.report.costs import run_costs
-from cimlearn.report.records import read_run
 from cimlearn.results import column_types, write_results
+from cimlearn.runfolder.records import read_run
 from cimlearn.study import load
 from cimlearn.studyrun import Studied, run_study
 from cimlearn.workers.here import Here

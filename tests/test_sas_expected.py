@@ -18,9 +18,9 @@ from cimlearn.costs import prices  # noqa: E402
 from cimlearn.costs.chips import Done, pricing  # noqa: E402
 from cimlearn.costs.estimate import Costs  # noqa: E402
 from cimlearn.costs.lifetime import Rates  # noqa: E402
+from cimlearn.experiments.pricing import expected_wear, price  # noqa: E402
 from cimlearn.learning.reservoir import expected_stored  # noqa: E402
 from cimlearn.ledger import Ledger  # noqa: E402
-from cimlearn.pricing import expected_wear, price  # noqa: E402
 from cimlearn.streams.base import StreamShape  # noqa: E402
 
 SHAPE = StreamShape(28, 28, 3, False)

@@ -18,7 +18,7 @@ import pytest
 from cimlearn.errors import InputError
 from cimlearn.report.drawing import png
 from cimlearn.report.front import front
-from cimlearn.report.records import read_run
+from cimlearn.runfolder.records import read_run
 from cimlearn.search.axis import axis_of
 from cimlearn.search.hopeless import Rival, floors
 from cimlearn.search.owner import Owner
@@ -179,7 +179,7 @@ def test_designs_are_priced_alone_and_those_over_a_limit_are_not_on_the_front(tm
     ended = [row for row in found.rows if row["state"] == "finished"]
     goals = {"learning_J": False, "lifetime_years": True, "area_m2": False}
     assert [row["best"] for row in ended] == front(ended, goals)
-    from cimlearn.pricing import price_design
+    from cimlearn.experiments.pricing import price_design
     from cimlearn.streams.base import StreamShape
 
     row = found.front[0]
@@ -404,7 +404,7 @@ def test_a_software_twin_has_no_costs(tmp_path: Path) -> None:
 
 
 def test_steps_end_where_they_fit() -> None:
-    from cimlearn.experiment import Experiment, all_parameters
+    from cimlearn.experiments.experiment import Experiment, all_parameters
 
     entries = all_parameters(Experiment("m2ru", "permuted-digits"))
     whole = axis_of("network.hidden", {"low": 20, "high": 99, "step": 25}, entries)

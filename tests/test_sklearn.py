@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from cimlearn.errors import InputError
-from cimlearn.record import make_record
+from cimlearn.experiments.record import make_record
 from cimlearn.sklearn import M2RUClassifier
 
 SMALL = {"network.hidden": 12, "replay.slots": 50}

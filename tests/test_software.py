@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cimlearn import chips
 from cimlearn.errors import InputError
-from cimlearn.experiment import Experiment
+from cimlearn.experiments.experiment import Experiment
 from cimlearn.streams.base import StreamShape
 
 pytest.importorskip("torch", reason="PyTorch is not installed, and the Adam twin is made of it")

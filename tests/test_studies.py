@@ -14,7 +14,7 @@ from report_run import make_run
 
 from cimlearn import chips, metrics
 from cimlearn.errors import InputError
-from cimlearn.report.records import read_run
+from cimlearn.runfolder.records import read_run
 from cimlearn.streams.base import StreamShape
 from cimlearn.studies import (
     PAPERS,

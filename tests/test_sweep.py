@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cimlearn.errors import InputError
-from cimlearn.experiment import Experiment
-from cimlearn.runfolder import held
+from cimlearn.experiments.experiment import Experiment
+from cimlearn.runfolder.files import held
 from cimlearn.sweep import TRIES, Point, run_points
 from cimlearn.workers.base import Ended, Job, Lost
 from cimlearn.workers.here import Here

@@ -173,7 +173,7 @@ def install() -> None:
     for module, names in REPLACED.items():
         for name, value in names.items():
             setattr(module, name, value)
-    from cimlearn.experiment import Experiment
+    from cimlearn.experiments.experiment import Experiment
     from cimlearn.workers import local
 
     seconds = float(os.environ.get("TOY_CHECKPOINT", "30"))

@@ -18,7 +18,7 @@ from cimlearn._version import __version__
 if TYPE_CHECKING:
     from cimlearn.api import Result, run
     from cimlearn.errors import InputError
-    from cimlearn.experiment import Experiment
+    from cimlearn.experiments.experiment import Experiment
     from cimlearn.streams import ArrayStream, DatasetStream, TableStream
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
 _HOME = {
     "ArrayStream": "cimlearn.streams",
     "DatasetStream": "cimlearn.streams",
-    "Experiment": "cimlearn.experiment",
+    "Experiment": "cimlearn.experiments.experiment",
     "InputError": "cimlearn.errors",
     "Result": "cimlearn.api",
     "TableStream": "cimlearn.streams",

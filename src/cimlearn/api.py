@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn import metrics
-from cimlearn.experiment import Experiment
-from cimlearn.experimentfile import first_stream
+from cimlearn.experiments.experiment import Experiment
+from cimlearn.experiments.file import first_stream
+from cimlearn.experiments.scheduler import Progress
 from cimlearn.loggers import Following, Logger, opened
-from cimlearn.report.records import Record, Run, read_run
 from cimlearn.report.summary import summarise
-from cimlearn.runfolder import write_json
-from cimlearn.scheduler import Progress
+from cimlearn.runfolder.files import write_json
+from cimlearn.runfolder.records import Record, Run, read_run
 from cimlearn.streams.base import Stream
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from cimlearn.errors import InputError
-from cimlearn.experiment import Experiment
+from cimlearn.experiments.experiment import Experiment
 from cimlearn.report.front import front
 from cimlearn.report.measures import average, samples, spread
-from cimlearn.report.records import Run, read_run
+from cimlearn.runfolder.records import Run, read_run
 from cimlearn.study import combinations, varied
 from cimlearn.sweep import Point, Tell, run_points
 

@@ -14,11 +14,11 @@ from typing import Any, Final, Protocol
 from cimlearn import metrics
 from cimlearn.costs.estimate import Costs
 from cimlearn.errors import InputError
-from cimlearn.experiment import all_parameters
+from cimlearn.experiments.experiment import all_parameters
 from cimlearn.parameters import Parameter, is_whole
 from cimlearn.report.costs import run_costs
-from cimlearn.report.records import Record, Run, read_run
-from cimlearn.runfolder import to_json, write_atomic
+from cimlearn.runfolder.files import to_json, write_atomic
+from cimlearn.runfolder.records import Record, Run, read_run
 from cimlearn.sweep import Point
 
 FILE: Final = "results.parquet"

@@ -25,10 +25,10 @@ from typing import Any
 from cimlearn import chips, random
 from cimlearn.axes import Draws, Spread, value_text
 from cimlearn.errors import InputError
-from cimlearn.experiment import Experiment, all_parameters
-from cimlearn.experimentfile import described, first_stream, read_toml
+from cimlearn.experiments.experiment import Experiment, all_parameters
+from cimlearn.experiments.file import described, first_stream, read_toml
 from cimlearn.parameters import ParameterSet, is_whole
-from cimlearn.runfolder import to_json
+from cimlearn.runfolder.files import to_json
 from cimlearn.studytables import (
     TABLES,
     VARIED_WORDS,

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cimlearn.errors import InputError
-from cimlearn.experimentfile import read_toml
+from cimlearn.experiments.file import read_toml
 from cimlearn.results import need_arrow, write_results
-from cimlearn.runfolder import make, write_atomic, write_json
+from cimlearn.runfolder.files import make, write_atomic, write_json
 from cimlearn.study import Study
 from cimlearn.sweep import Outcome, Retried, Tell, run_points
 from cimlearn.workers.base import Workers

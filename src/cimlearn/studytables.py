@@ -9,7 +9,7 @@ from cimlearn import chips
 from cimlearn.axes import FORMS, Draws, Spread, spread_of
 from cimlearn.costs import prices
 from cimlearn.errors import InputError, nearest
-from cimlearn.experimentfile import WORDS
+from cimlearn.experiments.file import WORDS
 
 AXES: Final = ("grid", "zip", "random", "monte_carlo")
 TABLES: Final = (*AXES, "search")  # the last one belongs to `cimlearn search`

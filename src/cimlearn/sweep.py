@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from cimlearn.errors import InputError
-from cimlearn.experiment import Experiment, same_experiment
-from cimlearn.runfolder import held, make, read_configuration, write_atomic
+from cimlearn.experiments.experiment import Experiment, same_experiment
+from cimlearn.runfolder.files import held, make, read_configuration, write_atomic
 from cimlearn.workers.base import Job, Lost, Workers, plain
 from cimlearn.workers.local import LocalWorkers
 

@@ -1,6 +1,6 @@
 """The contract of a chip: networks mapped on arrays, a learning rule, replay; it never knows the stream.
 
-`Design` is what can be said of one without a run (pricing.py).
+`Design` is what can be said of one without a run (experiments/pricing.py).
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from cimlearn.devices.technology import (
     technology_parameters,
 )
 from cimlearn.parameters import ParameterSet
-from cimlearn.runfolder import to_json
+from cimlearn.runfolder.files import to_json
 from cimlearn.units import number, quantity
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from cimlearn.cli.output import stdout
 from cimlearn.cli.points import shown_points
 from cimlearn.cli.wanted import wanted
 from cimlearn.errors import InputError
-from cimlearn.experiment import Experiment
-from cimlearn.experimentfile import first_stream
+from cimlearn.experiments.experiment import Experiment
+from cimlearn.experiments.file import first_stream
 from cimlearn.explore import explore
 from cimlearn.report.compared import read_study
 from cimlearn.report.comparepage import write_page

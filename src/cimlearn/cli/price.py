@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from cimlearn.cli.wanted import settings_of
 from cimlearn.costs.estimate import Costs
-from cimlearn.experiment import Experiment
+from cimlearn.experiments.experiment import Experiment
+from cimlearn.experiments.pricing import price, usual_stream
 from cimlearn.parameters import ParameterSet
-from cimlearn.pricing import price, usual_stream
-from cimlearn.runfolder import to_json
+from cimlearn.runfolder.files import to_json
 from cimlearn.streams.base import StreamShape
 from cimlearn.streams.shapes import known_shape
 from cimlearn.units import count, number, percent, quantity

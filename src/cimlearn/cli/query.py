@@ -12,7 +12,7 @@ from rich.table import Table
 
 from cimlearn.cli.output import stdout
 from cimlearn.query import query
-from cimlearn.runfolder import to_json
+from cimlearn.runfolder.files import to_json
 
 
 def command(arguments: Namespace) -> None:

@@ -10,9 +10,9 @@ from cimlearn.cli.output import stdout
 from cimlearn.errors import InputError
 from cimlearn.report.compared import read_study
 from cimlearn.report.html import write_report
-from cimlearn.report.records import Run, read_run
 from cimlearn.report.summary import summarise
 from cimlearn.report.terminal import matrix_table, summary_table
+from cimlearn.runfolder.records import Run, read_run
 
 
 def command(arguments: Namespace) -> None:

@@ -13,12 +13,12 @@ from cimlearn import api
 from cimlearn.cli.output import stdout
 from cimlearn.cli.wanted import wanted
 from cimlearn.errors import InputError
-from cimlearn.experiment import Experiment, described_in
-from cimlearn.experimentfile import first_stream
+from cimlearn.experiments.experiment import Experiment, described_in
+from cimlearn.experiments.file import first_stream
 from cimlearn.loggers import Following, Logger, opened
 from cimlearn.loggers.console import shown
 from cimlearn.report.terminal import summary_table
-from cimlearn.runfolder import to_json
+from cimlearn.runfolder.files import to_json
 
 
 def command(arguments: Namespace) -> None:

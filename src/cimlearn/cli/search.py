@@ -16,7 +16,7 @@ from rich.table import Table
 
 from cimlearn.cli.output import stdout
 from cimlearn.errors import InputError
-from cimlearn.runfolder import to_json
+from cimlearn.runfolder.files import to_json
 from cimlearn.search.outcome import FINISHED, FRONT, TRIALS, Searched, in_order
 from cimlearn.search.page import PAGE, PICTURE, write_page
 from cimlearn.search.run import run_search

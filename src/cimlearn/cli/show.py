@@ -7,8 +7,8 @@ from argparse import Namespace
 from cimlearn import streams
 from cimlearn.cli.output import stdout
 from cimlearn.cli.wanted import settings_of
-from cimlearn.experiment import Experiment, shown_parameters
-from cimlearn.runfolder import to_json
+from cimlearn.experiments.experiment import Experiment, shown_parameters
+from cimlearn.runfolder.files import to_json
 
 
 def command(arguments: Namespace) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cimlearn.cli.points import shown_points
 from cimlearn.errors import InputError
-from cimlearn.runfolder import to_json
+from cimlearn.runfolder.files import to_json
 from cimlearn.study import load
 from cimlearn.studyrun import Studied, run_study
 from cimlearn.sweep import cores

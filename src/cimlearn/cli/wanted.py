@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cimlearn.errors import InputError
-from cimlearn.experimentfile import WORDS, described, read_toml, seeds_of
+from cimlearn.experiments.file import WORDS, described, read_toml, seeds_of
 
 
 def wanted(arguments: Namespace) -> dict[str, Any]:

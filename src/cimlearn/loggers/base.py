@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from cimlearn import metrics
-from cimlearn.loop import Learned
+from cimlearn.experiments.loop import Learned
+from cimlearn.experiments.scheduler import Progress, Started
 from cimlearn.report.costs import priced
-from cimlearn.report.records import Record, Run, read_run
-from cimlearn.scheduler import Progress, Started
+from cimlearn.runfolder.records import Record, Run, read_run
 
 
 class Point(NamedTuple):

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from cimlearn.loop import Evaluated, Learned
-from cimlearn.report.records import Record
+from cimlearn.experiments.loop import Evaluated, Learned
+from cimlearn.experiments.scheduler import Progress, Started
 from cimlearn.report.terminal import row_text
-from cimlearn.scheduler import Progress, Started
+from cimlearn.runfolder.records import Record
 from cimlearn.units import count
 
 _LINE_SECONDS = 10.0  # between plain lines

@@ -13,7 +13,7 @@ from typing import Any
 
 from cimlearn.errors import InputError
 from cimlearn.loggers.base import Point, identity, owned, settings
-from cimlearn.report.records import Run
+from cimlearn.runfolder.records import Run
 
 try:
     from mlflow.entities import Metric, Param

@@ -15,7 +15,7 @@ from typing import Any
 
 from cimlearn.errors import InputError
 from cimlearn.loggers.base import Point, identity, owned, plain, settings
-from cimlearn.report.records import Run
+from cimlearn.runfolder.records import Run
 
 try:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

@@ -21,9 +21,9 @@ from cimlearn.costs.estimate import Costs
 from cimlearn.costs.lifetime import from_histogram
 from cimlearn.costs.prices import is_price
 from cimlearn.errors import InputError, nearest
+from cimlearn.experiments.record import histogram
 from cimlearn.ledger import Ledger
 from cimlearn.online.ranges import Ranges, Values, scaled
-from cimlearn.record import histogram
 from cimlearn.streams.base import StreamShape
 
 PLACEMENTS: Final = ("chip", "float")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cimlearn.report.html import notebook_html, write_report
-    from cimlearn.report.records import Record, Run, read_run
     from cimlearn.report.summary import summarise
+    from cimlearn.runfolder.records import Record, Run, read_run
 
 __all__ = ["Record", "Run", "notebook_html", "read_run", "summarise", "write_report"]
 

@@ -10,7 +10,7 @@ from typing import Any
 from cimlearn.report import words
 from cimlearn.report.costwords import assumed
 from cimlearn.report.markup import Cell, badge, badge_kind, header, section, subsection, table, text
-from cimlearn.report.records import Run, RunParameter
+from cimlearn.runfolder.records import Run, RunParameter
 from cimlearn.units import count, quantity, si_text, value_text, whole
 
 _CHANGED = "changed by you"

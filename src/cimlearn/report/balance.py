@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cimlearn import metrics
-from cimlearn.report.records import Run
+from cimlearn.runfolder.records import Run
 from cimlearn.units import percent, plural
 
 # A class is far too frequent with twice its fair share (1 / classes), or with three quarters of the examples.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cimlearn.errors import InputError
 from cimlearn.report.measures import Sample, samples
-from cimlearn.report.records import Run, read_json, read_run
+from cimlearn.runfolder.records import Run, read_json, read_run
 from cimlearn.units import plural
 
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")

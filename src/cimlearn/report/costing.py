@@ -9,7 +9,7 @@ from cimlearn.costs.estimate import Costs, Phase
 from cimlearn.costs.machine import Parts
 from cimlearn.report import costwords
 from cimlearn.report.markup import Cell, figure, header, section, subsection, table, text, tile
-from cimlearn.report.records import Run
+from cimlearn.runfolder.records import Run
 from cimlearn.units import number, quantity
 
 _PHASES = {"inference": "Inference", "learning": "Learning"}

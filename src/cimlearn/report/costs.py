@@ -12,7 +12,7 @@ from cimlearn.costs.estimate import Costs
 from cimlearn.costs.lifetime import YEAR, Rates, from_histogram, share_stuck
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
-from cimlearn.report.records import Record, Run, RunParameter
+from cimlearn.runfolder.records import Record, Run, RunParameter
 
 
 def run_costs(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cimlearn.costs.estimate import Costs, Phase
 from cimlearn.report.costs import Ageing, used_prices
-from cimlearn.report.records import Run, RunParameter
+from cimlearn.runfolder.records import Run, RunParameter
 from cimlearn.units import number, percent, quantity
 
 ONE = {"inference": "inference", "learning": "learned example"}  # what a phase is counted per

@@ -13,8 +13,8 @@ from matplotlib.ticker import FixedLocator
 from cimlearn import metrics
 from cimlearn.errors import InputError
 from cimlearn.report import drawing
-from cimlearn.report.records import Run
 from cimlearn.report.words import placement
+from cimlearn.runfolder.records import Run
 from cimlearn.units import plural
 
 _MARKERS = "os^Dv*"  # one per series, so that lines can be told apart without colour

@@ -15,7 +15,7 @@ from cimlearn import metrics
 from cimlearn.report.compared import Compared, Entry
 from cimlearn.report.front import front
 from cimlearn.report.measures import Sample, average, furthest, spread
-from cimlearn.report.records import Run, RunParameter
+from cimlearn.runfolder.records import Run, RunParameter
 from cimlearn.units import plural
 
 

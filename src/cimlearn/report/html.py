@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from cimlearn.report import account, balance, costing, costwords, lifespan, outcome, words
 from cimlearn.report.costs import ageing, priced, used_prices
 from cimlearn.report.markup import text
-from cimlearn.report.records import Run, read_run
 from cimlearn.report.shell import asset, whole_page
 from cimlearn.report.summary import summarise
+from cimlearn.runfolder.records import Run, read_run
 from cimlearn.units import plural
 
 if TYPE_CHECKING:

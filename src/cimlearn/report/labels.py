@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from cimlearn.report.grouping import Benchmark, Design, set_by_user
-from cimlearn.report.records import RunParameter
+from cimlearn.runfolder.records import RunParameter
 from cimlearn.units import value_text
 
 _ON = {"chip": "chip", "float": "float twin", "adam": "Adam"}

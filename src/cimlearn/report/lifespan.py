@@ -8,7 +8,7 @@ from cimlearn.costs.estimate import Costs
 from cimlearn.report import costwords
 from cimlearn.report.costs import ageing
 from cimlearn.report.markup import figure, section, text, tile
-from cimlearn.report.records import Run
+from cimlearn.runfolder.records import Run
 
 
 def lifetime(run: Run, found: Costs, drawn: Mapping[str, str]) -> str:

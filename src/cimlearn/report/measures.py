@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from cimlearn import metrics
 from cimlearn.errors import InputError
 from cimlearn.report.costs import run_costs
-from cimlearn.report.records import Record, Run
+from cimlearn.runfolder.records import Record, Run
 
 
 class Measure(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any
 from cimlearn import metrics
 from cimlearn.report import words
 from cimlearn.report.markup import Cell, figure, header, section, table, text, tile
-from cimlearn.report.records import Run
+from cimlearn.runfolder.records import Run
 from cimlearn.units import count, percent, plural, points, quantity, whole
 
 

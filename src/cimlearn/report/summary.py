@@ -7,7 +7,7 @@ from typing import Any
 from cimlearn import metrics
 from cimlearn.report.balance import stated
 from cimlearn.report.costs import priced
-from cimlearn.report.records import Run
+from cimlearn.runfolder.records import Run
 
 
 def examples_per_second(run: Run) -> float | None:

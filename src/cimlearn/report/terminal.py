@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from cimlearn import metrics
 from cimlearn.report.balance import balance_lines
 from cimlearn.report.costwords import giga, years
-from cimlearn.report.records import Record, Run
+from cimlearn.runfolder.records import Record, Run
 from cimlearn.units import count, percent, points, quantity, si_text, value_text, whole
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from cimlearn.report import drawing
-from cimlearn.report.records import ArrayWrites
+from cimlearn.runfolder.records import ArrayWrites
 from cimlearn.units import count
 
 

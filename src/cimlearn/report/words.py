@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cimlearn.report.records import ArrayWrites, Run
+from cimlearn.runfolder.records import ArrayWrites, Run
 from cimlearn.units import count, number, percent, plural, points, whole
 
 _PLACEMENTS = {"chip": "simulated chip", "float": "software twin, floating point", "adam": "software, Adam"}

@@ -1,10 +1,10 @@
-"""What a design is expected to cost before anything is learned (pricing.py)."""
+"""What a design is expected to cost before anything is learned (experiments/pricing.py)."""
 
 from __future__ import annotations
 
 from cimlearn.errors import InputError
-from cimlearn.experiment import Experiment
-from cimlearn.pricing import price
+from cimlearn.experiments.experiment import Experiment
+from cimlearn.experiments.pricing import price
 from cimlearn.results import cost_columns
 from cimlearn.streams.base import StreamShape
 from cimlearn.streams.shapes import known_shape

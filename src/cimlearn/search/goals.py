@@ -15,7 +15,7 @@ class Goal(NamedTuple):
     name: str  # as a figure calls it
 
 
-PRICED: Final = {  # known from a design alone, by pricing.py
+PRICED: Final = {  # known from a design alone, by experiments/pricing.py
     "learning_J": Goal("J", False, "energy of learning one example"),
     "inference_J": Goal("J", False, "energy of one inference"),
     "learning_s": Goal("s", False, "time of learning one example"),

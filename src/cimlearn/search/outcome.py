@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from cimlearn import metrics
 from cimlearn.report.front import front
-from cimlearn.report.records import read_run
 from cimlearn.results import Row, column, run_rows, write_results
-from cimlearn.runfolder import write_atomic, write_json
+from cimlearn.runfolder.files import write_atomic, write_json
+from cimlearn.runfolder.records import read_run
 from cimlearn.search.backend import optuna
 from cimlearn.search.goals import GOALS, averaged
 from cimlearn.search.table import Search

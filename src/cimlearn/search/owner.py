@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cimlearn.runfolder import make
+from cimlearn.runfolder.files import make
 
 _BEAT = 10.0  # seconds between two signs of life
 _SILENT = 120.0  # seconds without one after which a search on another machine counts as dead

@@ -6,7 +6,7 @@ from cimlearn.report import drawing
 from cimlearn.report.markup import Cell, figure, header, section, table, text
 from cimlearn.report.shell import whole_page
 from cimlearn.results import Row
-from cimlearn.runfolder import write_atomic
+from cimlearn.runfolder.files import write_atomic
 from cimlearn.search.figure import front_figure
 from cimlearn.search.outcome import FINISHED, Searched, in_order
 from cimlearn.search.table import Search

@@ -16,8 +16,8 @@ from typing import Any
 
 from cimlearn import metrics
 from cimlearn.errors import InputError
-from cimlearn.report.records import Run, read_run
 from cimlearn.results import Row, need_arrow, run_rows
+from cimlearn.runfolder.records import Run, read_run
 from cimlearn.search.expected import expected_costs
 from cimlearn.search.goals import PRICED, averaged, broken
 from cimlearn.search.hopeless import Rival, floors

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cimlearn.errors import InputError
-from cimlearn.runfolder import write_atomic
+from cimlearn.runfolder.files import write_atomic
 from cimlearn.search.backend import optuna, quiet
 from cimlearn.search.goals import told
 from cimlearn.search.owner import Owner

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cimlearn.errors import InputError, nearest
-from cimlearn.experiment import all_parameters
+from cimlearn.experiments.experiment import all_parameters
 from cimlearn.search.axis import FORMS, Axis, axis_of
 from cimlearn.search.goals import FEWEST, GOALS, LEARNED, PRICED, larger
 from cimlearn.study import Study

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from cimlearn import metrics
-from cimlearn.report.records import Run
+from cimlearn.runfolder.records import Run
 from cimlearn.sweep import Point
 
 Row = dict[str, Any]  # one line of a figure's data: column -> value

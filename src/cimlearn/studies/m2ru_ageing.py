@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from cimlearn import chips
 from cimlearn.costs.lifetime import YEAR
 from cimlearn.errors import InputError
-from cimlearn.experiment import Experiment
+from cimlearn.experiments.experiment import Experiment
 from cimlearn.report.costs import price_parameters
 from cimlearn.studies.base import Result, Row, Runs, Study
 from cimlearn.studies.plots import lines, series

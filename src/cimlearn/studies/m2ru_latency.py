@@ -11,7 +11,7 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cimlearn.pricing import price_design
+from cimlearn.experiments.pricing import price_design
 from cimlearn.studies.base import Result, Row, Runs, Study
 from cimlearn.studies.plots import lines
 from cimlearn.sweep import Point

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from cimlearn import metrics
 from cimlearn.costs.lifetime import YEAR
 from cimlearn.errors import InputError
-from cimlearn.experiment import Experiment
+from cimlearn.experiments.experiment import Experiment
 from cimlearn.report.costs import price_parameters, run_costs
 from cimlearn.studies.base import NOT_COMPARABLE, QUICK, Claim, Result, Row, Runs, Study, verdict
 from cimlearn.studies.plots import bars

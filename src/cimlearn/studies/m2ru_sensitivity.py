@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from cimlearn.costs.estimate import Costs
-from cimlearn.pricing import price_design
+from cimlearn.experiments.pricing import price_design
 from cimlearn.studies.base import Result, Row, Runs, Study
 from cimlearn.studies.m2ru_lifespan import PUBLISHED_YEARS
 from cimlearn.studies.m2ru_power import PUBLISHED

@@ -12,8 +12,8 @@ from typing import Any
 
 from cimlearn.errors import InputError
 from cimlearn.report import drawing
-from cimlearn.report.records import read_run
-from cimlearn.runfolder import write_atomic
+from cimlearn.runfolder.files import write_atomic
+from cimlearn.runfolder.records import read_run
 from cimlearn.studies import studies
 from cimlearn.studies.base import Claim, Result, Row, Study
 from cimlearn.studies.page import Shown, claims_markdown, page

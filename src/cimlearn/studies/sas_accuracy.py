@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from cimlearn import metrics
 from cimlearn.errors import InputError
-from cimlearn.experiment import Experiment
+from cimlearn.experiments.experiment import Experiment
 from cimlearn.studies.base import (
     NOT_COMPARABLE,
     QUICK,

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from cimlearn import metrics
 from cimlearn.devices.technology import technology
 from cimlearn.errors import InputError
-from cimlearn.experiment import Experiment
+from cimlearn.experiments.experiment import Experiment
 from cimlearn.studies.base import Result, Row, Runs, Study
 from cimlearn.studies.plots import accuracy_lines
 from cimlearn.studies.sas_faults import STREAM

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from cimlearn.devices.technology import names, technology
 from cimlearn.errors import InputError
-from cimlearn.experiment import Experiment
+from cimlearn.experiments.experiment import Experiment
 from cimlearn.report.costs import reprice
 from cimlearn.studies.base import NOT_COMPARABLE, Claim, Result, Row, Runs, Study, verdict
 from cimlearn.studies.plots import bars

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from cimlearn import metrics
 from cimlearn.errors import InputError
-from cimlearn.experiment import Experiment
-from cimlearn.loop import Evaluated
-from cimlearn.runfolder import Busy
-from cimlearn.scheduler import Progress
+from cimlearn.experiments.experiment import Experiment
+from cimlearn.experiments.loop import Evaluated
+from cimlearn.experiments.scheduler import Progress
+from cimlearn.runfolder.files import Busy
 
 _PATIENCE = 60.0  # seconds that a run is waited for which an earlier, stopped sweep still holds
 

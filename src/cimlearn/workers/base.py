@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cimlearn.errors import InputError
-from cimlearn.experiment import Experiment
+from cimlearn.experiments.experiment import Experiment
 
 Plain = dict[str, Any]  # what JSON can hold
 

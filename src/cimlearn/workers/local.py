@@ -17,7 +17,7 @@ from io import BufferedReader, FileIO
 from multiprocessing.connection import wait
 from typing import IO, Any, Final, cast
 
-from cimlearn.runfolder import to_json
+from cimlearn.runfolder.files import to_json
 from cimlearn.workers.base import Ended, Job, Lost, plain
 
 # The child finds this package where its parent found it, and nothing of the parent's main file is imported.

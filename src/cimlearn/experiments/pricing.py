@@ -16,7 +16,7 @@ from cimlearn.costs.chips import Done, pricing
 from cimlearn.costs.estimate import Costs
 from cimlearn.costs.lifetime import Rates
 from cimlearn.errors import InputError
-from cimlearn.experiment import Experiment
+from cimlearn.experiments.experiment import Experiment
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
 from cimlearn.streams.shapes import known_shape

@@ -18,9 +18,9 @@ from cimlearn.chips.base import Chip
 from cimlearn.costs import prices
 from cimlearn.costs.prices import is_price
 from cimlearn.errors import InputError, nearest
+from cimlearn.experiments.scheduler import Progress, run_seeds
 from cimlearn.parameters import ParameterSet
-from cimlearn.runfolder import FORMAT, create, locked, read_configuration, write_json
-from cimlearn.scheduler import Progress, run_seeds
+from cimlearn.runfolder.files import FORMAT, create, locked, read_configuration, write_json
 from cimlearn.streams.base import Stream
 
 TOLD = "task-incremental"  # the scenario of a chip that is told the task

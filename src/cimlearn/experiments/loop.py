@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from cimlearn.checkpoint import Position, SeedFolder
 from cimlearn.chips.base import Chip
-from cimlearn.record import Answers, make_record
+from cimlearn.experiments.checkpoint import Position, SeedFolder
+from cimlearn.experiments.record import Answers, make_record
 from cimlearn.streams.base import Chunk, Stream
 
 _BORDERS = (20, 100, 500)  # examples: a task begins with short chunks, so that its rate shows at once

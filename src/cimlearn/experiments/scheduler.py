@@ -14,10 +14,10 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Event
 
-from cimlearn.checkpoint import SeedFolder
 from cimlearn.chips.base import Chip
-from cimlearn.loop import Evaluated, Learned, SeedLoop
-from cimlearn.runfolder import read_json, write_atomic, write_json
+from cimlearn.experiments.checkpoint import SeedFolder
+from cimlearn.experiments.loop import Evaluated, Learned, SeedLoop
+from cimlearn.runfolder.files import read_json, write_atomic, write_json
 from cimlearn.streams.base import Stream, TaskInfo
 
 

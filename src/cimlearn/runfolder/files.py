@@ -4,7 +4,7 @@
     RUN/records.jsonl          one line per seed and task, in seed then task order
     RUN/timing.json            seconds and examples per seed and task; the machine's, not the result's
     RUN/summary.json           what `cimlearn run --json` prints
-    RUN/seed-N/...             records and state of one seed (see checkpoint.py)
+    RUN/seed-N/...             records and state of one seed (see experiments/checkpoint.py)
 
 Each file is written beside its place, flushed to the disk and moved there in one step, so that a kill or a
 full disk at any moment leaves the file as it was before.

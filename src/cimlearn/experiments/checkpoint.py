@@ -18,7 +18,7 @@ import safetensors.numpy
 
 from cimlearn.chips.base import Chip
 from cimlearn.errors import InputError
-from cimlearn.runfolder import FORMAT, to_json, write_atomic, write_json
+from cimlearn.runfolder.files import FORMAT, to_json, write_atomic, write_json
 
 _KEY = "cimlearn"
 

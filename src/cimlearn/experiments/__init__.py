@@ -1,0 +1,1 @@
+"""One run: its description, its loop over tasks, checkpoints, records, and its price without training."""

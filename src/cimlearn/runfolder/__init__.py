@@ -1,0 +1,1 @@
+"""A run folder: its files, and what a reader may know of it."""
