@@ -437,7 +437,7 @@ def test_analog_cells_have_no_stand_in(tmp_path: Path) -> None:
 
 def test_anchors_are_the_published_numbers() -> None:
     """FP-SMR: 269 GOPS / 15.31 TOPS/W = 17.6 mW; the others are its ratios, and 7.02 TOPS/W x 4 at half the bits."""
-    text = (resources.files("cimlearn.studies") / "anchors.toml").read_text("utf-8")
+    text = (resources.files("cimlearn.papers") / "anchors.toml").read_text("utf-8")
     anchors = {entry["name"]: entry for entry in tomllib.loads(text)["anchor"]}
     assert all(entry["source"] and entry["ops_per_J"] > 0 for entry in anchors.values())
     ours = anchors["FP-SMR"]

@@ -10,7 +10,7 @@ import pytest
 from cimlearn import cli
 from cimlearn.devices import sas_mram
 from cimlearn.devices.technology import names, technology
-from cimlearn.studies import device_sas_mram as study
+from cimlearn.papers.sas_mram import device as study
 
 DRAWN = ["half-select", "half-select-errors", "sharing-energy", "sharing-area", "read"]
 

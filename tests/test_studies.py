@@ -14,22 +14,17 @@ from report_run import make_run
 
 from cimlearn import chips, metrics
 from cimlearn.errors import InputError
+from cimlearn.papers import PAPERS, studies
+from cimlearn.papers.base import Claim, Result
+from cimlearn.papers.m2ru import accuracy, ageing, lifespan
+from cimlearn.papers.m2ru.quantisation import stored
+from cimlearn.papers.m2ru.sensitivity import distance
+from cimlearn.papers.page import Shown, claims_markdown, page
+from cimlearn.papers.published import published
+from cimlearn.papers.reproduce import reproduce
+from cimlearn.papers.sas_mram import accuracy as sas_accuracy
 from cimlearn.runfolder.records import read_run
 from cimlearn.streams.base import StreamShape
-from cimlearn.studies import (
-    PAPERS,
-    m2ru_accuracy,
-    m2ru_ageing,
-    m2ru_lifespan,
-    sas_accuracy,
-    studies,
-)
-from cimlearn.studies.base import Claim, Result
-from cimlearn.studies.m2ru_quantisation import stored
-from cimlearn.studies.m2ru_sensitivity import distance
-from cimlearn.studies.page import Shown, claims_markdown, page
-from cimlearn.studies.published import published
-from cimlearn.studies.reproduce import reproduce
 
 
 @pytest.mark.parametrize("paper", list(PAPERS))
@@ -62,8 +57,8 @@ def test_points_have_different_names_and_figures_share_what_is_the_same(quick: b
 
 
 def test_full_accuracy_runs_five_seeds_of_each_curve() -> None:
-    points = m2ru_accuracy.points("split-cifar10", 256, quick=False)
-    assert len(points) == 5 * (len(m2ru_accuracy.CURVES) - 1)  # direct feedback alignment at 100 units only
+    points = accuracy.points("split-cifar10", 256, quick=False)
+    assert len(points) == 5 * (len(accuracy.CURVES) - 1)  # direct feedback alignment at 100 units only
     assert {p.experiment.settings["network.hidden"] for p in points} == {256}
     assert {p.experiment.seeds for p in points} == {(s,) for s in range(5)}
 
@@ -74,7 +69,7 @@ def accuracy_runs(tmp_path: Path, falls: dict[str, str]) -> dict:
     for curve, on in falls.items():
         for seed in (0, 1):
             folder = make_run(tmp_path / f"{curve}{seed}", on=on, seeds=(seed,))
-            runs[m2ru_accuracy.name("permuted-mnist", 100, curve, seed)] = read_run(folder)
+            runs[accuracy.name("permuted-mnist", 100, curve, seed)] = read_run(folder)
     return runs
 
 
@@ -178,10 +173,10 @@ def test_published_accelerators_are_numbers_with_a_source() -> None:
 
 def test_lifespan_takes_the_writes_of_the_run(tmp_path: Path) -> None:
     runs = {
-        m2ru_lifespan.name(label, 0): read_run(make_run(tmp_path / f"{k}", on="chip", seeds=(k,)))
+        lifespan.name(label, 0): read_run(make_run(tmp_path / f"{k}", on="chip", seeds=(k,)))
         for k, label in enumerate(("all changes", "1/2"))
     }
-    result = m2ru_lifespan.analyse(runs, False)
+    result = lifespan.analyse(runs, False)
     ages = {row["until"]: row["years"] for row in result.rows if row["written"] == "1/2"}
     assert ages["first cell"] < ages["1 % of cells"] < ages["10 % of cells"]
     assert result.claims[0].verdict == "not comparable"
@@ -194,7 +189,7 @@ def test_ageing_counts_years_by_hand(tmp_path: Path) -> None:
     assert '"cell.endurance"' in text
     (folder / "run.json").write_text(re.sub(r'("cell.endurance": {"value": )[^,]*', r"\g<1>1000000.0", text))
     run = read_run(folder)
-    result = m2ru_ageing.analyse({m2ru_ageing.name("half of them"): run}, False)
+    result = ageing.analyse({ageing.name("half of them"): run}, False)
     assert [row["years"] for row in result.rows] == pytest.approx([0.06338, 0.12675], rel=1e-3)
     assert "Ten points behind" not in result.caption  # there is no control
     worn = [sum(w.worn for w in record.writes.values()) for record in run.records]

@@ -34,7 +34,7 @@ def command(arguments: Namespace) -> None:
     more: dict[str, tuple[float, str]] = {}
     drawn: list[Path] = []
     if has_line(name):
-        from cimlearn.studies import device_sas_mram as study
+        from cimlearn.papers.sas_mram import device as study
 
         design = study.design(name, changes)
         more = study.details(design)

@@ -7,7 +7,7 @@ from argparse import Namespace
 
 from cimlearn.cli.points import shown_points
 from cimlearn.errors import InputError
-from cimlearn.studies.reproduce import reproduce
+from cimlearn.papers.reproduce import reproduce
 
 
 def command(arguments: Namespace) -> None:

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cimlearn.experiments.pricing import price_design
-from cimlearn.studies.base import Result, Row, Runs, Study
-from cimlearn.studies.plots import lines
+from cimlearn.papers.base import Result, Row, Runs, Study
+from cimlearn.papers.plots import lines
 from cimlearn.sweep import Point
 
 HIDDEN: Final = (32, 64, 100, 128, 192, 256, 384, 512, 768, 1024)

@@ -10,8 +10,8 @@ from cimlearn import chips, metrics
 from cimlearn.devices.technology import technology
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
-from cimlearn.studies.base import Result, Row, Runs, Study
-from cimlearn.studies.plots import accuracy_lines
+from cimlearn.papers.base import Result, Row, Runs, Study
+from cimlearn.papers.plots import accuracy_lines
 from cimlearn.sweep import Point
 
 STREAM: Final = "split-mnist-domain"

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from cimlearn import metrics
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
-from cimlearn.studies.base import (
+from cimlearn.papers.base import (
     NOT_COMPARABLE,
     QUICK,
     Claim,
@@ -28,7 +28,7 @@ from cimlearn.studies.base import (
     percent_text,
     verdict,
 )
-from cimlearn.studies.plots import lines
+from cimlearn.papers.plots import lines
 from cimlearn.sweep import Point
 
 CURVES: Final[Mapping[str, tuple[str, str, dict[str, Any]]]] = {  # name -> label, placement, settings

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from cimlearn import metrics
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
-from cimlearn.studies.base import (
+from cimlearn.papers.base import (
     NOT_COMPARABLE,
     QUICK,
     Claim,
@@ -26,7 +26,7 @@ from cimlearn.studies.base import (
     percent_text,
     verdict,
 )
-from cimlearn.studies.plots import bars
+from cimlearn.papers.plots import bars
 from cimlearn.sweep import Point
 
 STREAM: Final = "split-cifar100"

@@ -16,9 +16,9 @@ from cimlearn import metrics
 from cimlearn.costs.lifetime import YEAR
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
+from cimlearn.papers.base import NOT_COMPARABLE, QUICK, Claim, Result, Row, Runs, Study, verdict
+from cimlearn.papers.plots import bars
 from cimlearn.report.costs import price_parameters, run_costs
-from cimlearn.studies.base import NOT_COMPARABLE, QUICK, Claim, Result, Row, Runs, Study, verdict
-from cimlearn.studies.plots import bars
 from cimlearn.sweep import Point
 
 PUBLISHED_YEARS: Final = 12.2

@@ -1,4 +1,4 @@
-"""Studies: one file per published figure or table, each a frozen sweep and an analysis that reads only its records."""
+"""Published figures and claims: one file per figure or table, a frozen sweep and an analysis that reads only records."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING, Final
 from cimlearn.errors import InputError, nearest
 
 if TYPE_CHECKING:
-    from cimlearn.studies.base import Study
+    from cimlearn.papers.base import Study
 
 PAPERS: Final[dict[str, dict[str, str]]] = {  # paper -> figure -> module
     "m2ru": {
-        **dict.fromkeys(("4a", "4b", "4c", "4d"), "m2ru_accuracy"),
-        "5a": "m2ru_quantisation",
-        "5b": "m2ru_lifespan",
-        "5c": "m2ru_latency",
-        "5d": "m2ru_power",
-        "kwta": "m2ru_kwta",
-        "ageing": "m2ru_ageing",
-        "table": "m2ru_comparison",
-        "sensitivity": "m2ru_sensitivity",
+        **dict.fromkeys(("4a", "4b", "4c", "4d"), "m2ru.accuracy"),
+        "5a": "m2ru.quantisation",
+        "5b": "m2ru.lifespan",
+        "5c": "m2ru.latency",
+        "5d": "m2ru.power",
+        "kwta": "m2ru.kwta",
+        "ageing": "m2ru.ageing",
+        "table": "m2ru.comparison",
+        "sensitivity": "m2ru.sensitivity",
     },
     "sas-mram": {
-        "accuracy": "sas_accuracy",
-        "technologies": "sas_technologies",
-        "parts": "sas_parts",
-        "faults": "sas_faults",
-        "retention": "sas_retention",
-        "anchors": "sas_anchors",
+        "accuracy": "sas_mram.accuracy",
+        "technologies": "sas_mram.technologies",
+        "parts": "sas_mram.parts",
+        "faults": "sas_mram.faults",
+        "retention": "sas_mram.retention",
+        "anchors": "sas_mram.anchors",
     },
 }
 ALIASES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
@@ -56,6 +56,6 @@ def studies(paper: str, wanted: tuple[str, ...] = ()) -> list[Study]:
         names += [n for n in ALIASES[paper].get(word, (word,)) if n not in names]
     found = []
     for name in names:
-        module = import_module(f"cimlearn.studies.{known[name]}")
+        module = import_module(f"cimlearn.papers.{known[name]}")
         found.append(module.STUDY if hasattr(module, "STUDY") else module.study(name))
     return found

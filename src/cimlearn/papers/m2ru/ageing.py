@@ -17,9 +17,9 @@ from cimlearn import chips
 from cimlearn.costs.lifetime import YEAR
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
+from cimlearn.papers.base import Result, Row, Runs, Study
+from cimlearn.papers.plots import lines, series
 from cimlearn.report.costs import price_parameters
-from cimlearn.studies.base import Result, Row, Runs, Study
-from cimlearn.studies.plots import lines, series
 from cimlearn.sweep import Point
 
 ENDURANCE: Final = 4000.0  # median writes of a simulated cell

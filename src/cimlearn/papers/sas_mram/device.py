@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 
 from cimlearn.devices import mtj, sas_mram, sensing
 from cimlearn.devices.technology import cell_area, line, reading, technology_parameters, writing
+from cimlearn.papers.base import Row
 from cimlearn.parameters import ParameterSet
 from cimlearn.report import drawing
-from cimlearn.studies.base import Row
 
 SHARED: Final = (1, 2, 3, 4, 6, 8)  # junctions on a line
 _POINTS: Final = 241

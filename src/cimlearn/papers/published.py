@@ -6,7 +6,7 @@ import tomllib
 from importlib import resources
 from typing import Final
 
-from cimlearn.studies.base import Row
+from cimlearn.papers.base import Row
 
 COLUMNS: Final = (
     "name",
@@ -24,5 +24,5 @@ COLUMNS: Final = (
 
 def published(file: str, key: str) -> list[Row]:
     """The entries `[[key]]` of a file, every column; None where nothing is published."""
-    text = (resources.files("cimlearn.studies") / file).read_text("utf-8")
+    text = (resources.files("cimlearn.papers") / file).read_text("utf-8")
     return [{column: entry.get(column) for column in COLUMNS} for entry in tomllib.loads(text)[key]]

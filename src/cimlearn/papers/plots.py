@@ -8,8 +8,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cimlearn.papers.base import Row
 from cimlearn.report import drawing
-from cimlearn.studies.base import Row
 
 _MARKERS = "os^Dv*"
 

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from cimlearn import metrics
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
-from cimlearn.studies.base import NOT_COMPARABLE, QUICK, Claim, Result, Row, Runs, Study, verdict
-from cimlearn.studies.plots import bars
+from cimlearn.papers.base import NOT_COMPARABLE, QUICK, Claim, Result, Row, Runs, Study, verdict
+from cimlearn.papers.plots import bars
 from cimlearn.sweep import Point
 
 ANSWERS: Final[Mapping[str, dict[str, Any]]] = {

@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from cimlearn.devices.technology import names, technology
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
+from cimlearn.papers.base import NOT_COMPARABLE, Claim, Result, Row, Runs, Study, verdict
+from cimlearn.papers.plots import bars
 from cimlearn.report.costs import reprice
-from cimlearn.studies.base import NOT_COMPARABLE, Claim, Result, Row, Runs, Study, verdict
-from cimlearn.studies.plots import bars
 from cimlearn.sweep import Point
 
 STREAM: Final = "split-mnist-domain"

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from cimlearn import chips, metrics, streams
 from cimlearn.chips.m2ru.setup import initial_weights, make_memory
 from cimlearn.learning.replay import store_all
-from cimlearn.studies.base import Claim, Result, Row, Runs, Study, verdict
-from cimlearn.studies.plots import lines
+from cimlearn.papers.base import Claim, Result, Row, Runs, Study, verdict
+from cimlearn.papers.plots import lines
 from cimlearn.sweep import Point
 
 KINDS: Final = {"truncate": "truncated", "nearest": "to nearest", "stochastic": "stochastic"}

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from cimlearn.costs.estimate import Costs
 from cimlearn.experiments.pricing import price_design
-from cimlearn.studies.base import Result, Row, Runs, Study
-from cimlearn.studies.m2ru_lifespan import PUBLISHED_YEARS
-from cimlearn.studies.m2ru_power import PUBLISHED
+from cimlearn.papers.base import Result, Row, Runs, Study
+from cimlearn.papers.m2ru.lifespan import PUBLISHED_YEARS
+from cimlearn.papers.m2ru.power import PUBLISHED
 from cimlearn.sweep import Point
 
 # A window of 200 k to 2 M ohm (authors, arXiv 2405.13347) draws a 50th of the current, so its capacitors are a 50th.

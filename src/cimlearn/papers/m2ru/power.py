@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from cimlearn import metrics
 from cimlearn.costs.estimate import Costs
 from cimlearn.errors import InputError
+from cimlearn.papers.base import Claim, Result, Row, Runs, Study, verdict
+from cimlearn.papers.m2ru import accuracy
+from cimlearn.papers.plots import bars, largest_parts
 from cimlearn.report.costs import run_costs
-from cimlearn.studies import m2ru_accuracy
-from cimlearn.studies.base import Claim, Result, Row, Runs, Study, verdict
-from cimlearn.studies.plots import bars, largest_parts
 from cimlearn.sweep import Point
 
 PUBLISHED: Final = {"ops_per_s": 15e9, "power_W": 48.62e-3, "ops_per_J": 312e9, "ratio": 29.0}
@@ -27,15 +27,13 @@ _SMALL: Final = 0.005  # of the total; smaller parts are drawn together
 
 def points(quick: bool) -> tuple[Point, ...]:
     """The chips of figures 4a and 4b."""
-    found = (p for hidden in SIZES for p in m2ru_accuracy.points("permuted-mnist", hidden, quick))
+    found = (p for hidden in SIZES for p in accuracy.points("permuted-mnist", hidden, quick))
     return tuple(p for p in found if "/chip/" in p.name)
 
 
 def _costs(runs: Runs, hidden: int) -> list[Costs]:
     """The costs of the finished seeds of one size."""
-    names = [
-        m2ru_accuracy.name("permuted-mnist", hidden, "chip", seed) for seed in range(m2ru_accuracy.SEEDS)
-    ]
+    names = [accuracy.name("permuted-mnist", hidden, "chip", seed) for seed in range(accuracy.SEEDS)]
     return [c for n in names if n in runs and (c := run_costs(runs[n])) is not None]
 
 

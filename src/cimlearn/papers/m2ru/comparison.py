@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cimlearn.errors import InputError
+from cimlearn.papers.base import Result, Runs, Study
+from cimlearn.papers.m2ru import accuracy
+from cimlearn.papers.published import COLUMNS, published
 from cimlearn.report.costs import run_costs
-from cimlearn.studies import m2ru_accuracy
-from cimlearn.studies.base import Result, Runs, Study
-from cimlearn.studies.published import COLUMNS, published
 from cimlearn.sweep import Point
 
 
 def points(quick: bool) -> tuple[Point, ...]:
     """The chip of figure 4a, first seed."""
-    return tuple(
-        p for p in m2ru_accuracy.points("permuted-mnist", 100, quick) if p.name.endswith("/chip/seed=0")
-    )
+    return tuple(p for p in accuracy.points("permuted-mnist", 100, quick) if p.name.endswith("/chip/seed=0"))
 
 
 def analyse(runs: Runs, quick: bool) -> Result:

@@ -7,17 +7,17 @@ from typing import Final
 from matplotlib.figure import Figure
 
 from cimlearn.errors import InputError
+from cimlearn.papers.base import Result, Row, Runs, Study
+from cimlearn.papers.plots import bars, largest_parts
+from cimlearn.papers.sas_mram import technologies
 from cimlearn.report.costs import run_costs
-from cimlearn.studies import sas_technologies
-from cimlearn.studies.base import Result, Row, Runs, Study
-from cimlearn.studies.plots import bars, largest_parts
 
 _SMALL: Final = 0.003  # of the total; smaller parts are drawn together
 
 
 def analyse(runs: Runs, quick: bool) -> Result:
     """Energy by part and phase."""
-    run = runs.get(sas_technologies.POINT)
+    run = runs.get(technologies.POINT)
     costs = None if run is None else run_costs(run)
     if costs is None:
         raise InputError("energy by part needs a finished run of the chip; it did not finish")
@@ -50,4 +50,4 @@ def draw(result: Result) -> Figure:
     )
 
 
-STUDY: Final = Study("parts", "Energy by part", sas_technologies.points, analyse, draw)
+STUDY: Final = Study("parts", "Energy by part", technologies.points, analyse, draw)

@@ -10,9 +10,9 @@ from cimlearn import metrics
 from cimlearn.devices.technology import technology
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
-from cimlearn.studies.base import Result, Row, Runs, Study
-from cimlearn.studies.plots import accuracy_lines
-from cimlearn.studies.sas_faults import STREAM
+from cimlearn.papers.base import Result, Row, Runs, Study
+from cimlearn.papers.plots import accuracy_lines
+from cimlearn.papers.sas_mram.faults import STREAM
 from cimlearn.sweep import Point
 
 YEAR: Final = 365.25 * 86400.0  # [s]

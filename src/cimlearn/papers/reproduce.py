@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from cimlearn.errors import InputError
+from cimlearn.papers import studies
+from cimlearn.papers.base import Claim, Result, Row, Study
+from cimlearn.papers.page import Shown, claims_markdown, page
 from cimlearn.report import drawing
 from cimlearn.runfolder.files import write_atomic
 from cimlearn.runfolder.records import read_run
-from cimlearn.studies import studies
-from cimlearn.studies.base import Claim, Result, Row, Study
-from cimlearn.studies.page import Shown, claims_markdown, page
 from cimlearn.sweep import Tell, run_points
 
 

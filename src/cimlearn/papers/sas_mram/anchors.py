@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from cimlearn.errors import InputError
+from cimlearn.papers.base import Result, Row, Runs, Study
+from cimlearn.papers.published import published
+from cimlearn.papers.sas_mram import technologies
 from cimlearn.report.costs import run_costs
-from cimlearn.studies import sas_technologies
-from cimlearn.studies.base import Result, Row, Runs, Study
-from cimlearn.studies.published import published
 
 
 def analyse(runs: Runs, quick: bool) -> Result:
     """Ours, then what was published."""
-    run = runs.get(sas_technologies.POINT)
+    run = runs.get(technologies.POINT)
     costs = None if run is None else run_costs(run)
     if run is None or costs is None:
         raise InputError("the anchors need a finished run of the chip; it did not finish")
@@ -37,4 +37,4 @@ def analyse(runs: Runs, quick: bool) -> Result:
     return Result([ours, *published("anchors.toml", "anchor")], caption)
 
 
-STUDY: Final = Study("anchors", "Beside digital macros and a GPU", sas_technologies.points, analyse, None)
+STUDY: Final = Study("anchors", "Beside digital macros and a GPU", technologies.points, analyse, None)
