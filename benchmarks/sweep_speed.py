@@ -15,10 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from cimlearn.study import Study, load
-from cimlearn.studyrun import run_study
-from cimlearn.workers.base import Ended, Job
-from cimlearn.workers.local import LocalWorkers
+from cimlearn.studies.run import run_study
+from cimlearn.studies.study import Study, load
+from cimlearn.studies.workers.base import Ended, Job
+from cimlearn.studies.workers.local import LocalWorkers
 
 TEXT = """
 name = "speed"

@@ -11,8 +11,8 @@ import pytest
 from cimlearn import cli
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
-from cimlearn.workers import cluster
-from cimlearn.workers.base import experiment_of, plain
+from cimlearn.studies.workers import cluster
+from cimlearn.studies.workers.base import experiment_of, plain
 
 distributed = pytest.importorskip("distributed", reason="needs Dask (the extra 'study')")
 
@@ -32,7 +32,7 @@ def test_no_scheduler(address: str, message: str, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_worker_with_other_sources_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    from cimlearn.workers import attempt, remote
+    from cimlearn.studies.workers import attempt, remote
 
     monkeypatch.setattr(distributed, "get_worker", lambda: SimpleNamespace(address="tcp://there:1"))
     said = remote.work(json.dumps({"name": "a"}), "another")

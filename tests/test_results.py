@@ -12,13 +12,13 @@ import pytest
 
 from cimlearn import cli
 from cimlearn.errors import InputError
-from cimlearn.query import query
 from cimlearn.report.costs import run_costs
-from cimlearn.results import column_types, write_results
 from cimlearn.runfolder.records import read_run
-from cimlearn.study import load
-from cimlearn.studyrun import Studied, run_study
-from cimlearn.workers.here import Here
+from cimlearn.studies.query import query
+from cimlearn.studies.results import column_types, write_results
+from cimlearn.studies.run import Studied, run_study
+from cimlearn.studies.study import load
+from cimlearn.studies.workers.here import Here
 
 pytest.importorskip("pyarrow", reason="results need pyarrow (the extra 'study')")
 TEXT = """

@@ -19,25 +19,25 @@ from cimlearn.errors import InputError
 from cimlearn.report.drawing import png
 from cimlearn.report.front import front
 from cimlearn.runfolder.records import read_run
-from cimlearn.search.axis import axis_of
-from cimlearn.search.hopeless import Rival, floors
-from cimlearn.search.owner import Owner
-from cimlearn.search.table import Search, search_of
-from cimlearn.study import load
-from cimlearn.workers.base import Ended, Lost
-from cimlearn.workers.here import Here
+from cimlearn.studies.search.lease import Owner
+from cimlearn.studies.search.pruning import Rival, floors
+from cimlearn.studies.search.space import axis_of
+from cimlearn.studies.search.table import Search, search_of
+from cimlearn.studies.study import load
+from cimlearn.studies.workers.base import Ended, Lost
+from cimlearn.studies.workers.here import Here
 
 pytest.importorskip("optuna", reason="a search needs optuna (the extra 'study')")
 pytest.importorskip("pyarrow", reason="results need pyarrow (the extra 'study')")
 
 import pyarrow.parquet
 
-from cimlearn.search.backend import optuna, quiet
 from cimlearn.search.figure import front_figure
-from cimlearn.search.outcome import Searched
-from cimlearn.search.page import write_page
-from cimlearn.search.run import run_search
-from cimlearn.search.sampler import Seeded
+from cimlearn.studies.search.backend import optuna, quiet
+from cimlearn.studies.search.outcome import Searched
+from cimlearn.studies.search.page import write_page
+from cimlearn.studies.search.run import run_search
+from cimlearn.studies.search.sampler import Seeded
 
 SLOW = 60.0  # seconds until something that takes one is wrong
 TOY = str(Path(__file__).with_name("toy.py"))

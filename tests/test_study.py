@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from cimlearn import random
-from cimlearn.axes import Choice, LogNormal, Normal, Range, spread_of, value_text
 from cimlearn.errors import InputError
-from cimlearn.study import Study, load
+from cimlearn.studies.axes import Choice, LogNormal, Normal, Range, spread_of, value_text
+from cimlearn.studies.study import Study, load
 
 BASE = 'chip = "m2ru"\n[stream]\nname = "permuted-digits"\nexamples = 60\n'
 

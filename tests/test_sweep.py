@@ -9,9 +9,9 @@ import pytest
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
 from cimlearn.runfolder.files import held
-from cimlearn.sweep import TRIES, Point, run_points
-from cimlearn.workers.base import Ended, Job, Lost
-from cimlearn.workers.here import Here
+from cimlearn.studies.sweep import TRIES, Point, run_points
+from cimlearn.studies.workers.base import Ended, Job, Lost
+from cimlearn.studies.workers.here import Here
 
 SHORT = {"stream.examples": 200, "stream.tasks": 2}
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from cimlearn.study import load
-from cimlearn.studyrun import run_study
-from cimlearn.workers.here import Here
+from cimlearn.studies.run import run_study
+from cimlearn.studies.study import load
+from cimlearn.studies.workers.here import Here
 
 TOY = str(Path(__file__).with_name("toy.py"))
 STUDY = """

@@ -174,7 +174,7 @@ def install() -> None:
         for name, value in names.items():
             setattr(module, name, value)
     from cimlearn.experiments.experiment import Experiment
-    from cimlearn.workers import local
+    from cimlearn.studies.workers import local
 
     seconds = float(os.environ.get("TOY_CHECKPOINT", "30"))
     Experiment.run.__kwdefaults__["checkpoint_seconds"] = seconds

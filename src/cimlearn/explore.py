@@ -11,8 +11,8 @@ from cimlearn.experiments.experiment import Experiment
 from cimlearn.report.front import front
 from cimlearn.report.measures import average, samples, spread
 from cimlearn.runfolder.records import Run, read_run
-from cimlearn.study import combinations, varied
-from cimlearn.sweep import Point, Tell, run_points
+from cimlearn.studies.study import combinations, varied
+from cimlearn.studies.sweep import Point, Tell, run_points
 
 Row = dict[str, Any]
 

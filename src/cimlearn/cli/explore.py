@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cimlearn.cli.comparing import show
 from cimlearn.cli.output import stdout
-from cimlearn.cli.points import shown_points
+from cimlearn.cli.sweep_progress import shown_points
 from cimlearn.cli.wanted import wanted
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment

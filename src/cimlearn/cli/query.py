@@ -11,8 +11,8 @@ from typing import Any
 from rich.table import Table
 
 from cimlearn.cli.output import stdout
-from cimlearn.query import query
 from cimlearn.runfolder.files import to_json
+from cimlearn.studies.query import query
 
 
 def command(arguments: Namespace) -> None:

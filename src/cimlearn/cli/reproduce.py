@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 
-from cimlearn.cli.points import shown_points
+from cimlearn.cli.sweep_progress import shown_points
 from cimlearn.errors import InputError
 from cimlearn.papers.reproduce import reproduce
 

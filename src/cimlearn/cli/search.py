@@ -17,14 +17,14 @@ from rich.table import Table
 from cimlearn.cli.output import stdout
 from cimlearn.errors import InputError
 from cimlearn.runfolder.files import to_json
-from cimlearn.search.outcome import FINISHED, FRONT, TRIALS, Searched, in_order
-from cimlearn.search.page import PAGE, PICTURE, write_page
-from cimlearn.search.run import run_search
-from cimlearn.search.table import Search, search_of
-from cimlearn.search.words import cells, heads, tally
-from cimlearn.study import load
-from cimlearn.sweep import cores
-from cimlearn.workers.local import LocalWorkers
+from cimlearn.studies.search.outcome import FINISHED, FRONT, TRIALS, Searched, in_order
+from cimlearn.studies.search.page import PAGE, PICTURE, write_page
+from cimlearn.studies.search.run import run_search
+from cimlearn.studies.search.table import Search, search_of
+from cimlearn.studies.search.words import cells, heads, tally
+from cimlearn.studies.study import load
+from cimlearn.studies.sweep import cores
+from cimlearn.studies.workers.local import LocalWorkers
 
 _FAILED = 1  # exit status: the search is done, but some trials failed
 

@@ -6,14 +6,14 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from cimlearn.cli.points import shown_points
+from cimlearn.cli.sweep_progress import shown_points
 from cimlearn.errors import InputError
 from cimlearn.runfolder.files import to_json
-from cimlearn.study import load
-from cimlearn.studyrun import Studied, run_study
-from cimlearn.sweep import cores
-from cimlearn.workers.base import Workers
-from cimlearn.workers.local import LocalWorkers
+from cimlearn.studies.run import Studied, run_study
+from cimlearn.studies.study import load
+from cimlearn.studies.sweep import cores
+from cimlearn.studies.workers.base import Workers
+from cimlearn.studies.workers.local import LocalWorkers
 
 _FAILED = 1  # exit status: the study is done, but some runs failed
 
@@ -44,7 +44,7 @@ def _workers(arguments: Namespace, total: int) -> Workers:
         return LocalWorkers(min(arguments.workers or cores(), total), arguments.timeout)
     if arguments.workers is not None:
         raise InputError("both --scheduler and --workers; a cluster has the workers that it has")
-    from cimlearn.workers.cluster import DaskWorkers
+    from cimlearn.studies.workers.cluster import DaskWorkers
 
     cluster = DaskWorkers(arguments.scheduler, arguments.timeout)
     if cluster.count == 0 and not arguments.quiet:

@@ -1,4 +1,4 @@
-"""Published figures and claims: one file per figure or table, a frozen sweep and an analysis that reads only records."""
+"""Published figures and claims: a file per figure or table, a frozen sweep and an analysis that reads only records."""
 
 from __future__ import annotations
 

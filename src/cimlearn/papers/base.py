@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from cimlearn import metrics
 from cimlearn.runfolder.records import Run
-from cimlearn.sweep import Point
+from cimlearn.studies.sweep import Point
 
 Row = dict[str, Any]  # one line of a figure's data: column -> value
 Runs = Mapping[str, Run]  # by the name of their point

@@ -17,7 +17,7 @@ from cimlearn.papers.page import Shown, claims_markdown, page
 from cimlearn.report import drawing
 from cimlearn.runfolder.files import write_atomic
 from cimlearn.runfolder.records import read_run
-from cimlearn.sweep import Tell, run_points
+from cimlearn.studies.sweep import Tell, run_points
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
 from cimlearn.report import drawing
-from cimlearn.results import Row
-from cimlearn.search.goals import GOALS
+from cimlearn.studies.results import Row
+from cimlearn.studies.search.goals import GOALS
 from cimlearn.units import quantity, unit_symbol
 
 _MAP = "viridis"

@@ -29,7 +29,7 @@ from cimlearn.papers.base import (
     verdict,
 )
 from cimlearn.papers.plots import lines
-from cimlearn.sweep import Point
+from cimlearn.studies.sweep import Point
 
 CURVES: Final[Mapping[str, tuple[str, str, dict[str, Any]]]] = {  # name -> label, placement, settings
     "chip": ("chip", "chip", {}),

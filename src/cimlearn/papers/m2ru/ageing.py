@@ -20,7 +20,7 @@ from cimlearn.experiments.experiment import Experiment
 from cimlearn.papers.base import Result, Row, Runs, Study
 from cimlearn.papers.plots import lines, series
 from cimlearn.report.costs import price_parameters
-from cimlearn.sweep import Point
+from cimlearn.studies.sweep import Point
 
 ENDURANCE: Final = 4000.0  # median writes of a simulated cell
 KEPT: Final[Mapping[str, tuple[int | None, int | None]]] = {  # changes kept per column: hidden, output

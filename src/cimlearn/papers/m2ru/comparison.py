@@ -9,7 +9,7 @@ from cimlearn.papers.base import Result, Runs, Study
 from cimlearn.papers.m2ru import accuracy
 from cimlearn.papers.published import COLUMNS, published
 from cimlearn.report.costs import run_costs
-from cimlearn.sweep import Point
+from cimlearn.studies.sweep import Point
 
 
 def points(quick: bool) -> tuple[Point, ...]:

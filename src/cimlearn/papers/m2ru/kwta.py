@@ -12,7 +12,7 @@ from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
 from cimlearn.papers.base import NOT_COMPARABLE, QUICK, Claim, Result, Row, Runs, Study, verdict
 from cimlearn.papers.plots import bars
-from cimlearn.sweep import Point
+from cimlearn.studies.sweep import Point
 
 ANSWERS: Final[Mapping[str, dict[str, Any]]] = {
     "softmax": {"rule.answer": "softmax"},

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from cimlearn.experiments.pricing import price_design
 from cimlearn.papers.base import Result, Row, Runs, Study
 from cimlearn.papers.plots import lines
-from cimlearn.sweep import Point
+from cimlearn.studies.sweep import Point
 
 HIDDEN: Final = (32, 64, 100, 128, 192, 256, 384, 512, 768, 1024)
 BITS: Final = (4, 6, 8)

@@ -19,7 +19,7 @@ from cimlearn.experiments.experiment import Experiment
 from cimlearn.papers.base import NOT_COMPARABLE, QUICK, Claim, Result, Row, Runs, Study, verdict
 from cimlearn.papers.plots import bars
 from cimlearn.report.costs import price_parameters, run_costs
-from cimlearn.sweep import Point
+from cimlearn.studies.sweep import Point
 
 PUBLISHED_YEARS: Final = 12.2
 KEPT: Final[Mapping[str, tuple[int | None, int | None]]] = {  # changes kept per column: hidden, output

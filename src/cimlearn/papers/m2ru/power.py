@@ -17,7 +17,7 @@ from cimlearn.papers.base import Claim, Result, Row, Runs, Study, verdict
 from cimlearn.papers.m2ru import accuracy
 from cimlearn.papers.plots import bars, largest_parts
 from cimlearn.report.costs import run_costs
-from cimlearn.sweep import Point
+from cimlearn.studies.sweep import Point
 
 PUBLISHED: Final = {"ops_per_s": 15e9, "power_W": 48.62e-3, "ops_per_J": 312e9, "ratio": 29.0}
 WITHIN: Final = 2.0  # a bottom-up estimate that is closer than this counts as agreement

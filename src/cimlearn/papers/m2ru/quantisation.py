@@ -18,7 +18,7 @@ from cimlearn.chips.m2ru.setup import initial_weights, make_memory
 from cimlearn.learning.replay import store_all
 from cimlearn.papers.base import Claim, Result, Row, Runs, Study, verdict
 from cimlearn.papers.plots import lines
-from cimlearn.sweep import Point
+from cimlearn.studies.sweep import Point
 
 KINDS: Final = {"truncate": "truncated", "nearest": "to nearest", "stochastic": "stochastic"}
 BITS: Final = range(2, 9)

@@ -14,7 +14,7 @@ from cimlearn.experiments.pricing import price_design
 from cimlearn.papers.base import Result, Row, Runs, Study
 from cimlearn.papers.m2ru.lifespan import PUBLISHED_YEARS
 from cimlearn.papers.m2ru.power import PUBLISHED
-from cimlearn.sweep import Point
+from cimlearn.studies.sweep import Point
 
 # A window of 200 k to 2 M ohm (authors, arXiv 2405.13347) draws a 50th of the current, so its capacitors are a 50th.
 AUTHORS_CELL: Final = {

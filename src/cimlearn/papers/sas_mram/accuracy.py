@@ -27,7 +27,7 @@ from cimlearn.papers.base import (
     verdict,
 )
 from cimlearn.papers.plots import bars
-from cimlearn.sweep import Point
+from cimlearn.studies.sweep import Point
 
 STREAM: Final = "split-cifar100"
 CURVES: Final[Mapping[str, tuple[str, str, dict[str, Any]]]] = {  # name -> label, placement, settings

@@ -12,7 +12,7 @@ from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
 from cimlearn.papers.base import Result, Row, Runs, Study
 from cimlearn.papers.plots import accuracy_lines
-from cimlearn.sweep import Point
+from cimlearn.studies.sweep import Point
 
 STREAM: Final = "split-mnist-domain"
 KINDS: Final = {

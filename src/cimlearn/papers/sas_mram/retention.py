@@ -13,7 +13,7 @@ from cimlearn.experiments.experiment import Experiment
 from cimlearn.papers.base import Result, Row, Runs, Study
 from cimlearn.papers.plots import accuracy_lines
 from cimlearn.papers.sas_mram.faults import STREAM
-from cimlearn.sweep import Point
+from cimlearn.studies.sweep import Point
 
 YEAR: Final = 365.25 * 86400.0  # [s]
 TEMPERATURES: Final = (300.0, 358.0, 398.0)  # [K]: room, 85 C, 125 C

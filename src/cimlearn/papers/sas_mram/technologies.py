@@ -17,7 +17,7 @@ from cimlearn.experiments.experiment import Experiment
 from cimlearn.papers.base import NOT_COMPARABLE, Claim, Result, Row, Runs, Study, verdict
 from cimlearn.papers.plots import bars
 from cimlearn.report.costs import reprice
-from cimlearn.sweep import Point
+from cimlearn.studies.sweep import Point
 
 STREAM: Final = "split-mnist-domain"
 POINT: Final = "technologies/sas-mram"

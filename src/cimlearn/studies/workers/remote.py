@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from cimlearn.workers.attempt import Unwanted, attempt, code, one_thread
-from cimlearn.workers.base import experiment_of
+from cimlearn.studies.workers.attempt import Unwanted, attempt, code, one_thread
+from cimlearn.studies.workers.base import experiment_of
 
 FILES: Final = ("run.json", "records.jsonl", "timing.json")  # of a finished run; states stay behind
 TOPIC: Final = "cimlearn"  # where workers say what they begin

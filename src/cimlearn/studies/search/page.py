@@ -5,12 +5,12 @@ from __future__ import annotations
 from cimlearn.report import drawing
 from cimlearn.report.markup import Cell, figure, header, section, table, text
 from cimlearn.report.shell import whole_page
-from cimlearn.results import Row
 from cimlearn.runfolder.files import write_atomic
 from cimlearn.search.figure import front_figure
-from cimlearn.search.outcome import FINISHED, Searched, in_order
-from cimlearn.search.table import Search
-from cimlearn.search.words import cells, heads, objective, parameter, tally
+from cimlearn.studies.results import Row
+from cimlearn.studies.search.outcome import FINISHED, Searched, in_order
+from cimlearn.studies.search.table import Search
+from cimlearn.studies.search.words import cells, heads, objective, parameter, tally
 
 PICTURE = "front.png"
 PAGE = "search.html"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from cimlearn.workers.attempt import attempt
-from cimlearn.workers.base import Ended, Job, Lost
+from cimlearn.studies.workers.attempt import attempt
+from cimlearn.studies.workers.base import Ended, Job, Lost
 
 
 class Here:

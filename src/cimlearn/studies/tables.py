@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from cimlearn import chips
-from cimlearn.axes import FORMS, Draws, Spread, spread_of
 from cimlearn.costs import prices
 from cimlearn.errors import InputError, nearest
 from cimlearn.experiments.file import WORDS
+from cimlearn.studies.axes import FORMS, Draws, Spread, spread_of
 
 AXES: Final = ("grid", "zip", "random", "monte_carlo")
 TABLES: Final = (*AXES, "search")  # the last one belongs to `cimlearn search`

@@ -17,11 +17,11 @@ from typing import Any, Final
 
 from cimlearn.errors import InputError, nearest
 from cimlearn.experiments.experiment import all_parameters
-from cimlearn.search.axis import FORMS, Axis, axis_of
-from cimlearn.search.goals import FEWEST, GOALS, LEARNED, PRICED, larger
-from cimlearn.study import Study
-from cimlearn.studytables import flat, whole
-from cimlearn.sweep import Point
+from cimlearn.studies.search.goals import FEWEST, GOALS, LEARNED, PRICED, larger
+from cimlearn.studies.search.space import FORMS, Axis, axis_of
+from cimlearn.studies.study import Study
+from cimlearn.studies.sweep import Point
+from cimlearn.studies.tables import flat, whole
 
 SAMPLERS: Final = ("tpe", "nsga2", "random")
 _OWN: Final = ("trials", "objectives", "sampler", "seed", "storage", "margin", "train", "limit")

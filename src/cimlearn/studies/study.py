@@ -23,13 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from cimlearn import chips, random
-from cimlearn.axes import Draws, Spread, value_text
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment, all_parameters
 from cimlearn.experiments.file import described, first_stream, read_toml
 from cimlearn.parameters import ParameterSet, is_whole
 from cimlearn.runfolder.files import to_json
-from cimlearn.studytables import (
+from cimlearn.studies.axes import Draws, Spread, value_text
+from cimlearn.studies.sweep import Point
+from cimlearn.studies.tables import (
     TABLES,
     VARIED_WORDS,
     chip_spreads,
@@ -40,7 +41,6 @@ from cimlearn.studytables import (
     tables_only,
     zipped,
 )
-from cimlearn.sweep import Point
 
 _MOST = 1_000_000  # runs of a study
 

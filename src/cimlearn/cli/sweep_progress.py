@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from cimlearn.sweep import Point
+from cimlearn.studies.sweep import Point
 
 
 @contextmanager

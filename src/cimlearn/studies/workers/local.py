@@ -18,10 +18,13 @@ from multiprocessing.connection import wait
 from typing import IO, Any, Final, cast
 
 from cimlearn.runfolder.files import to_json
-from cimlearn.workers.base import Ended, Job, Lost, plain
+from cimlearn.studies.workers.base import Ended, Job, Lost, plain
 
 # The child finds this package where its parent found it, and nothing of the parent's main file is imported.
-_START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from cimlearn.workers import child; child.main()"
+_START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from cimlearn.studies.workers import child; child.main()"
+)
 _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 _GRACE = 60.0  # seconds for a run to save where it stands
 

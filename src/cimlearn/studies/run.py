@@ -2,7 +2,7 @@
 
 STUDY/study.toml        the description
 STUDY/runs/...          a run folder for each run
-STUDY/results.parquet   a row per run and task (results.py)
+STUDY/results.parquet   a row per run and task (studies/results.py)
 STUDY/failures.json     why the other runs failed
 """
 
@@ -13,11 +13,11 @@ from pathlib import Path
 
 from cimlearn.errors import InputError
 from cimlearn.experiments.file import read_toml
-from cimlearn.results import need_arrow, write_results
 from cimlearn.runfolder.files import make, write_atomic, write_json
-from cimlearn.study import Study
-from cimlearn.sweep import Outcome, Retried, Tell, run_points
-from cimlearn.workers.base import Workers
+from cimlearn.studies.results import need_arrow, write_results
+from cimlearn.studies.study import Study
+from cimlearn.studies.sweep import Outcome, Retried, Tell, run_points
+from cimlearn.studies.workers.base import Workers
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, Any
 
-from cimlearn.workers.attempt import attempt, one_thread
-from cimlearn.workers.base import experiment_of
+from cimlearn.studies.workers.attempt import attempt, one_thread
+from cimlearn.studies.workers.base import experiment_of
 
 _GRACE = 60.0  # seconds for a run to save where it stands
 

@@ -18,8 +18,8 @@ from typing import Any
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment, same_experiment
 from cimlearn.runfolder.files import held, make, read_configuration, write_atomic
-from cimlearn.workers.base import Job, Lost, Workers, plain
-from cimlearn.workers.local import LocalWorkers
+from cimlearn.studies.workers.base import Job, Lost, Workers, plain
+from cimlearn.studies.workers.local import LocalWorkers
 
 TRIES = 3  # attempts at a point whose workers die or hang
 _LONGEST = 200  # bytes of a folder's name

@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from cimlearn.errors import InputError
 from cimlearn.runfolder.files import write_atomic
-from cimlearn.search.backend import optuna, quiet
-from cimlearn.search.goals import told
-from cimlearn.search.owner import Owner
-from cimlearn.search.sampler import Seeded
-from cimlearn.search.table import Search
+from cimlearn.studies.search.backend import optuna, quiet
+from cimlearn.studies.search.goals import told
+from cimlearn.studies.search.lease import Owner
+from cimlearn.studies.search.sampler import Seeded
+from cimlearn.studies.search.table import Search
 
 FILE: Final = "search.db"
 FOLDER: Final = "search"  # in the study's: locks, and the number that joins folder and storage

@@ -19,7 +19,7 @@ from cimlearn.parameters import Parameter, is_whole
 from cimlearn.report.costs import run_costs
 from cimlearn.runfolder.files import to_json, write_atomic
 from cimlearn.runfolder.records import Record, Run, read_run
-from cimlearn.sweep import Point
+from cimlearn.studies.sweep import Point
 
 FILE: Final = "results.parquet"
 Row = dict[str, Any]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from cimlearn import random
-from cimlearn.search.backend import optuna
+from cimlearn.studies.search.backend import optuna
 
 _STARTUP: Final = 10  # trials of "tpe" that are random, Optuna's default
 _POPULATION: Final = 20  # trials of a generation of "nsga2"; Optuna's 50 would need hundreds of runs

@@ -5,9 +5,9 @@ from __future__ import annotations
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
 from cimlearn.experiments.pricing import price
-from cimlearn.results import cost_columns
 from cimlearn.streams.base import StreamShape
 from cimlearn.streams.shapes import known_shape
+from cimlearn.studies.results import cost_columns
 
 
 def expected_costs(experiment: Experiment) -> dict[str, float]:

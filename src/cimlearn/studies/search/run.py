@@ -16,19 +16,19 @@ from typing import Any
 
 from cimlearn import metrics
 from cimlearn.errors import InputError
-from cimlearn.results import Row, need_arrow, run_rows
 from cimlearn.runfolder.records import Run, read_run
-from cimlearn.search.expected import expected_costs
-from cimlearn.search.goals import PRICED, averaged, broken
-from cimlearn.search.hopeless import Rival, floors
-from cimlearn.search.outcome import Searched, write_outcome
-from cimlearn.search.store import State, Store, opened
-from cimlearn.search.table import Search
-from cimlearn.studyrun import claim
-from cimlearn.sweep import TRIES, Point, finished
+from cimlearn.studies.results import Row, need_arrow, run_rows
+from cimlearn.studies.run import claim
+from cimlearn.studies.search.expected import expected_costs
+from cimlearn.studies.search.goals import PRICED, averaged, broken
+from cimlearn.studies.search.outcome import Searched, write_outcome
+from cimlearn.studies.search.pruning import Rival, floors
+from cimlearn.studies.search.store import State, Store, opened
+from cimlearn.studies.search.table import Search
+from cimlearn.studies.sweep import TRIES, Point, finished
+from cimlearn.studies.workers.attempt import below
+from cimlearn.studies.workers.base import Ended, Job, Lost, Workers
 from cimlearn.units import quantity
-from cimlearn.workers.attempt import below
-from cimlearn.workers.base import Ended, Job, Lost, Workers
 
 Tell = Callable[[int, str, int, int], None]  # trial, what became of it, trials that ended, of how many
 

@@ -19,16 +19,16 @@ from typing import Any
 
 from cimlearn._version import __version__
 from cimlearn.errors import InputError
-from cimlearn.workers.attempt import code
-from cimlearn.workers.base import Ended, Job, Lost, plain
-from cimlearn.workers.remote import TOPIC
+from cimlearn.studies.workers.attempt import code
+from cimlearn.studies.workers.base import Ended, Job, Lost, plain
+from cimlearn.studies.workers.remote import TOPIC
 
 _CONNECT = 10.0  # seconds
 _LOOK = 0.5  # seconds between looks at the clock and the scheduler
 _RESTART = 30.0  # seconds that a worker may take to start again
 
 # Text, since a worker without cimlearn dies of a function that it can't import; this way it says what is missing.
-_CALL = "__import__('cimlearn.workers.remote', fromlist=['work']).work(line, code)"
+_CALL = "__import__('cimlearn.studies.workers.remote', fromlist=['work']).work(line, code)"
 
 
 class DaskWorkers:

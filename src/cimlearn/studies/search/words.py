@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from cimlearn.axes import value_text
-from cimlearn.results import Row
-from cimlearn.search.goals import GOALS
-from cimlearn.search.outcome import FINISHED, Searched
-from cimlearn.search.table import Search
+from cimlearn.studies.axes import value_text
+from cimlearn.studies.results import Row
+from cimlearn.studies.search.goals import GOALS
+from cimlearn.studies.search.outcome import FINISHED, Searched
+from cimlearn.studies.search.table import Search
 from cimlearn.units import number, quantity
 
 _STATES = (FINISHED, "hopeless", "over a limit", "failed", "running")

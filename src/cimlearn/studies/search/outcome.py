@@ -2,7 +2,7 @@
 
 STUDY/front.csv          the designs that nothing beats in all objectives at once
 STUDY/trials.parquet     every trial: parameters, means over its seeds, what became of it
-STUDY/results.parquet    a row per run and task of the finished trials (results.py)
+STUDY/results.parquet    a row per run and task of the finished trials (studies/results.py)
 STUDY/failures.json      why trials failed
 """
 
@@ -17,13 +17,13 @@ from typing import Any, Final
 
 from cimlearn import metrics
 from cimlearn.report.front import front
-from cimlearn.results import Row, column, run_rows, write_results
 from cimlearn.runfolder.files import write_atomic, write_json
 from cimlearn.runfolder.records import read_run
-from cimlearn.search.backend import optuna
-from cimlearn.search.goals import GOALS, averaged
-from cimlearn.search.table import Search
-from cimlearn.sweep import Point
+from cimlearn.studies.results import Row, column, run_rows, write_results
+from cimlearn.studies.search.backend import optuna
+from cimlearn.studies.search.goals import GOALS, averaged
+from cimlearn.studies.search.table import Search
+from cimlearn.studies.sweep import Point
 
 TRIALS: Final = "trials.parquet"
 FRONT: Final = "front.csv"
@@ -51,7 +51,7 @@ class Searched:
 
 @dataclass(frozen=True)
 class _Finished:
-    """The runs of finished trials, as results.py wants them."""
+    """The runs of finished trials, as studies/results.py wants them."""
 
     name: str
     varied: tuple[str, ...]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from cimlearn.axes import Choice, Range, spread_of
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet, is_whole
+from cimlearn.studies.axes import Choice, Range, spread_of
 
 if TYPE_CHECKING:
     from optuna.trial import Trial

@@ -88,7 +88,7 @@ def one_thread() -> None:
 @cache
 def code() -> str:
     """A digest of this package's sources: two machines that run a study together must have the same one."""
-    package = Path(__file__).parents[1]
+    package = Path(__file__).parents[2]
     digest = hashlib.sha256()
     for file in sorted((*package.rglob("*.py"), *package.rglob("*.toml"))):
         digest.update(f"{file.relative_to(package)}\n".encode() + file.read_bytes())

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cimlearn.errors import InputError
-from cimlearn.results import FILE
+from cimlearn.studies.results import FILE
 
 TABLE = "results"
 
