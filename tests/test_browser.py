@@ -15,8 +15,8 @@ from report_run import make_run
 from report_study import make_study
 
 from cimlearn.report import write_report
-from cimlearn.report.compared import read_runs, read_study
-from cimlearn.report.comparepage import write_page
+from cimlearn.report.compare.page import write_page
+from cimlearn.report.compare.read import read_runs, read_study
 
 CSS = "css selector"
 RIGHT, ENTER = "\ue014", "\ue007"  # WebDriver's key codes

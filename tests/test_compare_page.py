@@ -15,16 +15,16 @@ from test_report import _checked
 
 from cimlearn import cli, metrics
 from cimlearn.errors import InputError
-from cimlearn.report.compared import read_runs, read_study
-from cimlearn.report.comparepage import page, write_page
+from cimlearn.report.compare.grouping import benchmarks
+from cimlearn.report.compare.labels import labels
+from cimlearn.report.compare.page import page, write_page
+from cimlearn.report.compare.read import read_runs, read_study
 from cimlearn.report.costs import run_costs
 from cimlearn.report.front import front
-from cimlearn.report.grouping import benchmarks
-from cimlearn.report.labels import labels
+from cimlearn.report.html.quantity import column
+from cimlearn.report.html.scales import scale
+from cimlearn.report.html.shell import asset
 from cimlearn.report.measures import MEASURES, Measure
-from cimlearn.report.quantity import column
-from cimlearn.report.scales import scale
-from cimlearn.report.shell import asset
 
 
 @pytest.fixture(scope="module")

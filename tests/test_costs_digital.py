@@ -43,8 +43,9 @@ from cimlearn.errors import InputError
 from cimlearn.experiments.pricing import price_design
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import load
-from cimlearn.report import costfigures, notebook_html, read_run, summarise, write_report
+from cimlearn.report import notebook_html, read_run, summarise, write_report
 from cimlearn.report.costs import Ageing, ageing, reprice, run_costs
+from cimlearn.report.run import cost_figures
 
 ADDED = 4.2e-15  # [J] one bit of an addition: 30 fJ / 8 x 28 / 45 x (0.9 V / 0.9 V)^2 x 1.8
 SUM = 32 * ADDED
@@ -380,7 +381,7 @@ def test_a_run_goes_through_summary_page_terminal_and_notebook(tmp_path: Path) -
 def test_dots_that_fall_together_share_a_label() -> None:
     law = Ageing(Rates(((0.5, 30.0), (0.25, 2.0))), 30.0, 1e6, 0.0)
     life = years(law.rates, rate=30.0, endurance=1e6, spread=0.0)
-    labels = [text.get_text() for text in costfigures.worn(law, life).axes[0].texts]
+    labels = [text.get_text() for text in cost_figures.worn(law, life).axes[0].texts]
     assert len(labels) == 1 and labels[0].startswith("first cell, 1 %, 10 %: ")
 
 

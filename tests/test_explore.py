@@ -12,8 +12,8 @@ import pytest
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
 from cimlearn.explore import grid
-from cimlearn.report.drawing import png
 from cimlearn.report.front import front
+from cimlearn.report.html.drawing import png
 from cimlearn.report.pareto import pareto
 
 BASE = Experiment("m2ru", "permuted-digits")

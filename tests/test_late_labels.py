@@ -15,9 +15,9 @@ from cimlearn import ArrayStream, DatasetStream
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
 from cimlearn.experiments.record import Answers
-from cimlearn.report.balance import sentences
-from cimlearn.report.html import write_report
-from cimlearn.report.summary import summarise
+from cimlearn.report.run.balance import sentences
+from cimlearn.report.run.page import write_report
+from cimlearn.report.run.summary import summarise
 from cimlearn.report.terminal import summary_table
 from cimlearn.runfolder.records import read_run
 from cimlearn.streams.base import Chunk

@@ -158,7 +158,7 @@ def test_a_run_without_records_or_with_one_task_still_has_a_page(tmp_path):
 
 def test_reading_needs_neither_matplotlib_nor_rich_nor_the_simulator():
     code = (
-        "import sys, cimlearn.report, cimlearn.report.html, cimlearn.report.terminal;"
+        "import sys, cimlearn.report, cimlearn.report.run.page, cimlearn.report.terminal;"
         "print([m for m in sys.modules if m.split('.')[0] in ('matplotlib', 'rich', 'numpy', 'numba')"
         " or m.startswith(('cimlearn.chips', 'cimlearn.arrays', 'cimlearn.devices', 'cimlearn.streams'))])"
     )
@@ -170,24 +170,26 @@ def test_reading_needs_neither_matplotlib_nor_rich_nor_the_simulator():
 
 
 def test_several_runs_share_one_axis(tmp_path, three):
-    from cimlearn.report import drawing, figures
+    from cimlearn.report.html import drawing
+    from cimlearn.report.run import accuracy_figures
 
     runs = [read_run(three), read_run(make_run(tmp_path / "adam", on="adam", tasks=2))]
-    assert figures.compare_labels(runs) == ["simulated chip", "software, Adam"]
-    assert figures.compare_labels([runs[0], runs[0]]) == ["simulated chip, three"] * 2
-    svg = drawing.svg(figures.compare(runs), "compare", "two runs")
+    assert accuracy_figures.compare_labels(runs) == ["simulated chip", "software, Adam"]
+    assert accuracy_figures.compare_labels([runs[0], runs[0]]) == ["simulated chip, three"] * 2
+    svg = drawing.svg(accuracy_figures.compare(runs), "compare", "two runs")
     assert "simulated chip (3 seeds)" in svg and "software, Adam<" in svg
-    assert svg == drawing.svg(figures.compare(runs), "compare", "two runs")
+    assert svg == drawing.svg(accuracy_figures.compare(runs), "compare", "two runs")
     with pytest.raises(InputError, match="no run to compare"):
-        figures.compare([])
+        accuracy_figures.compare([])
 
 
 def test_an_array_that_was_never_written_can_be_drawn():
-    from cimlearn.report import drawing, wear
+    from cimlearn.report.html import drawing
+    from cimlearn.report.run import wear_figures
     from cimlearn.runfolder.records import ArrayWrites
 
     idle = ArrayWrites(6, 0, 0.0, 0, 0, tuple(range(33)), (6, *[0] * 31), 2, 3, (1, 1), ((0.0,) * 3,) * 2)
-    for figure in (wear.write_map("a", idle), wear.write_histogram("a", idle)):
+    for figure in (wear_figures.write_map("a", idle), wear_figures.write_histogram("a", idle)):
         assert drawing.svg(figure, "a", "idle").startswith("<svg viewBox=")
 
 

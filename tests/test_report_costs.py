@@ -13,8 +13,10 @@ from report_run import make_run
 
 from cimlearn.costs.lifetime import Rates, years
 from cimlearn.errors import InputError
-from cimlearn.report import costfigures, costing, drawing, notebook_html, read_run, summarise, write_report
+from cimlearn.report import notebook_html, read_run, summarise, write_report
 from cimlearn.report.costs import Ageing, price_parameters, run_costs
+from cimlearn.report.html import drawing
+from cimlearn.report.run import cost_figures, costs_section
 
 PRINTED = 6e-3  # three digits, relative
 PREFIX = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "µ": 1e-6, "m": 1e-3, "": 1.0}
@@ -216,7 +218,7 @@ def test_figures_serve_light_and_dark_pages(page):
 def test_any_wear_can_be_drawn(spread, groups):
     law = Ageing(Rates(groups), 30.0, 1e9, spread)
     life = years(law.rates, rate=30.0, endurance=1e9, spread=spread)
-    svg = drawing.svg(costfigures.worn(law, life), "lifetime", "worn cells")
+    svg = drawing.svg(cost_figures.worn(law, life), "lifetime", "worn cells")
     assert svg.startswith("<svg viewBox=") and "first cell" in svg
 
 
@@ -224,7 +226,7 @@ def test_a_chip_that_never_learned_has_a_section_too(folder):
     run = read_run(folder)
     costs = run_costs(run)
     only = replace(costs, phases={"inference": costs.phases["inference"]})
-    html = costing.costs(run, only, {"energy-inference": "<svg></svg>"})
+    html = costs_section.costs(run, only, {"energy-inference": "<svg></svg>"})
     assert "Energy per inference" in html and "learned" not in html
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from cimlearn.errors import InputError
-from cimlearn.report.drawing import png
 from cimlearn.report.front import front
+from cimlearn.report.html.drawing import png
 from cimlearn.runfolder.records import read_run
 from cimlearn.studies.search.lease import Owner
 from cimlearn.studies.search.pruning import Rival, floors
@@ -32,8 +32,8 @@ pytest.importorskip("pyarrow", reason="results need pyarrow (the extra 'study')"
 
 import pyarrow.parquet
 
-from cimlearn.search.figure import front_figure
 from cimlearn.studies.search.backend import optuna, quiet
+from cimlearn.studies.search.figure import front_figure
 from cimlearn.studies.search.outcome import Searched
 from cimlearn.studies.search.page import write_page
 from cimlearn.studies.search.run import run_search

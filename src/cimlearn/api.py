@@ -17,7 +17,7 @@ from cimlearn.experiments.experiment import Experiment
 from cimlearn.experiments.file import first_stream
 from cimlearn.experiments.scheduler import Progress
 from cimlearn.loggers import Following, Logger, opened
-from cimlearn.report.summary import summarise
+from cimlearn.report.run.summary import summarise
 from cimlearn.runfolder.files import write_json
 from cimlearn.runfolder.records import Record, Run, read_run
 from cimlearn.streams.base import Stream
@@ -60,7 +60,7 @@ class Result:
 
     def report(self) -> Path:
         """Write report.html and its figures into the run folder; returns the page's path."""
-        from cimlearn.report.html import write_report
+        from cimlearn.report.run.page import write_report
 
         return write_report(self.folder)
 
@@ -69,7 +69,7 @@ class Result:
 
     def _repr_html_(self) -> str:
         """How a notebook shows the run."""
-        from cimlearn.report.html import notebook_html
+        from cimlearn.report.run.page import notebook_html
 
         return notebook_html(self.data)
 

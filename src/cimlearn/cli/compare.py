@@ -9,7 +9,7 @@ from typing import Final
 from cimlearn.cli import explore
 from cimlearn.cli.comparing import over_of, show
 from cimlearn.errors import InputError, nearest
-from cimlearn.report.compared import read_runs
+from cimlearn.report.compare.read import read_runs
 
 CHOOSES: Final = {"m2ru": "device.kind", "sas-mram": "cell.technology"}  # the parameter that names the device
 _CHIP: Final = "sas-mram"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from cimlearn.cli.output import stdout
 from cimlearn.errors import InputError
-from cimlearn.report.compared import Compared
-from cimlearn.report.comparepage import write_page
-from cimlearn.report.designs import designs_table
-from cimlearn.report.grouping import benchmarks
-from cimlearn.report.labels import labels
-from cimlearn.report.rows import all_rows
+from cimlearn.report.compare.designs import designs_table
+from cimlearn.report.compare.grouping import benchmarks
+from cimlearn.report.compare.labels import labels
+from cimlearn.report.compare.page import write_page
+from cimlearn.report.compare.read import Compared
+from cimlearn.report.compare.rows import all_rows
 
 
 def over_of(given: str | None, compared: Compared) -> tuple[str, ...]:

@@ -14,10 +14,10 @@ from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
 from cimlearn.experiments.file import first_stream
 from cimlearn.explore import explore
-from cimlearn.report.compared import read_study
-from cimlearn.report.comparepage import write_page
-from cimlearn.report.designs import designs_table
-from cimlearn.report.drawing import png
+from cimlearn.report.compare.designs import designs_table
+from cimlearn.report.compare.page import write_page
+from cimlearn.report.compare.read import read_study
+from cimlearn.report.html.drawing import png
 from cimlearn.report.pareto import pareto
 
 

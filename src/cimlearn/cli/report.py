@@ -8,9 +8,9 @@ from pathlib import Path
 from cimlearn.cli.comparing import over_of, show
 from cimlearn.cli.output import stdout
 from cimlearn.errors import InputError
-from cimlearn.report.compared import read_study
-from cimlearn.report.html import write_report
-from cimlearn.report.summary import summarise
+from cimlearn.report.compare.read import read_study
+from cimlearn.report.run.page import write_report
+from cimlearn.report.run.summary import summarise
 from cimlearn.report.terminal import matrix_table, summary_table
 from cimlearn.runfolder.records import Run, read_run
 
@@ -57,8 +57,8 @@ def _study(arguments: Namespace, study: Path, *, alone: bool) -> None:
 
 def _compare(runs: list[Run], file: Path) -> None:
     """Draw the accuracy of all the runs on one axis in `file`."""
-    from cimlearn.report.drawing import png
-    from cimlearn.report.figures import compare
+    from cimlearn.report.html.drawing import png
+    from cimlearn.report.run.accuracy_figures import compare
 
     if file.suffix != ".png":
         raise InputError(f"--compare {file}: the picture is a PNG; name it {file.with_suffix('.png')}")

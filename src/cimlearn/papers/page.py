@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cimlearn.papers.base import Claim, Result
-from cimlearn.report.markup import Cell, figure, header, section, table, text
-from cimlearn.report.shell import whole_page
+from cimlearn.report.html.markup import Cell, figure, header, section, table, text
+from cimlearn.report.html.shell import whole_page
 from cimlearn.units import number, quantity
 
 _UNITS: Final = {"power_W": "W", "ops_per_s": "1/s", "ops_per_J": "1/J", "area_m2": "m2", "learning_J": "J"}

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cimlearn.papers.base import Row
-from cimlearn.report import drawing
+from cimlearn.report.html import drawing
 
 _MARKERS = "os^Dv*"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -14,7 +13,7 @@ from cimlearn.errors import InputError
 from cimlearn.papers import studies
 from cimlearn.papers.base import Claim, Result, Row, Study
 from cimlearn.papers.page import Shown, claims_markdown, page
-from cimlearn.report import drawing
+from cimlearn.report.html import drawing
 from cimlearn.runfolder.files import write_atomic
 from cimlearn.runfolder.records import read_run
 from cimlearn.studies.sweep import Tell, run_points
@@ -102,10 +101,7 @@ def _written(study: Study, result: Result, folder: Path, failed: Sequence[str]) 
         figure = study.draw(result)
         drawing.png(figure, folder / f"{stem}.png")
         svg = drawing.svg(figure, stem, result.caption)
-        with drawing.style():
-            part = folder / f".{stem}.svg"
-            figure.savefig(part, format="svg", metadata={"Date": None})
-            os.replace(part, folder / f"{stem}.svg")
+        drawing.svg_file(figure, folder / f"{stem}.svg")
     return Shown(study.name, study.title, result, svg, tuple(dict.fromkeys(failed)))
 
 

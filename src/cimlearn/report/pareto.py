@@ -10,7 +10,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from cimlearn.report import drawing
+from cimlearn.report.html import drawing
 from cimlearn.units import number
 
 _MAP = "viridis"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cimlearn import metrics
-from cimlearn.report.balance import balance_lines
-from cimlearn.report.costwords import giga, years
+from cimlearn.report.run.balance import balance_lines
+from cimlearn.report.run.cost_words import giga, years
 from cimlearn.runfolder.records import Record, Run
 from cimlearn.units import count, percent, points, quantity, si_text, value_text, whole
 

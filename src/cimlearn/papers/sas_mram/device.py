@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +14,7 @@ from cimlearn.devices import mtj, sas_mram, sensing
 from cimlearn.devices.technology import cell_area, line, reading, technology_parameters, writing
 from cimlearn.papers.base import Row
 from cimlearn.parameters import ParameterSet
-from cimlearn.report import drawing
+from cimlearn.report.html import drawing
 
 SHARED: Final = (1, 2, 3, 4, 6, 8)  # junctions on a line
 _POINTS: Final = 241
@@ -220,12 +219,9 @@ def save(drawn: dict[str, Figure], folder: Path) -> list[Path]:
     """Write every figure as PNG and SVG; the files written."""
     files = []
     for name, figure in drawn.items():
-        drawing.png(figure, folder / f"{name}.png")
-        part, file = folder / f"{name}.svg.part", folder / f"{name}.svg"
-        with drawing.style():
-            figure.savefig(part, format="svg", metadata={"Date": None, "Creator": None})
-        os.replace(part, file)
-        files += [folder / f"{name}.png", file]
+        files += [folder / f"{name}.png", folder / f"{name}.svg"]
+        drawing.png(figure, files[-2])
+        drawing.svg_file(figure, files[-1])
     return files
 
 

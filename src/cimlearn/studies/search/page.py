@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from cimlearn.report import drawing
-from cimlearn.report.markup import Cell, figure, header, section, table, text
-from cimlearn.report.shell import whole_page
+from cimlearn.report.html import drawing
+from cimlearn.report.html.markup import Cell, figure, header, section, table, text
+from cimlearn.report.html.shell import whole_page
 from cimlearn.runfolder.files import write_atomic
-from cimlearn.search.figure import front_figure
 from cimlearn.studies.results import Row
+from cimlearn.studies.search.figure import front_figure
 from cimlearn.studies.search.outcome import FINISHED, Searched, in_order
 from cimlearn.studies.search.table import Search
 from cimlearn.studies.search.words import cells, heads, objective, parameter, tally

@@ -9,12 +9,12 @@ from importlib import resources
 from string import Template
 
 from cimlearn._version import __version__
-from cimlearn.report.markup import text
+from cimlearn.report.html.markup import text
 
 
 def asset(name: str) -> str:
     """A file that lies beside this one: template, style or script."""
-    return (resources.files("cimlearn.report") / name).read_text("utf-8")
+    return (resources.files("cimlearn.report.html") / name).read_text("utf-8")
 
 
 def whole_page(

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cimlearn.report import account, balance, costing, costwords, lifespan, outcome, words
 from cimlearn.report.costs import ageing, priced, used_prices
-from cimlearn.report.markup import text
-from cimlearn.report.shell import asset, whole_page
-from cimlearn.report.summary import summarise
+from cimlearn.report.html.markup import text
+from cimlearn.report.html.shell import asset, whole_page
+from cimlearn.report.run import (
+    balance,
+    cost_words,
+    costs_section,
+    lifetime,
+    provenance,
+    results,
+    words,
+)
+from cimlearn.report.run.summary import summarise
+from cimlearn.runfolder.files import write_atomic
 from cimlearn.runfolder.records import Run, read_run
 from cimlearn.units import plural
 
@@ -20,21 +28,21 @@ if TYPE_CHECKING:
 
 def draw(run: Run) -> dict[str, tuple[Figure, str]]:
     """Every figure of a run with its plain-language sentence, by name; empty without records."""
-    from cimlearn.report import figures, wear
+    from cimlearn.report.run import accuracy_figures, wear_figures
 
     last, block = run.last(), summarise(run)["accuracy"]
     if last is None:
         return {}
     drawn = {}
     if run.learned > 1:  # one task has no course and nothing to forget
-        drawn["accuracy"] = (figures.curves(run), words.curves(run, block))
-        drawn["matrix"] = (figures.matrix(run), words.matrix(run, block))
+        drawn["accuracy"] = (accuracy_figures.curves(run), words.curves(run, block))
+        drawn["matrix"] = (accuracy_figures.matrix(run), words.matrix(run, block))
     for k, (name, writes) in enumerate(last.writes.items()):
         if writes.map:
-            drawn[f"map-{k}"] = (wear.write_map(name, writes), words.write_map(name, writes))
+            drawn[f"map-{k}"] = (wear_figures.write_map(name, writes), words.write_map(name, writes))
         if writes.counts:
             drawn[f"histogram-{k}"] = (
-                wear.write_histogram(name, writes),
+                wear_figures.write_histogram(name, writes),
                 words.write_histogram(name, writes),
             )
     return drawn | _cost_figures(run)
@@ -42,27 +50,27 @@ def draw(run: Run) -> dict[str, tuple[Figure, str]]:
 
 def _cost_figures(run: Run) -> dict[str, tuple[Figure, str]]:
     """The figures of energy and lifetime; empty for a run without costs."""
-    from cimlearn.report import costfigures
+    from cimlearn.report.run import cost_figures
 
     costs, _ = priced(run)
     if costs is None:
         return {}
     drawn = {
         f"energy-{name}": (
-            costfigures.energy(name, phase),
-            costwords.energy(name, phase, costs.twin.get(name)),
+            cost_figures.energy(name, phase),
+            cost_words.energy(name, phase, costs.twin.get(name)),
         )
         for name, phase in costs.phases.items()
     }
     if costs.lifetime["first_cell"] is not None:
         law = ageing(run)
-        drawn["lifetime"] = (costfigures.worn(law, costs.lifetime), costwords.law(run, law))
+        drawn["lifetime"] = (cost_figures.worn(law, costs.lifetime), cost_words.law(run, law))
     return drawn
 
 
 def _inline(drawn: dict[str, tuple[Figure, str]]) -> dict[str, str]:
     """The figures as `<svg>` elements."""
-    from cimlearn.report import drawing
+    from cimlearn.report.html import drawing
 
     return {name: drawing.svg(figure, name, alt) for name, (figure, alt) in drawn.items()}
 
@@ -84,14 +92,14 @@ def page(run: Run, svgs: dict[str, str]) -> str:
     missing, (costs, why_not) = words.incomplete(run), priced(run)
     notices = [missing, f"Not priced: {why_not}." if why_not else None, *balance.sentences(summary)]
     body = [
-        outcome.headline(run, summary),
-        outcome.accuracy(run, summary, svgs),
-        costing.costs(run, costs, svgs) if costs else "",
-        outcome.wear(run, svgs),
-        lifespan.lifetime(run, costs, svgs) if costs else "",
-        account.counted(run),
-        account.parameters(run, used_prices(run) if costs else {}),
-        account.provenance(run, summary),
+        results.headline(run, summary),
+        results.accuracy(run, summary, svgs),
+        costs_section.costs(run, costs, svgs) if costs else "",
+        results.wear(run, svgs),
+        lifetime.lifetime(run, costs, svgs) if costs else "",
+        provenance.counted(run),
+        provenance.parameters(run, used_prices(run) if costs else {}),
+        provenance.provenance(run, summary),
     ]
     return whole_page(
         title=title(run),
@@ -108,16 +116,14 @@ def write_report(folder: Path | str) -> Path:
 
     The same records give the same bytes. Raises InputError if it is not a run folder.
     """
-    from cimlearn.report import drawing
+    from cimlearn.report.html import drawing
 
     run = read_run(folder)
     drawn = draw(run)
     for name, (figure, _) in drawn.items():
         drawing.png(figure, run.folder / "figures" / f"{name}.png")
     target = run.folder / "report.html"
-    part = target.with_name(target.name + ".part")
-    part.write_text(page(run, _inline(drawn)), "utf-8")
-    os.replace(part, target)
+    write_atomic(target, page(run, _inline(drawn)).encode())
     return target
 
 
@@ -129,7 +135,7 @@ def notebook_html(run: Run) -> str:
         f"<style>{asset('notebook.css')}</style>"
         f'<div class="cimlearn"><p><strong>{text(title(run))}</strong> {text(_subtitle(run))}</p>'
         + (f"<p>{text(missing)}</p>" if missing else "")
-        + outcome.headline(run, summarise(run))
-        + (f"<p>{text(costwords.short(costs))}</p>" if costs else "")
+        + results.headline(run, summarise(run))
+        + (f"<p>{text(cost_words.short(costs))}</p>" if costs else "")
         + f'<div class="figures">{"".join(svgs.values())}</div></div>'
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from cimlearn.report.grouping import Benchmark, Design, set_by_user
+from cimlearn.report.compare.grouping import Benchmark, Design, set_by_user
 from cimlearn.runfolder.records import RunParameter
 from cimlearn.units import value_text
 

@@ -7,9 +7,18 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from cimlearn.report import words
-from cimlearn.report.costwords import assumed
-from cimlearn.report.markup import Cell, badge, badge_kind, header, section, subsection, table, text
+from cimlearn.report.html.markup import (
+    Cell,
+    badge,
+    badge_kind,
+    header,
+    section,
+    subsection,
+    table,
+    text,
+)
+from cimlearn.report.run import words
+from cimlearn.report.run.cost_words import assumed
 from cimlearn.runfolder.records import Run, RunParameter
 from cimlearn.units import count, quantity, si_text, value_text, whole
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cimlearn.costs.estimate import Costs
-from cimlearn.report import costwords
 from cimlearn.report.costs import ageing
-from cimlearn.report.markup import figure, section, text, tile
+from cimlearn.report.html.markup import figure, section, text, tile
+from cimlearn.report.run import cost_words
 from cimlearn.runfolder.records import Run
 
 
@@ -15,17 +15,19 @@ def lifetime(run: Run, found: Costs, drawn: Mapping[str, str]) -> str:
     """Time until the first, 1 % and 10 % of the cells are worn, and the curve between."""
     law = ageing(run)
     tiles = [
-        tile("First worn cell", costwords.years(found.lifetime["first_cell"]), "in half of all chips sooner"),
-        tile("1 % of the cells worn", costwords.years(found.lifetime["one_percent"])),
-        tile("10 % of the cells worn", costwords.years(found.lifetime["ten_percent"])),
+        tile(
+            "First worn cell", cost_words.years(found.lifetime["first_cell"]), "in half of all chips sooner"
+        ),
+        tile("1 % of the cells worn", cost_words.years(found.lifetime["one_percent"])),
+        tile("10 % of the cells worn", cost_words.years(found.lifetime["ten_percent"])),
     ]
     if found.lifetime["first_cell"] is None:
         tiles = [tile("Worn cells", "never")]
-    curve = figure(drawn["lifetime"], costwords.law(run, law)) if "lifetime" in drawn else ""
+    curve = figure(drawn["lifetime"], cost_words.law(run, law)) if "lifetime" in drawn else ""
     return section(
         "lifetime",
         "Lifetime",
-        f"<p>{text(costwords.life(run, found, law))}</p>",
+        f"<p>{text(cost_words.life(run, found, law))}</p>",
         '<dl class="tiles">' + "".join(tiles) + "</dl>",
         f'<div class="figures">{curve}</div>' if curve else "",
     )

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cimlearn.report.compared import Entry
-from cimlearn.report.grouping import Benchmark, Design
+from cimlearn.report.compare.grouping import Benchmark, Design
+from cimlearn.report.compare.read import Entry
 from cimlearn.report.measures import MEASURES, OTHERS, average, furthest, spread
 
 _KEYS = (*(measure.key for measure in MEASURES), *OTHERS)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from cimlearn.report import labels
-from cimlearn.report.grouping import Benchmark, Design, set_by_user
-from cimlearn.report.markup import Cell, badge, breakable, header, table, text
+from cimlearn.report.compare import labels
+from cimlearn.report.compare.grouping import Benchmark, Design, set_by_user
+from cimlearn.report.html.markup import Cell, badge, breakable, header, table, text
 from cimlearn.units import plural
 
 _MOST: Final = 8  # designs with a column each, and values that are listed

@@ -12,7 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from cimlearn.report import drawing
+from cimlearn.report.html import drawing
 from cimlearn.studies.results import Row
 from cimlearn.studies.search.goals import GOALS
 from cimlearn.units import quantity, unit_symbol

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cimlearn import metrics
-from cimlearn.report.compared import Compared, Entry
+from cimlearn.report.compare.read import Compared, Entry
 from cimlearn.report.front import front
 from cimlearn.report.measures import Sample, average, furthest, spread
 from cimlearn.runfolder.records import Run, RunParameter

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
-from cimlearn.report import chart, comparetables, comparewords
-from cimlearn.report.compared import Compared
-from cimlearn.report.curveplot import curves
-from cimlearn.report.differences import differences_table
-from cimlearn.report.grouping import Benchmark, benchmarks
-from cimlearn.report.labels import labels
-from cimlearn.report.markup import figure, section, subsection, text, tile_html
-from cimlearn.report.paretoplot import first_axes, options, pareto, plot_axes
-from cimlearn.report.shell import whole_page
+from cimlearn.report.compare import tables, words
+from cimlearn.report.compare.curves import curves
+from cimlearn.report.compare.differences import differences_table
+from cimlearn.report.compare.grouping import Benchmark, benchmarks
+from cimlearn.report.compare.labels import labels
+from cimlearn.report.compare.pareto import first_axes, options, pareto, plot_axes
+from cimlearn.report.compare.read import Compared
+from cimlearn.report.html import chart
+from cimlearn.report.html.markup import figure, section, subsection, text, tile_html
+from cimlearn.report.html.shell import whole_page
+from cimlearn.runfolder.files import make, write_atomic
 from cimlearn.units import plural
 
 PAGE: Final = "index.html"
@@ -52,8 +53,8 @@ def page(compared: Compared, folder: Path | None = None, over: Collection[str] =
         row += sum(len(design.entries) for design in benchmark.designs)
     return whole_page(
         title=compared.title,
-        subtitle=comparewords.subtitle(made),
-        notices=comparewords.notices(compared, made, over),
+        subtitle=words.subtitle(made),
+        notices=words.notices(compared, made, over),
         body=[_contents(made) if len(made) > 1 else "", *body],
         styles=("report.css", "compare.css"),
         scripts=("tables.js", "compare.js"),
@@ -63,11 +64,8 @@ def page(compared: Compared, folder: Path | None = None, over: Collection[str] =
 
 def write_page(compared: Compared, folder: Path, over: Collection[str] = ()) -> Path:
     """Write FOLDER/index.html; the same records give the same bytes. The path of the page."""
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / PAGE
-    part = target.with_name(f"{PAGE}.part")
-    part.write_text(page(compared, folder, over), "utf-8")
-    os.replace(part, target)
+    target = make(folder, exist_ok=True) / PAGE
+    write_atomic(target, page(compared, folder, over).encode())
     return target
 
 
@@ -101,7 +99,7 @@ def _tiles(benchmark: Benchmark, names: Names) -> str:
             f'<a href="#{names.targets[said.design]}">{text(names.labels[said.design])}</a>'
             + (f" and {plural(said.ties, 'other')}" if said.ties else ""),
         )
-        for said in comparewords.headlines(benchmark)
+        for said in words.headlines(benchmark)
     ]
     return f'<dl class="tiles">{"".join(tiles)}</dl>' if tiles else ""
 
@@ -115,7 +113,7 @@ def _legend(benchmark: Benchmark, names: Names) -> str:
     )
     grey = len(benchmark.designs) - len(names.series)
     if grey > 0:
-        items += f"<li>{chart.swatch(None)} {text(comparewords.others(grey))}</li>"
+        items += f"<li>{chart.swatch(None)} {text(words.others(grey))}</li>"
     return f'<ul class="legend">{items}</ul>'
 
 
@@ -124,12 +122,12 @@ def _figures(benchmark: Benchmark, names: Names) -> str:
     designs = benchmark.designs
     if not any(design.samples for design in designs):
         return "<p>Nothing is recorded yet.</p>"
-    said = comparewords.curves(benchmark)
+    said = words.curves(benchmark)
     figures = figure(curves(designs, names.labels, names.series, said), said)
     axes = plot_axes(designs)
     first = first_axes(axes)
     if first is not None:
-        said = comparewords.pareto(benchmark, axes[first[0]].measure.key)
+        said = words.pareto(benchmark, axes[first[0]].measure.key)
         drawn = pareto(designs, axes, names.labels, names.series, names.targets, said)
         choice = (
             '<form class="axes" hidden>'
@@ -143,10 +141,10 @@ def _figures(benchmark: Benchmark, names: Names) -> str:
 
 def _tables(benchmark: Benchmark, k: int, names: Names, folder: Path | None) -> str:
     """Designs and runs, with a form that filters and chooses between them; all of it without a script too."""
-    runs = comparetables.runs_table(benchmark, names.series, names.rows, folder)
+    runs = tables.runs_table(benchmark, names.series, names.rows, folder)
     views, choice = [("runs", "Runs", runs)], ""
     if benchmark.grouped:
-        designs = comparetables.designs_table(benchmark, names.labels, names.series, names.rows)
+        designs = tables.designs_table(benchmark, names.labels, names.series, names.rows)
         views.insert(0, ("designs", "Designs", designs))
         choice = "".join(
             f'<label><input type="radio" name="view-{k}" value="{view}"{" checked" if view == "designs" else ""}>'
@@ -159,7 +157,7 @@ def _tables(benchmark: Benchmark, k: int, names: Names, folder: Path | None) -> 
         '<output aria-live="polite"></output></form>'
     )
     tables = "".join(f'<div data-view="{view}">{html}</div>' for view, _, html in views)
-    note = f'<p class="small">{text(comparewords.columns())}</p>'
+    note = f'<p class="small">{text(words.columns())}</p>'
     return subsection("Designs and runs" if benchmark.grouped else "Runs", note, form, tables)
 
 
@@ -167,6 +165,6 @@ def _differences(benchmark: Benchmark, names: Names) -> str:
     """The parameters that differ."""
     if len(benchmark.designs) < 2:
         return ""
-    said = comparewords.differences(benchmark)
+    said = words.differences(benchmark)
     table = differences_table(benchmark) if benchmark.varied else ""
     return subsection("Parameters that differ", f"<p>{text(said)}</p>", table)

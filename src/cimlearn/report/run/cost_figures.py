@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from cimlearn.costs.estimate import Phase
-from cimlearn.report import drawing
 from cimlearn.report.costs import Ageing
-from cimlearn.report.costwords import ONE, part, share, years
+from cimlearn.report.html import drawing
+from cimlearn.report.run.cost_words import ONE, part, share, years
 from cimlearn.units import number, quantity
 
 _POINTS = 240  # of the curve of worn cells

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from cimlearn.report.markup import text
-from cimlearn.report.scales import Tick
+from cimlearn.report.html.markup import text
+from cimlearn.report.html.scales import Tick
 
 WIDTH, HEIGHT = 380, 300
 LEFT, RIGHT, TOP, BOTTOM = 44, 362, 26, 260  # borders of the drawing area

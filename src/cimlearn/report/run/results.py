@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cimlearn import metrics
-from cimlearn.report import words
-from cimlearn.report.markup import Cell, figure, header, section, table, text, tile
+from cimlearn.report.html.markup import Cell, figure, header, section, table, text, tile
+from cimlearn.report.run import words
 from cimlearn.runfolder.records import Run
 from cimlearn.units import count, percent, plural, points, quantity, whole
 

@@ -6,11 +6,11 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from cimlearn.report.compared import Compared
-from cimlearn.report.grouping import Benchmark, set_by_user
-from cimlearn.report.labels import MOST_COLUMNS
+from cimlearn.report.compare.grouping import Benchmark, set_by_user
+from cimlearn.report.compare.labels import MOST_COLUMNS
+from cimlearn.report.compare.read import Compared
+from cimlearn.report.html.quantity import column
 from cimlearn.report.measures import MEASURES
-from cimlearn.report.quantity import column
 from cimlearn.units import plural
 
 _MOST_NAMES = 3  # in one notice

@@ -12,8 +12,8 @@ from matplotlib.ticker import FixedLocator
 
 from cimlearn import metrics
 from cimlearn.errors import InputError
-from cimlearn.report import drawing
-from cimlearn.report.words import placement
+from cimlearn.report.html import drawing
+from cimlearn.report.run.words import placement
 from cimlearn.runfolder.records import Run
 from cimlearn.units import plural
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from cimlearn.report import chart
-from cimlearn.report.grouping import Design
-from cimlearn.report.markup import text
-from cimlearn.report.scales import Tick, scale
+from cimlearn.report.compare.grouping import Design
+from cimlearn.report.html import chart
+from cimlearn.report.html.markup import text
+from cimlearn.report.html.scales import Tick, scale
 
 _MOST_MARKS = 12  # tasks; above it marks would hide the line
 

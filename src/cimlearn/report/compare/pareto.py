@@ -12,13 +12,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from cimlearn.report import chart
+from cimlearn.report.compare.grouping import Design
 from cimlearn.report.front import front
-from cimlearn.report.grouping import Design
-from cimlearn.report.markup import text
+from cimlearn.report.html import chart
+from cimlearn.report.html.markup import text
+from cimlearn.report.html.quantity import Column, column
+from cimlearn.report.html.scales import Scale, scale
 from cimlearn.report.measures import MEASURES, Measure
-from cimlearn.report.quantity import Column, column
-from cimlearn.report.scales import Scale, scale
 
 ACROSS, UP = "learning_J", "accuracy"  # what is drawn first, where there is such a measure
 _BOUNDS: Final = {"accuracy": (0.0, 100.0), "forgetting": (0.0, 100.0)}

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from cimlearn.report import drawing
+from cimlearn.report.html import drawing
 from cimlearn.runfolder.records import ArrayWrites
 from cimlearn.units import count
 

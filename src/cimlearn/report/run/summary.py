@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from cimlearn import metrics
-from cimlearn.report.balance import stated
 from cimlearn.report.costs import priced
+from cimlearn.report.run.balance import stated
 from cimlearn.runfolder.records import Run
 
 

@@ -7,8 +7,17 @@ from collections.abc import Mapping
 
 from cimlearn.costs.estimate import Costs, Phase
 from cimlearn.costs.machine import Parts
-from cimlearn.report import costwords
-from cimlearn.report.markup import Cell, figure, header, section, subsection, table, text, tile
+from cimlearn.report.html.markup import (
+    Cell,
+    figure,
+    header,
+    section,
+    subsection,
+    table,
+    text,
+    tile,
+)
+from cimlearn.report.run import cost_words
 from cimlearn.runfolder.records import Run
 from cimlearn.units import number, quantity
 
@@ -18,19 +27,19 @@ _PHASES = {"inference": "Inference", "learning": "Learning"}
 def costs(run: Run, found: Costs, drawn: Mapping[str, str]) -> str:
     """Headline figures, energy and area by part, and the digital twin."""
     figures = "".join(
-        figure(drawn[f"energy-{name}"], costwords.energy(name, phase, found.twin.get(name)))
+        figure(drawn[f"energy-{name}"], cost_words.energy(name, phase, found.twin.get(name)))
         for name, phase in found.phases.items()
     )
     areas = {"Chip": found.area} | ({"Digital twin": found.twin_area} if found.twin else {})
     return section(
         "costs",
         "Energy, time, area",
-        f"<p>{text(costwords.estimates(run))}</p>",
+        f"<p>{text(cost_words.estimates(run))}</p>",
         _headline(found),
         subsection("By part", f'<div class="figures">{figures}</div>'),
         by_part("Energy of the chip for one example", _energies(found.phases), "J"),
         by_part("Energy by product of training", _products(found), "J") if found.products else "",
-        subsection("Beside a digital chip", f"<p>{text(costwords.twin(run))}</p>", _beside(found))
+        subsection("Beside a digital chip", f"<p>{text(cost_words.twin(run))}</p>", _beside(found))
         if found.twin
         else "",
         by_part("Area [mm²]", areas, "m2"),
@@ -60,8 +69,8 @@ def _headline(found: Costs) -> str:
     steps = now.step_seconds < now.seconds  # an image is one step
     tiles = [
         tile("Power, inference", quantity(now.watts, "W"), "while it classifies"),
-        tile("Throughput", costwords.giga(now.ops_per_s, "OPS"), "multiplications and additions"),
-        tile("Efficiency", costwords.giga(now.ops_per_J, "OPS/W"), "in inference"),
+        tile("Throughput", cost_words.giga(now.ops_per_s, "OPS"), "multiplications and additions"),
+        tile("Efficiency", cost_words.giga(now.ops_per_J, "OPS/W"), "in inference"),
         *([tile("Time per step", quantity(now.step_seconds, "s"), "in inference")] if steps else []),
         tile("Time per inference", quantity(now.seconds, "s"), "all of an example"),
         tile("Energy per inference", quantity(now.joules, "J"), "of one example"),
@@ -87,7 +96,7 @@ def by_part(caption: str, columns: Mapping[str, Parts], unit: str) -> str:
     names = [name for name in known if any(parts.get(name) for parts in columns.values())]
     rows = [
         [
-            Cell(text(costwords.part(name)), "name"),
+            Cell(text(cost_words.part(name)), "name"),
             *(c for p in columns.values() for c in _pair(p.get(name), p, unit)),
         ]
         for name in names
@@ -104,7 +113,7 @@ def _pair(value: float | None, parts: Parts, unit: str) -> list[Cell]:
         return [Cell("–", "n"), Cell("", "n exact")]
     return [
         Cell(text(_amount(value, unit)), "n"),
-        Cell(text(costwords.share(value / math.fsum(parts.values()))), "n exact"),
+        Cell(text(cost_words.share(value / math.fsum(parts.values()))), "n exact"),
     ]
 
 
@@ -117,7 +126,7 @@ def _beside(found: Costs) -> str:
     """Chip and digital twin, total by total, with their ratio."""
     rows = []
     for name, chip in found.phases.items():
-        twin, one = found.twin[name], costwords.ONE[name]
+        twin, one = found.twin[name], cost_words.ONE[name]
         rows += [
             _compared(f"Energy per {one}", chip.joules, twin.joules, "J"),
             _compared(f"Time per {one}", chip.seconds, twin.seconds, "s"),
@@ -135,7 +144,7 @@ def _beside(found: Costs) -> str:
 
 def _compared(name: str, chip: float, twin: float, unit: str) -> list[Cell]:
     """One row: what, of the chip, of the twin, their ratio."""
-    show = costwords.giga if unit.startswith("OPS") else quantity
+    show = cost_words.giga if unit.startswith("OPS") else quantity
     return [
         Cell(text(name), "name"),
         Cell(text(show(chip, unit)), "n"),

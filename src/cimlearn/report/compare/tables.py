@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from cimlearn.report import chart, labels
-from cimlearn.report.compared import Entry
-from cimlearn.report.grouping import Benchmark, Design
-from cimlearn.report.markup import Cell, badge, breakable, table, text
+from cimlearn.report.compare import labels
+from cimlearn.report.compare.grouping import Benchmark, Design
+from cimlearn.report.compare.read import Entry
+from cimlearn.report.html import chart
+from cimlearn.report.html.markup import Cell, badge, breakable, table, text
+from cimlearn.report.html.quantity import Column, column
 from cimlearn.report.measures import MEASURES, average, furthest, spread
-from cimlearn.report.quantity import Column, column
 from cimlearn.units import plural
 
 _MOST_LINKS: Final = 12  # runs that a design's row links to one by one

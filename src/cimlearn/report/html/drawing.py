@@ -7,7 +7,6 @@ colour as its fallback, so that one drawing serves light and dark pages.
 from __future__ import annotations
 
 import io
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 INK, MUTED, LINE = "#1a1d21", "#5c6570", "#dde1e5"
 ACCENT, ON_ACCENT = "#0b62a4", "#fefefe"
+from cimlearn.runfolder.files import make, write_atomic
+
 SERIES = (ACCENT, "#c2500a", "#00805f", "#8e4585", "#8a6d00", "#4b5a6a")  # told apart with any colour vision
 _VARIABLES = {INK: "ink", MUTED: "muted", LINE: "line", ACCENT: "accent", ON_ACCENT: "on-accent"}
 _VARIABLES |= {colour: f"series-{i}" for i, colour in enumerate(SERIES, start=1) if colour != ACCENT}
@@ -121,9 +122,18 @@ def svg(figure: Figure, name: str, alt: str) -> str:
 
 
 def png(figure: Figure, path: Path) -> None:
-    """Write the figure to `path` (replaced in one step), without date or version inside."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
+    """Write the figure to `path` as PNG, in one step, without date or version inside."""
+    _write(figure, path, "png", {"Software": None})
+
+
+def svg_file(figure: Figure, path: Path) -> None:
+    """Write the figure to `path` as an SVG file of its own, in one step, without date or version inside."""
+    _write(figure, path, "svg", {"Date": None, "Creator": None})
+
+
+def _write(figure: Figure, path: Path, form: str, metadata: dict[str, None]) -> None:
+    buffer = io.BytesIO()
     with style():
-        figure.savefig(part, format="png", metadata={"Software": None})
-    os.replace(part, path)
+        figure.savefig(buffer, format=form, metadata=metadata)
+    make(path.parent, exist_ok=True)
+    write_atomic(path, buffer.getvalue())

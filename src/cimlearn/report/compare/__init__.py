@@ -1,0 +1,1 @@
+"""The page of many runs, and the tables and plots on it."""

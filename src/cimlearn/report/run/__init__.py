@@ -1,0 +1,1 @@
+"""The page of one run, a file for each of its sections."""
