@@ -19,8 +19,8 @@ from cimlearn import chips
 from cimlearn.chips.m2ru.expected import expected
 from cimlearn.chips.m2ru.sizes import inventory
 from cimlearn.costs import prices
-from cimlearn.costs.energy import energy
-from cimlearn.costs.machine import machine
+from cimlearn.costs.crossbar.energy import energy
+from cimlearn.costs.crossbar.machine import machine
 from cimlearn.experiments.pricing import price_design
 from cimlearn.streams.base import StreamShape
 

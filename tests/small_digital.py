@@ -9,7 +9,7 @@ from typing import Any
 from report_run import FIELDS, make_run
 
 from cimlearn.costs import prices
-from cimlearn.costs.digital_machine import DigitalMachine, digital_machine
+from cimlearn.costs.bitserial.machine import DigitalMachine, digital_machine
 
 HAND = 1e-5  # a number worked out on paper, to six digits
 ROUNDING = 1e-12  # sums in another order

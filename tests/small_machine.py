@@ -8,12 +8,10 @@ from cimlearn import chips
 from cimlearn.chips.m2ru.expected import expected
 from cimlearn.chips.m2ru.sizes import inventory
 from cimlearn.costs import prices
-from cimlearn.costs.energy import (
-    energy,
-)
-from cimlearn.costs.estimate import Costs, estimate
+from cimlearn.costs.crossbar.costs import Costs, estimate
+from cimlearn.costs.crossbar.energy import energy
+from cimlearn.costs.crossbar.machine import Machine, machine
 from cimlearn.costs.lifetime import Rates, years
-from cimlearn.costs.machine import Machine, machine
 from cimlearn.ledger import Ledger
 from cimlearn.streams.base import StreamShape
 

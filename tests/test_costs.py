@@ -6,8 +6,9 @@ import pytest
 from small_machine import HAND, ROUNDING, design, made, once, parts_of
 
 from cimlearn.costs import prices
-from cimlearn.costs.area import area
-from cimlearn.costs.energy import (
+from cimlearn.costs.crossbar.area import area
+from cimlearn.costs.crossbar.costs import estimate
+from cimlearn.costs.crossbar.energy import (
     add_energy,
     conversion_energy,
     energy,
@@ -16,8 +17,7 @@ from cimlearn.costs.energy import (
     multiply_add_energy,
     row_capacitance,
 )
-from cimlearn.costs.estimate import estimate
-from cimlearn.costs.twin import twin_area, twin_energy, twin_leakage, twin_seconds
+from cimlearn.costs.crossbar.twin import twin_area, twin_energy, twin_leakage, twin_seconds
 
 
 def test_one_product() -> None:

@@ -29,14 +29,20 @@ from small_digital import (
 
 from cimlearn.arrays.bitserial import Shape, SubArray, multiplied
 from cimlearn.costs import prices
+from cimlearn.costs.bitserial.costs import digital_estimate, int8_products, leakage
+from cimlearn.costs.bitserial.energy import (
+    digital_energy,
+    driven,
+    popcount_energy,
+    row_energy,
+    tree,
+)
+from cimlearn.costs.bitserial.machine import cell, digital_machine
+from cimlearn.costs.bitserial.size import cycle, digital_area, digital_seconds
+from cimlearn.costs.bitserial.wear import digital_wear
 from cimlearn.costs.chips import MACHINES, pricing
-from cimlearn.costs.digital import digital_estimate, int8_products, leakage
-from cimlearn.costs.digital_energy import digital_energy, driven, popcount_energy, row_energy, tree
-from cimlearn.costs.digital_machine import cell, digital_machine
-from cimlearn.costs.digital_size import cycle, digital_area, digital_seconds
-from cimlearn.costs.digital_wear import digital_wear
-from cimlearn.costs.energy import add_energy
-from cimlearn.costs.estimate import Costs
+from cimlearn.costs.crossbar.costs import Costs
+from cimlearn.costs.crossbar.energy import add_energy
 from cimlearn.costs.lifetime import YEAR, Rates, years
 from cimlearn.devices.technology import names, technology
 from cimlearn.errors import InputError

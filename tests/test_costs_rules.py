@@ -11,13 +11,11 @@ from small_machine import CHIP, FLOAT32, ROUNDING, design, law, made, once, whol
 
 from cimlearn import chips
 from cimlearn.costs import prices
-from cimlearn.costs.energy import (
-    energy,
-)
-from cimlearn.costs.estimate import estimate
-from cimlearn.costs.latency import seconds
+from cimlearn.costs.crossbar.costs import estimate
+from cimlearn.costs.crossbar.energy import energy
+from cimlearn.costs.crossbar.latency import seconds
+from cimlearn.costs.crossbar.machine import machine
 from cimlearn.costs.lifetime import Rates, from_histogram
-from cimlearn.costs.machine import machine
 from cimlearn.devices.build import device
 from cimlearn.devices.presets import PRESETS, window
 from cimlearn.errors import InputError

@@ -9,7 +9,7 @@ import pytest
 from small_machine import HAND, ROUNDING, design, law, made
 
 from cimlearn.costs import prices
-from cimlearn.costs.latency import seconds
+from cimlearn.costs.crossbar.latency import seconds
 from cimlearn.costs.lifetime import YEAR, Rates, from_histogram, share_stuck, years
 from cimlearn.ledger import Ledger
 

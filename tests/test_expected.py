@@ -13,8 +13,8 @@ from cimlearn.chips.m2ru.chip import M2RU
 from cimlearn.chips.m2ru.expected import expected
 from cimlearn.chips.m2ru.sizes import inventory
 from cimlearn.costs import prices
-from cimlearn.costs.estimate import estimate
-from cimlearn.costs.machine import machine
+from cimlearn.costs.crossbar.costs import estimate
+from cimlearn.costs.crossbar.machine import machine
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape

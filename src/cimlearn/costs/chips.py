@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from cimlearn.costs.digital import digital_estimate
-from cimlearn.costs.digital_machine import DigitalMachine, digital_machine
-from cimlearn.costs.digital_wear import digital_wear
-from cimlearn.costs.estimate import Costs, estimate
+from cimlearn.costs.bitserial.costs import digital_estimate
+from cimlearn.costs.bitserial.machine import DigitalMachine, digital_machine
+from cimlearn.costs.bitserial.wear import digital_wear
+from cimlearn.costs.crossbar.costs import Costs, estimate
+from cimlearn.costs.crossbar.machine import machine
 from cimlearn.costs.lifetime import Rates
-from cimlearn.costs.machine import machine
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from cimlearn.chips.m2ru.sizes import pieces
 from cimlearn.chips.sas_mram.counts import batch_work, inventory, phase_counts, place
 from cimlearn.chips.sas_mram.setup import memory_cell
-from cimlearn.costs.area import area
-from cimlearn.costs.digital import digital_estimate
-from cimlearn.costs.digital_energy import digital_energy
-from cimlearn.costs.digital_machine import DigitalMachine, digital_machine
-from cimlearn.costs.digital_size import cycle, digital_area
-from cimlearn.costs.energy import energy
-from cimlearn.costs.estimate import Costs, estimate
-from cimlearn.costs.machine import Machine
+from cimlearn.costs.bitserial.costs import digital_estimate
+from cimlearn.costs.bitserial.energy import digital_energy
+from cimlearn.costs.bitserial.machine import DigitalMachine, digital_machine
+from cimlearn.costs.bitserial.size import cycle, digital_area
+from cimlearn.costs.crossbar.area import area
+from cimlearn.costs.crossbar.costs import Costs, estimate
+from cimlearn.costs.crossbar.energy import energy
+from cimlearn.costs.crossbar.machine import Machine
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet

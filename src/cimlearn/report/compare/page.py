@@ -156,9 +156,9 @@ def _tables(benchmark: Benchmark, k: int, names: Names, folder: Path | None) -> 
         f'<label>Find <input type="search" placeholder="name, value"></label><span>{choice}</span>'
         '<output aria-live="polite"></output></form>'
     )
-    tables = "".join(f'<div data-view="{view}">{html}</div>' for view, _, html in views)
+    shown = "".join(f'<div data-view="{view}">{html}</div>' for view, _, html in views)
     note = f'<p class="small">{text(words.columns())}</p>'
-    return subsection("Designs and runs" if benchmark.grouped else "Runs", note, form, tables)
+    return subsection("Designs and runs" if benchmark.grouped else "Runs", note, form, shown)
 
 
 def _differences(benchmark: Benchmark, names: Names) -> str:

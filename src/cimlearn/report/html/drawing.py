@@ -19,9 +19,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from cimlearn.runfolder.files import make, write_atomic
+
 INK, MUTED, LINE = "#1a1d21", "#5c6570", "#dde1e5"
 ACCENT, ON_ACCENT = "#0b62a4", "#fefefe"
-from cimlearn.runfolder.files import make, write_atomic
 
 SERIES = (ACCENT, "#c2500a", "#00805f", "#8e4585", "#8a6d00", "#4b5a6a")  # told apart with any colour vision
 _VARIABLES = {INK: "ink", MUTED: "muted", LINE: "line", ACCENT: "accent", ON_ACCENT: "on-accent"}

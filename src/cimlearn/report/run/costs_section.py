@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from cimlearn.costs.estimate import Costs, Phase
-from cimlearn.costs.machine import Parts
+from cimlearn.costs.crossbar.costs import Costs, Phase
+from cimlearn.costs.crossbar.machine import Parts
 from cimlearn.report.html.markup import (
     Cell,
     figure,

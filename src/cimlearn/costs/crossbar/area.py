@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cimlearn.costs.energy import ANALOG_FEATURE, converter_area
-from cimlearn.costs.machine import Machine, Parts
+from cimlearn.costs.crossbar.energy import ANALOG_FEATURE, converter_area
+from cimlearn.costs.crossbar.machine import Machine, Parts
 from cimlearn.parameters import ParameterSet
 
 

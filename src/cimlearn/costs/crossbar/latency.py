@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cimlearn.costs.machine import VERIFY_CYCLES, Machine
+from cimlearn.costs.crossbar.machine import VERIFY_CYCLES, Machine
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
 

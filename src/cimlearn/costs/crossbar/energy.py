@@ -25,7 +25,7 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from cimlearn.costs.machine import VERIFY_CYCLES, Machine, Parts
+from cimlearn.costs.crossbar.machine import VERIFY_CYCLES, Machine, Parts
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet

@@ -7,8 +7,8 @@ every update, every cell is written equally often.
 
 from __future__ import annotations
 
-from cimlearn.costs.digital_energy import driven
-from cimlearn.costs.digital_machine import DigitalMachine
+from cimlearn.costs.bitserial.energy import driven
+from cimlearn.costs.bitserial.machine import DigitalMachine
 from cimlearn.costs.lifetime import Rates
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from cimlearn.costs.area import area
-from cimlearn.costs.energy import energy
-from cimlearn.costs.latency import Seconds, seconds
+from cimlearn.costs.crossbar.area import area
+from cimlearn.costs.crossbar.energy import energy
+from cimlearn.costs.crossbar.latency import Seconds, seconds
+from cimlearn.costs.crossbar.machine import Machine, Parts
+from cimlearn.costs.crossbar.twin import twin_area, twin_energy, twin_leakage, twin_seconds
 from cimlearn.costs.lifetime import Rates, years
-from cimlearn.costs.machine import Machine, Parts
-from cimlearn.costs.twin import twin_area, twin_energy, twin_leakage, twin_seconds
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from cimlearn.costs.digital_energy import PRODUCTS, Counts, digital_energy
-from cimlearn.costs.digital_machine import WORD_BITS, DigitalMachine
-from cimlearn.costs.digital_size import digital_area, digital_seconds
-from cimlearn.costs.estimate import PHASES, Costs, Phase, check_inference
+from cimlearn.costs.bitserial.energy import PRODUCTS, Counts, digital_energy
+from cimlearn.costs.bitserial.machine import WORD_BITS, DigitalMachine
+from cimlearn.costs.bitserial.size import digital_area, digital_seconds
+from cimlearn.costs.crossbar.costs import PHASES, Costs, Phase, check_inference
+from cimlearn.costs.crossbar.machine import Parts
 from cimlearn.costs.lifetime import Rates, years
-from cimlearn.costs.machine import Parts
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
 
