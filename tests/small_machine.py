@@ -8,7 +8,8 @@ from cimlearn import chips
 from cimlearn.chips.m2ru.expected import expected
 from cimlearn.chips.m2ru.sizes import inventory
 from cimlearn.costs import prices
-from cimlearn.costs.crossbar.costs import Costs, estimate
+from cimlearn.costs.base import Costs
+from cimlearn.costs.crossbar.costs import estimate
 from cimlearn.costs.crossbar.energy import energy
 from cimlearn.costs.crossbar.machine import Machine, machine
 from cimlearn.costs.lifetime import Rates, years

@@ -56,7 +56,7 @@ PAPERS = {"papers", "devices", "learning", *STUDIES}
 API = {*LOGGERS}
 CLI = {"cli", "api", "devices", "loggers", *PAPERS}
 ONLINE = {"online", "chips", "streams.base.StreamShape", "experiments.record.histogram", *COSTS}
-ESTIMATORS = {"online", "costs.estimate.Costs", *GROUND}
+ESTIMATORS = {"online", "costs.base.Costs", *GROUND}
 
 # What a room may import: rooms, or single names of one. Nothing that stands higher.
 ALLOWED = {
@@ -81,7 +81,7 @@ ALLOWED = {
     "online": ONLINE,
     "avalanche": {"chips", "streams", *GROUND},
     "continuum": {"streams", *GROUND},
-    "torch": {"torch", "chips", *COSTS, *LEARNING},
+    "torch": {"torch", *COSTS, *LEARNING},
     "presets": set(),
     **dict.fromkeys(GROUND, GROUND | {"presets"}),
     **{room: CLI | ({room} if room != "cli" else set()) for room in OLD},

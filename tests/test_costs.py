@@ -8,16 +8,9 @@ from small_machine import HAND, ROUNDING, design, made, once, parts_of
 from cimlearn.costs import prices
 from cimlearn.costs.crossbar.area import area
 from cimlearn.costs.crossbar.costs import estimate
-from cimlearn.costs.crossbar.energy import (
-    add_energy,
-    conversion_energy,
-    energy,
-    integrator_power,
-    memory_energy,
-    multiply_add_energy,
-    row_capacitance,
-)
+from cimlearn.costs.crossbar.energy import conversion_energy, energy, integrator_power, row_capacitance
 from cimlearn.costs.crossbar.twin import twin_area, twin_energy, twin_leakage, twin_seconds
+from cimlearn.costs.logic import add_energy, memory_energy, multiply_add_energy
 
 
 def test_one_product() -> None:

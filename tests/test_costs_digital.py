@@ -29,6 +29,7 @@ from small_digital import (
 
 from cimlearn.arrays.bitserial import Shape, SubArray, multiplied
 from cimlearn.costs import prices
+from cimlearn.costs.base import Costs
 from cimlearn.costs.bitserial.costs import digital_estimate, int8_products, leakage
 from cimlearn.costs.bitserial.energy import (
     digital_energy,
@@ -41,9 +42,8 @@ from cimlearn.costs.bitserial.machine import cell, digital_machine
 from cimlearn.costs.bitserial.size import cycle, digital_area, digital_seconds
 from cimlearn.costs.bitserial.wear import digital_wear
 from cimlearn.costs.chips import MACHINES, pricing
-from cimlearn.costs.crossbar.costs import Costs
-from cimlearn.costs.crossbar.energy import add_energy
 from cimlearn.costs.lifetime import YEAR, Rates, years
+from cimlearn.costs.logic import add_energy
 from cimlearn.devices.technology import names, technology
 from cimlearn.errors import InputError
 from cimlearn.experiments.pricing import price_design

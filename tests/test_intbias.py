@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
+from cimlearn.arrays.bitserial_counts import batch_work  # noqa: E402
 from cimlearn.arrays.faults import flips  # noqa: E402
 from cimlearn.chips import build, parameters  # noqa: E402
 from cimlearn.chips.sas_mram.chip import SasMram  # noqa: E402
-from cimlearn.chips.sas_mram.counts import batch_work  # noqa: E402
 from cimlearn.errors import InputError  # noqa: E402
 from cimlearn.learning.integer.bias import bias_from_words, bias_updated, bias_words  # noqa: E402
 from cimlearn.learning.integer.graph import IntGraph  # noqa: E402

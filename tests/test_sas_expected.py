@@ -15,8 +15,8 @@ from cimlearn.chips import build, design, parameters  # noqa: E402
 from cimlearn.chips.base import Design  # noqa: E402
 from cimlearn.chips.sas_mram.chip import SasMram  # noqa: E402
 from cimlearn.costs import prices  # noqa: E402
+from cimlearn.costs.base import Costs  # noqa: E402
 from cimlearn.costs.chips import Done, pricing  # noqa: E402
-from cimlearn.costs.crossbar.costs import Costs  # noqa: E402
 from cimlearn.costs.lifetime import Rates  # noqa: E402
 from cimlearn.experiments.pricing import expected_wear, price  # noqa: E402
 from cimlearn.learning.reservoir import expected_stored  # noqa: E402

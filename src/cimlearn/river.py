@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.costs.crossbar.costs import Costs
+from cimlearn.costs.base import Costs
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
 from cimlearn.online.learner import Learner

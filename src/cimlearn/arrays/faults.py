@@ -7,12 +7,16 @@ fails on its own with the given probability, which may differ for 0 -> 1 and 1 -
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
+from cimlearn.parameters import ParameterSet
+
+if TYPE_CHECKING:
+    pass
 
 Weights = NDArray[np.int8]
 
@@ -139,3 +143,17 @@ def _masked(
 def _checked(rates: Rates) -> None:
     if not all(0 <= rate <= 1 for rate in rates):
         raise InputError(f"{rates} is no pair of probabilities; give numbers from 0 to 1")
+
+
+def error_rate(p: ParameterSet, name: str, of_device: float) -> float:
+    """The probability that `name` ('faults.write_error', ...) asks for: the device's, or a number from 0 to 1."""
+    given = p[name]
+    if given == "device":
+        return of_device
+    try:
+        rate = float(given)
+    except ValueError:
+        rate = -1.0
+    if not 0 <= rate <= 1:
+        raise InputError(f"{name} = {given!r} is no probability; give device, or a number from 0 to 1")
+    return rate

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from cimlearn.cli.wanted import settings_of
-from cimlearn.costs.crossbar.costs import Costs
+from cimlearn.costs.base import Costs
 from cimlearn.experiments.experiment import Experiment
 from cimlearn.experiments.pricing import price, usual_stream
 from cimlearn.parameters import ParameterSet

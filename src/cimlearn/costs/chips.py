@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from cimlearn.costs.base import Costs
 from cimlearn.costs.bitserial.costs import digital_estimate
 from cimlearn.costs.bitserial.machine import DigitalMachine, digital_machine
 from cimlearn.costs.bitserial.wear import digital_wear
-from cimlearn.costs.crossbar.costs import Costs, estimate
+from cimlearn.costs.crossbar.costs import estimate
 from cimlearn.costs.crossbar.machine import machine
 from cimlearn.costs.lifetime import Rates
 from cimlearn.errors import InputError

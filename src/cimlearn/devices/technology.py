@@ -13,12 +13,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 from cimlearn import parameters
 from cimlearn.devices import mtj, sas_mram, sensing
 from cimlearn.errors import InputError, nearest
 from cimlearn.parameters import ParameterSet
+
+if TYPE_CHECKING:
+    pass
 
 
 @dataclass(frozen=True)
@@ -232,3 +236,17 @@ def technology(name: str, changes: Mapping[str, Any] | None = None) -> Technolog
     """
     found = technology_parameters(name, changes)
     return _KNOWN[name][1](name, found)
+
+
+def memory_cell(p: ParameterSet) -> Technology:
+    """The memory cell that the parameters describe."""
+    name = p["cell.technology"]
+    known = technology_parameters(name)
+    changes = {key: p[key] for key in known if key in p and p.entry(key).changed}
+    return _cell(name, tuple(sorted(changes.items())))
+
+
+@lru_cache(maxsize=256)
+def _cell(name: str, changes: tuple[tuple[str, Any], ...]) -> Technology:
+    """The physics takes some milliseconds, and many designs share a cell."""
+    return technology(name, dict(changes))

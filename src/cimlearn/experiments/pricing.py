@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from cimlearn import chips
 from cimlearn.chips.base import Design
+from cimlearn.costs.base import Costs
 from cimlearn.costs.chips import Done, pricing
-from cimlearn.costs.crossbar.costs import Costs
 from cimlearn.costs.lifetime import Rates
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment

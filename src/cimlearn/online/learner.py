@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from cimlearn import chips
 from cimlearn.chips.m2ru.chip import M2RU
 from cimlearn.costs import prices
+from cimlearn.costs.base import Costs
 from cimlearn.costs.chips import Done, pricing
-from cimlearn.costs.crossbar.costs import Costs
 from cimlearn.costs.lifetime import from_histogram
 from cimlearn.costs.prices import is_price
 from cimlearn.errors import InputError, nearest

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cimlearn.costs import prices
+from cimlearn.costs.base import Costs
 from cimlearn.costs.chips import Done, pricing
-from cimlearn.costs.crossbar.costs import Costs
 from cimlearn.costs.lifetime import YEAR, Rates, from_histogram, share_stuck
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger

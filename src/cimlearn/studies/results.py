@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from cimlearn import metrics
-from cimlearn.costs.crossbar.costs import Costs
+from cimlearn.costs.base import Costs
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import all_parameters
 from cimlearn.parameters import Parameter, is_whole

@@ -6,8 +6,8 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from cimlearn.arrays.faults import Rates
-from cimlearn.chips.sas_mram.setup import error_rate, memory_cell
+from cimlearn.arrays.faults import Rates, error_rate
+from cimlearn.devices.technology import memory_cell
 from cimlearn.errors import InputError
 from cimlearn.torch.array import Array
 from cimlearn.torch.bitserial import BitSerialArray

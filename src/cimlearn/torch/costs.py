@@ -10,17 +10,18 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cimlearn.chips.m2ru.sizes import pieces
-from cimlearn.chips.sas_mram.counts import batch_work, inventory, phase_counts, place
-from cimlearn.chips.sas_mram.setup import memory_cell
+from cimlearn.arrays.bitserial_counts import batch_work, inventory, phase_counts, place
+from cimlearn.arrays.crossbar_counts import pieces
+from cimlearn.costs.base import Costs
 from cimlearn.costs.bitserial.costs import digital_estimate
 from cimlearn.costs.bitserial.energy import digital_energy
 from cimlearn.costs.bitserial.machine import DigitalMachine, digital_machine
 from cimlearn.costs.bitserial.size import cycle, digital_area
 from cimlearn.costs.crossbar.area import area
-from cimlearn.costs.crossbar.costs import Costs, estimate
+from cimlearn.costs.crossbar.costs import estimate
 from cimlearn.costs.crossbar.energy import energy
 from cimlearn.costs.crossbar.machine import Machine
+from cimlearn.devices.technology import memory_cell
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet

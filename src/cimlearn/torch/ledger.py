@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from cimlearn.arrays.bitserial_counts import batch_work, phase_counts, place
+from cimlearn.arrays.crossbar_counts import ArraySize, ArrayTally, array_counts, array_size
 from cimlearn.arrays.training import Layer
-from cimlearn.chips.m2ru.counts import ArrayTally, array_counts
-from cimlearn.chips.m2ru.sizes import ArraySize, array_size
-from cimlearn.chips.sas_mram.counts import batch_work, phase_counts, place
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
 from cimlearn.torch import convert

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from cimlearn.arrays.base import ACTIVE_BITS, PULSES, ROW_WRITES, VECTORS, VERIFY_READS
 from cimlearn.arrays.build import crossbar
 from cimlearn.arrays.crossbar import Crossbar
+from cimlearn.arrays.crossbar_counts import ArrayTally
 from cimlearn.arrays.plain import plain
 from cimlearn.chips.m2ru import answering, kernels
-from cimlearn.chips.m2ru.counts import ArrayTally, Tally, phase_counts
+from cimlearn.chips.m2ru.counts import Tally, phase_counts
 from cimlearn.chips.m2ru.setup import (
     Float,
     check_reach,

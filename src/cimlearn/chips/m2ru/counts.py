@@ -9,27 +9,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from cimlearn.chips.m2ru.sizes import (
-    FEEDBACK_BITS,
-    ArraySize,
-    Counts,
-    example_bits,
-    is_direct,
-    sizes,
-)
+from cimlearn.arrays.crossbar_counts import ArraySize, ArrayTally, Counts, array_counts
+from cimlearn.chips.m2ru.sizes import FEEDBACK_BITS, example_bits, is_direct, sizes
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
-
-
-class ArrayTally(NamedTuple):
-    """What one array did in one phase."""
-
-    vectors: int  # input vectors driven
-    active_bits: int  # input bits that were 1, over rows and cycles
-    pulses: int  # write pulses that cells have seen
-    verify_reads: int  # single-cell reads for write-verify
-    row_writes: int  # rows that updates wrote to, one after the other
-    on: float  # conductance switched on, summed over cycles and active bits [S]
 
 
 class Tally(NamedTuple):
@@ -77,23 +60,6 @@ def phase_counts(p: ParameterSet, shape: StreamShape, tally: Tally, *, learning:
         )
         parts |= _memories(p, shape, tally)
     return {**parts, "digital": digital}
-
-
-def array_counts(size: ArraySize, one: ArrayTally) -> Counts:
-    """Counts of one array from what was tallied."""
-    tiled_columns = size.row_tiles * size.columns
-    return {
-        "vectors": one.vectors,
-        "products": one.vectors * size.weights,
-        "tile_reads": one.vectors * size.row_tiles * size.column_tiles,
-        "cycles": one.vectors * size.cycles,
-        "active_bits": one.active_bits,
-        "row_pulses": one.active_bits * size.column_tiles * size.layers,
-        "integrations": one.vectors * tiled_columns * (size.cycles + size.convert_cycles),
-        "conversions": one.vectors * tiled_columns if size.converters else 0,
-        "writes": one.pulses,
-        "verify_reads": one.verify_reads,
-    }
 
 
 def _array_counts(p: ParameterSet, shape: StreamShape, tally: Tally, *, learning: bool) -> dict[str, Counts]:

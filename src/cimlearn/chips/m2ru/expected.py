@@ -6,9 +6,10 @@ bits that are 1, the mean conductance, how changes become pulses. Their defaults
 
 from __future__ import annotations
 
+from cimlearn.arrays.crossbar_counts import ArraySize, ArrayTally
 from cimlearn.chips.base import Design
-from cimlearn.chips.m2ru.counts import ArrayTally, Tally, kept, phase_counts
-from cimlearn.chips.m2ru.sizes import ArraySize, inventory, sizes
+from cimlearn.chips.m2ru.counts import Tally, kept, phase_counts
+from cimlearn.chips.m2ru.sizes import inventory, sizes
 from cimlearn.devices.presets import window
 from cimlearn.learning.reservoir import expected_stored
 from cimlearn.ledger import Ledger

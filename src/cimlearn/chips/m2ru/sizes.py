@@ -3,32 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
+from cimlearn.arrays.crossbar_counts import ArraySize, Counts, array_size, pieces
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
 
-Counts = dict[str, int]
-
 FEEDBACK_BITS = 8  # a feedback number is kept as the converter gives it
-
-
-class ArraySize(NamedTuple):
-    """One array of weights and how it is cut into tiles."""
-
-    rows: int
-    columns: int
-    layers: int  # cells per weight
-    row_tiles: int
-    column_tiles: int
-    converters: int  # of all tiles together
-    cycles: int  # that a vector is streamed
-    convert_cycles: int  # that its conversions take; 0 without converters
-
-    @property
-    def weights(self) -> int:
-        """Weights of the array."""
-        return self.rows * self.columns
 
 
 def sizes(p: ParameterSet, shape: StreamShape) -> dict[str, ArraySize]:
@@ -38,25 +18,6 @@ def sizes(p: ParameterSet, shape: StreamShape) -> dict[str, ArraySize]:
         "hidden": array_size(p, shape.features + hidden + 1, hidden),
         "output": array_size(p, hidden + 1, shape.classes),
     }
-
-
-def array_size(p: ParameterSet, rows: int, columns: int) -> ArraySize:
-    """An array of rows x columns weights."""
-    layers = p["mapping.cells"] * (2 if p["mapping.kind"] == "pair" else 1)
-    row_tiles, column_tiles = -(-rows // p["tile.rows"]), -(-columns // p["tile.columns"])
-    widest = -(-columns // column_tiles)  # columns of the widest tile
-    each = min(p["periphery.converters"], widest)
-    converts = p["periphery.converter_bits"] is not None
-    return ArraySize(
-        rows,
-        columns,
-        layers,
-        row_tiles,
-        column_tiles,
-        converters=row_tiles * column_tiles * each if converts else 0,
-        cycles=(p["periphery.input_bits"] or 2) - 1,
-        convert_cycles=-(-widest // each) if converts else 0,
-    )
 
 
 def example_bits(p: ParameterSet, shape: StreamShape, soft: float) -> int:
@@ -89,20 +50,6 @@ def memory_bits(p: ParameterSet, shape: StreamShape, *, on_chip: bool) -> Counts
     if on_chip and p["write.least"] > 0:
         bits["accumulators"] = weights * (p["write.accumulator_bits"] or 32)
     return bits
-
-
-def pieces(size: ArraySize) -> Counts:
-    """What an array is made of."""
-    return {
-        "weights": size.weights,
-        "cells": size.weights * size.layers,
-        "tiles": size.row_tiles * size.column_tiles,
-        "rows": size.rows,
-        "columns": size.columns,
-        "level_shifters": size.rows * size.layers * size.column_tiles,
-        "integrators": size.row_tiles * size.columns,
-        "converters": size.converters,
-    }
 
 
 def inventory(p: ParameterSet, shape: StreamShape) -> dict[str, Counts]:

@@ -10,19 +10,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.faults import Rates
+from cimlearn.arrays.bitserial_counts import inventory
+from cimlearn.arrays.faults import Rates, error_rate
 from cimlearn.arrays.training import Layer
-from cimlearn.chips.sas_mram.counts import Tally, inventory, ledger, memory_bits
+from cimlearn.chips.sas_mram.counts import Tally, ledger, memory_bits
 from cimlearn.chips.sas_mram.images import fitted
-from cimlearn.chips.sas_mram.setup import (
-    check_replay,
-    error_rate,
-    frozen_backbone,
-    image_size,
-    memory_cell,
-    stick,
-    wear_law,
-)
+from cimlearn.chips.sas_mram.setup import check_replay, frozen_backbone, image_size, stick, wear_law
 from cimlearn.chips.sas_mram.task import (
     TUNED,
     InSoftware,
@@ -31,6 +24,7 @@ from cimlearn.chips.sas_mram.task import (
     image_exponent,
     network,
 )
+from cimlearn.devices.technology import memory_cell
 from cimlearn.learning.adam_miru import pytorch
 from cimlearn.learning.integer.graph import IntGraph
 from cimlearn.learning.integer.repnet import IntRepNet, frozen

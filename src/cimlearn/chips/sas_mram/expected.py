@@ -13,10 +13,13 @@ from typing import Final
 import numpy as np
 
 from cimlearn.arrays.bitserial import BITS
+from cimlearn.arrays.bitserial_counts import inventory
+from cimlearn.arrays.faults import error_rate
 from cimlearn.arrays.training import Layer, bias_bits
 from cimlearn.chips.base import Design
-from cimlearn.chips.sas_mram.counts import Tally, inventory, ledger, memory_bits
-from cimlearn.chips.sas_mram.setup import check_replay, error_rate, image_size, memory_cell
+from cimlearn.chips.sas_mram.counts import Tally, ledger, memory_bits
+from cimlearn.chips.sas_mram.setup import check_replay, image_size
+from cimlearn.devices.technology import memory_cell
 from cimlearn.errors import InputError
 from cimlearn.learning.reservoir import expected_stored
 from cimlearn.networks.layers import layers

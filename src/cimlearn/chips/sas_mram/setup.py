@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cimlearn.arrays.wear import Law, Lines
-from cimlearn.devices.technology import Technology, technology, technology_parameters
+from cimlearn.devices.technology import Technology
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
@@ -62,20 +61,6 @@ def _weighted(p: ParameterSet) -> Backbone:
     return build(name, weights=found if found.exists() or not below.exists() else below)
 
 
-def error_rate(p: ParameterSet, name: str, of_device: float) -> float:
-    """The probability that `name` ('faults.write_error', ...) asks for: the device's, or a number from 0 to 1."""
-    given = p[name]
-    if given == "device":
-        return of_device
-    try:
-        rate = float(given)
-    except ValueError:
-        rate = -1.0
-    if not 0 <= rate <= 1:
-        raise InputError(f"{name} = {given!r} is no probability; give device, or a number from 0 to 1")
-    return rate
-
-
 def wear_law(p: ParameterSet, cell: Technology) -> Law:
     """How the chip's cells stick."""
     return Law(cell.endurance, cell.endurance_spread, p["faults.stuck"])
@@ -87,17 +72,3 @@ def stick(blocks: Iterable[IntGraph], law: Law, *, seed: int) -> None:
         for name, weights in block.weights().items():
             lines = Lines(weights, 1, law, seed=seed, names=("frozen", str(number), name))
             block.load({name: lines.born(weights)})
-
-
-def memory_cell(p: ParameterSet) -> Technology:
-    """The memory cell that the parameters describe."""
-    name = p["cell.technology"]
-    known = technology_parameters(name)
-    changes = {key: p[key] for key in known if key in p and p.entry(key).changed}
-    return _cell(name, tuple(sorted(changes.items())))
-
-
-@lru_cache(maxsize=256)
-def _cell(name: str, changes: tuple[tuple[str, Any], ...]) -> Technology:
-    """The physics takes some milliseconds, and many designs share a cell."""
-    return technology(name, dict(changes))

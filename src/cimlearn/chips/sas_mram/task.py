@@ -10,9 +10,9 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.faults import Rates, flips, misread, written
+from cimlearn.arrays.faults import Rates, error_rate, flips, misread, written
 from cimlearn.arrays.wear import Lines
-from cimlearn.chips.sas_mram.setup import error_rate, wear_law
+from cimlearn.chips.sas_mram.setup import wear_law
 from cimlearn.devices.technology import Technology
 from cimlearn.learning.adam_repnet import RepNetFloat, Settings
 from cimlearn.learning.integer.repnet import IntRepNet

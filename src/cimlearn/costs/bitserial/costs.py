@@ -9,11 +9,10 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from cimlearn.costs.base import PHASES, Costs, Parts, Phase, check_inference
 from cimlearn.costs.bitserial.energy import PRODUCTS, Counts, digital_energy
 from cimlearn.costs.bitserial.machine import WORD_BITS, DigitalMachine
 from cimlearn.costs.bitserial.size import digital_area, digital_seconds
-from cimlearn.costs.crossbar.costs import PHASES, Costs, Phase, check_inference
-from cimlearn.costs.crossbar.machine import Parts
 from cimlearn.costs.lifetime import Rates, years
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet

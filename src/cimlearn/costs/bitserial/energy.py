@@ -26,14 +26,9 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
+from cimlearn.costs.base import Parts
 from cimlearn.costs.bitserial.machine import WORD_BITS, DigitalMachine
-from cimlearn.costs.crossbar.energy import (
-    add_energy,
-    memory_energy,
-    multiply_add_energy,
-    table_energy,
-)
-from cimlearn.costs.crossbar.machine import Parts
+from cimlearn.costs.logic import add_energy, memory_energy, multiply_add_energy, table_energy
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 

@@ -17,10 +17,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cimlearn.costs.base import Parts
 from cimlearn.costs.bitserial.energy import PRODUCTS, Counts, tree
 from cimlearn.costs.bitserial.machine import WORD_BITS, DigitalMachine
-from cimlearn.costs.crossbar.area import logic_area, memory_area
-from cimlearn.costs.crossbar.machine import Parts
+from cimlearn.costs.logic import logic_area, memory_area
 from cimlearn.parameters import ParameterSet
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from cimlearn.costs.base import Parts
 from cimlearn.costs.crossbar.energy import ANALOG_FEATURE, converter_area
-from cimlearn.costs.crossbar.machine import Machine, Parts
+from cimlearn.costs.crossbar.machine import Machine
+from cimlearn.costs.logic import logic_area, memory_area
 from cimlearn.parameters import ParameterSet
 
 
@@ -27,17 +29,3 @@ def area(m: Machine, p: ParameterSet) -> Parts:
         "logic": logic_area(p, m.lanes, m.state_bits, m.word_bits, m.change_bits),
         "memories": memory_area(p, sum(m.memory_bits.values())),
     }
-
-
-def logic_area(p: ParameterSet, lanes: int, a: int, b: int, total: int) -> float:
-    """Area of `lanes` multiply-add units of a x b bits, with sums of `total` bits [m2].
-
-    Registers and control take as much more area as they take energy (price.logic_overhead; an assumption).
-    """
-    scale = (p["technology.feature"] / p["price.logic_feature"]) ** 2 * (1 + p["price.logic_overhead"])
-    return lanes * (p["price.logic_area"] * a * b / 64 + p["price.add_area"] * total / 8) * scale
-
-
-def memory_area(p: ParameterSet, bits: float) -> float:
-    """Area of a static memory of `bits` bits [m2]."""
-    return bits * p["technology.sram_cell"] / p["price.sram_efficiency"]

@@ -25,7 +25,9 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from cimlearn.costs.crossbar.machine import VERIFY_CYCLES, Machine, Parts
+from cimlearn.costs.base import Parts
+from cimlearn.costs.crossbar.machine import VERIFY_CYCLES, Machine
+from cimlearn.costs.logic import add_energy, memory_energy, multiply_add_energy, table_energy
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
@@ -34,34 +36,6 @@ ANALOG_FEATURE: Final = (
     65e-9  # [m] node of the prices of amplifiers, level shifters and K-WTA (prices_m2ru.toml)
 )
 ANALOG_SUPPLY: Final = 1.2  # [V] its supply
-
-
-def add_energy(p: ParameterSet, bits: float) -> float:
-    """Energy of one addition of numbers of `bits` bits, with registers, clock and control [J]."""
-    return p["price.add"] * bits / 8 * logic_scale(p) * (1 + p["price.logic_overhead"])
-
-
-def multiply_add_energy(p: ParameterSet, a: float, b: float, total: float) -> float:
-    """Energy of one a x b bit multiplication and its addition to a sum of `total` bits [J]."""
-    product = p["price.multiply"] * a * b / 64 * logic_scale(p) * (1 + p["price.logic_overhead"])
-    return product + add_energy(p, total)
-
-
-def logic_scale(p: ParameterSet) -> float:
-    """Energy of logic at the chosen node and supply, relative to the node and supply of its prices."""
-    feature = p["technology.feature"] / p["price.logic_feature"]
-    return feature * (p["technology.supply"] / p["price.logic_supply"]) ** 2
-
-
-def memory_energy(p: ParameterSet, capacity: float) -> float:
-    """Energy of moving one bit in or out of a memory of `capacity` bits [J]."""
-    eight_kilobytes = 8 * 8192.0
-    return p["price.sram"] / 64 * math.sqrt(capacity / eight_kilobytes) * logic_scale(p)
-
-
-def table_energy(p: ParameterSet) -> float:
-    """Energy of one look-up of 8 bits in a function table [J]."""
-    return 8 * memory_energy(p, p["price.table_bits"])
 
 
 def conversion_energy(p: ParameterSet, bits: int | None) -> float:

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from cimlearn.errors import InputError
 
-Parts = dict[str, float]  # part -> joules, watts or square metres
 VERIFY_CYCLES: Final = 2  # of a verifying read: one to read a cell, one to convert
 
 

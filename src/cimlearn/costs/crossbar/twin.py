@@ -8,9 +8,9 @@ replay) is the same in both.
 
 from __future__ import annotations
 
-from cimlearn.costs.crossbar.area import logic_area, memory_area
-from cimlearn.costs.crossbar.energy import memory_energy, multiply_add_energy
-from cimlearn.costs.crossbar.machine import Machine, Parts
+from cimlearn.costs.base import Parts
+from cimlearn.costs.crossbar.machine import Machine
+from cimlearn.costs.logic import logic_area, memory_area, memory_energy, multiply_add_energy
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
 

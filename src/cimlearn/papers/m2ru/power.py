@@ -11,7 +11,7 @@ from typing import Final
 from matplotlib.figure import Figure
 
 from cimlearn import metrics
-from cimlearn.costs.crossbar.costs import Costs
+from cimlearn.costs.base import Costs
 from cimlearn.errors import InputError
 from cimlearn.papers.base import Claim, Result, Row, Runs, Study, verdict
 from cimlearn.papers.m2ru import accuracy

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cimlearn.costs.crossbar.costs import Costs
+from cimlearn.costs.base import Costs
 from cimlearn.experiments.pricing import price_design
 from cimlearn.papers.base import Result, Row, Runs, Study
 from cimlearn.papers.m2ru.lifespan import PUBLISHED_YEARS

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from cimlearn.costs.crossbar.costs import Phase
+from cimlearn.costs.base import Phase
 from cimlearn.report.costs import Ageing
 from cimlearn.report.html import drawing
 from cimlearn.report.run.cost_words import ONE, part, share, years

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cimlearn.costs.crossbar.costs import Costs, Phase
+from cimlearn.costs.base import Costs, Phase
 from cimlearn.report.costs import Ageing, used_prices
 from cimlearn.runfolder.records import Run, RunParameter
 from cimlearn.units import number, percent, quantity

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from cimlearn.costs.crossbar.costs import Costs, Phase
-from cimlearn.costs.crossbar.machine import Parts
+from cimlearn.costs.base import Costs, Parts, Phase
 from cimlearn.report.html.markup import (
     Cell,
     figure,

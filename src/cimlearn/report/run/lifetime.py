@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cimlearn.costs.crossbar.costs import Costs
+from cimlearn.costs.base import Costs
 from cimlearn.report.costs import ageing
 from cimlearn.report.html.markup import figure, section, text, tile
 from cimlearn.report.run import cost_words
