@@ -22,7 +22,7 @@ from cimlearn import random
 from cimlearn.networks import weights
 from cimlearn.networks.backbone import Backbone, prepare
 from cimlearn.networks.backbones import build
-from cimlearn.streams.imagesets import ImageSet, load_images
+from cimlearn.streams.sources.imagesets import ImageSet, load_images
 
 WEIGHTS = Path(__file__).parents[1] / "src" / "cimlearn" / "weights"
 BATCH, RATE, MOMENTUM, DECAY, SHIFT = 128, 0.4, 0.9, 5e-4, 4

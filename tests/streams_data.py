@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.streams.formats import file_digest
-from cimlearn.streams.registry import SOURCES, Source
+from cimlearn.streams.sources.formats import file_digest
+from cimlearn.streams.sources.known import SOURCES, Source
 
 IDX = (
     "train-images-idx3-ubyte",

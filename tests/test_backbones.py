@@ -19,7 +19,7 @@ from cimlearn.networks.backbone import prepare  # noqa: E402
 from cimlearn.networks.counting import count  # noqa: E402
 from cimlearn.networks.mobile import _padding  # noqa: E402
 from cimlearn.networks.resnets import BasicBlock  # noqa: E402
-from cimlearn.streams.imagesets import load_images  # noqa: E402
+from cimlearn.streams.sources.imagesets import load_images  # noqa: E402
 
 SINGLE = 1e-5  # largest relative error of float32 sums here
 SAMPLE = 500  # test images of CIFAR-10 that are looked at

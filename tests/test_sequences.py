@@ -13,7 +13,7 @@ import streams_data as made
 from cimlearn.errors import InputError
 from cimlearn.streams import Stream, describe, open_stream, parameters
 from cimlearn.streams.pixels import resized
-from cimlearn.streams.registry import SOURCES
+from cimlearn.streams.sources.known import SOURCES
 
 ROUNDING = 1e-6  # float32 weights and values
 

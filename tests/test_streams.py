@@ -12,7 +12,7 @@ import streams_data as made
 
 from cimlearn.errors import InputError
 from cimlearn.streams import ArrayStream, DatasetStream, Stream, names, open_stream, parameters
-from cimlearn.streams.registry import SOURCES
+from cimlearn.streams.sources.known import SOURCES
 
 Opener = Callable[[Path, int], Stream]
 

@@ -21,7 +21,7 @@ from cimlearn.errors import InputError
 from cimlearn.streams import ArrayStream, default_stream, describe, names, open_stream, parameters
 from cimlearn.streams.cutting import cut
 from cimlearn.streams.pixels import Plain, permutation, rotation
-from cimlearn.streams.registry import SOURCES
+from cimlearn.streams.sources.known import SOURCES
 
 # Bilinear weights are rounded to float32, so a value may be off by a few units in the last place.
 ROUNDING = 1e-6

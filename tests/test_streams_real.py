@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from cimlearn.streams import Chunk, describe, names, open_stream
-from cimlearn.streams.sources import find, verify
+from cimlearn.streams.sources import find
+from cimlearn.streams.sources.find import verify
 
 pytestmark = pytest.mark.data
 

@@ -324,7 +324,7 @@ def test_numeric_labels_are_sorted_as_numbers() -> None:
 
 
 def test_blocks_of_a_long_file_are_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cimlearn.streams import tablefiles
+    from cimlearn.streams.tables import files as tablefiles
 
     expected = next(_stream(_columns()).chunks(0, 500)).x
     monkeypatch.setattr(tablefiles, "ROWS", 7)

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from cimlearn.cli.output import stdout
 from cimlearn.errors import InputError
-from cimlearn.streams import sources
+from cimlearn.streams.sources.find import get, list_sources, source, verify
 from cimlearn.units import count
 
 
@@ -22,9 +22,9 @@ def command(arguments: Namespace) -> None:
 
 def _list(names: list[str], data: str | None) -> None:
     """A line per source: where it is, its size and licence."""
-    wanted = [sources.source(name).name for name in names]
+    wanted = [source(name).name for name in names]
     table = Table("name", "what", "where", "size", "licence", box=None, pad_edge=False)
-    for row in sources.list_sources(data):
+    for row in list_sources(data):
         if not wanted or row.name in wanted:
             size = f"{count(row.bytes)}B" if row.bytes else ""
             table.add_row(
@@ -36,7 +36,7 @@ def _list(names: list[str], data: str | None) -> None:
 def _get(names: list[str], data: str | None) -> None:
     """Download sources, naming each file as it begins and ends."""
     for name in names:
-        for path in sources.get(name, data, _tell):
+        for path in get(name, data, _tell):
             print(path, flush=True)
 
 
@@ -50,8 +50,8 @@ def _tell(file: str, done: int, size: int) -> None:
 def _verify(names: list[str], data: str | None) -> None:
     """A line per file. Raises InputError if one is bad, or if one of a source asked for is missing."""
     wrong = []
-    for name in names or [row.name for row in sources.list_sources(data)]:
-        for check in sources.verify(name, data):
+    for name in names or [row.name for row in list_sources(data)]:
+        for check in verify(name, data):
             print(f"{check.state:8}{name:15}{check.path or check.file}")
             if check.state == "bad" or (names and check.state == "missing"):
                 wrong.append(check.file)

@@ -5,7 +5,7 @@ from cimlearn.streams.base import Chunk, ClassCounts, Stream, StreamShape, TaskI
 from cimlearn.streams.catalog import default_stream, describe, names, open_stream, parameters
 from cimlearn.streams.datasets import DatasetStream
 from cimlearn.streams.described import described
-from cimlearn.streams.tablestream import TableStream
+from cimlearn.streams.tables.stream import TableStream
 
 __all__ = [
     "ArrayStream",

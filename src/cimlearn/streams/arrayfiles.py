@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
-from cimlearn.streams import formats
 from cimlearn.streams.arrays import ArrayStream, Part, checked
 from cimlearn.streams.checking import MAX_CLASSES, check_labels
+from cimlearn.streams.sources import formats
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 TASK_KEYS = ("task_train", "task_test")

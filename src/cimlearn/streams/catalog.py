@@ -12,11 +12,12 @@ from cimlearn.streams.arrayfiles import open_arrays
 from cimlearn.streams.base import Stream
 from cimlearn.streams.delay import Delayed
 from cimlearn.streams.folders import FolderStream
-from cimlearn.streams.imagesets import load_images
 from cimlearn.streams.sequences import open_sequence, pieces
-from cimlearn.streams.sources import data_folder, find
-from cimlearn.streams.tablefiles import SUFFIXES, is_table
-from cimlearn.streams.tablestream import open_table
+from cimlearn.streams.sources import find
+from cimlearn.streams.sources.find import data_folder
+from cimlearn.streams.sources.imagesets import load_images
+from cimlearn.streams.tables.files import SUFFIXES, is_table
+from cimlearn.streams.tables.stream import open_table
 
 DOMAIN, CLASS = "domain-incremental", "class-incremental"
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
 from cimlearn.random import generator
-from cimlearn.streams import cutting, formats
+from cimlearn.streams import cutting
 from cimlearn.streams.base import Chunk, ClassCounts, StreamShape, TaskInfo
 from cimlearn.streams.checking import (
     BLOCK,
@@ -22,6 +22,7 @@ from cimlearn.streams.checking import (
     infer_scenario,
     scaled,
 )
+from cimlearn.streams.sources import formats
 
 
 class FolderStream:

@@ -14,8 +14,8 @@ from cimlearn.errors import InputError
 from cimlearn.random import generator
 from cimlearn.streams import cutting
 from cimlearn.streams.base import Chunk, ClassCounts, StreamShape, TaskInfo
-from cimlearn.streams.imagesets import ImageSet
 from cimlearn.streams.pixels import Permuted, PixelMap, Plain, permutation, rotation
+from cimlearn.streams.sources.imagesets import ImageSet
 
 
 @dataclass(frozen=True)

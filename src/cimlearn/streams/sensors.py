@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
-from cimlearn.streams import cutting, formats
+from cimlearn.streams import cutting
 from cimlearn.streams.base import Chunk, ClassCounts, StreamShape, TaskInfo
-from cimlearn.streams.sources import Found, locate
+from cimlearn.streams.sources import formats
+from cimlearn.streams.sources.find import Found, locate
 
 # Value that becomes 1.0: 2 g is what the accelerometer records at most, 10 rad/s the gyroscope.
 FULL_SCALE = (2.0, 2.0, 2.0, 10.0, 10.0, 10.0)  # g, g, g, rad/s, rad/s, rad/s

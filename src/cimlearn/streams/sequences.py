@@ -11,9 +11,9 @@ import numpy as np
 from cimlearn.errors import InputError, nearest
 from cimlearn.streams.base import StreamShape
 from cimlearn.streams.images import ImageStream, image_shape, image_task
-from cimlearn.streams.imagesets import load_images
 from cimlearn.streams.pixels import resized
-from cimlearn.streams.registry import SOURCES, Source
+from cimlearn.streams.sources.imagesets import load_images
+from cimlearn.streams.sources.known import SOURCES, Source
 
 
 class Piece(NamedTuple):

@@ -9,9 +9,9 @@ from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
 from cimlearn.streams.catalog import DOMAIN, describe
 from cimlearn.streams.images import image_shape, split_classes
-from cimlearn.streams.registry import SOURCES
 from cimlearn.streams.sensors import ACTIVITIES, activity_classes, shape_of
 from cimlearn.streams.sequences import sequence_shape
+from cimlearn.streams.sources.known import SOURCES
 
 
 def known_shape(name: str | Path, settings: ParameterSet) -> StreamShape:

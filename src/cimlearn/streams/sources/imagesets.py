@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
-from cimlearn.streams import formats
-from cimlearn.streams.registry import Variant
-from cimlearn.streams.sources import Found, locate
+from cimlearn.streams.sources import formats
+from cimlearn.streams.sources.find import Found, locate
+from cimlearn.streams.sources.known import Variant
 
 DIGITS_TEST = 360  # the last 360 of scikit-learn's digits (20 %) are held out; mostly other writers'
 

@@ -15,9 +15,9 @@ from cimlearn.parameters import ParameterSet, load
 from cimlearn.streams import cutting
 from cimlearn.streams.base import Chunk, ClassCounts, StreamShape, TaskInfo
 from cimlearn.streams.checking import infer_scenario
-from cimlearn.streams.tablefiles import load_table
-from cimlearn.streams.tables import Table, frame_blocks, make_table
-from cimlearn.streams.windows import Windows, cut_windows
+from cimlearn.streams.tables.files import load_table
+from cimlearn.streams.tables.table import Table, frame_blocks, make_table
+from cimlearn.streams.tables.windows import Windows, cut_windows
 
 
 class Scale(NamedTuple):

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cimlearn.errors import InputError
-from cimlearn.streams.formats import BLOCK, digest_or_blank
-from cimlearn.streams.registry import DataFile
+from cimlearn.streams.sources.formats import BLOCK, digest_or_blank
+from cimlearn.streams.sources.known import DataFile
 
 Progress = Callable[[str, int, int], None]  # file name, bytes so far, bytes in all
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cimlearn.errors import InputError, nearest
-from cimlearn.streams.download import Progress, fetch
-from cimlearn.streams.formats import digest_or_blank
-from cimlearn.streams.registry import SOURCES, DataFile, Place, Source, Variant
+from cimlearn.streams.sources.download import Progress, fetch
+from cimlearn.streams.sources.formats import digest_or_blank
+from cimlearn.streams.sources.known import SOURCES, DataFile, Place, Source, Variant
 
 ENVIRONMENT = "CIMLEARN_DATA"
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from cimlearn.errors import InputError
-from cimlearn.streams import formats
-from cimlearn.streams.tables import Block, Table, make_table
+from cimlearn.streams.sources import formats
+from cimlearn.streams.tables.table import Block, Table, make_table
 
 ROWS: Final = 1 << 16  # rows of a block
 SUFFIXES: Final = (".csv", ".tsv", ".txt", ".parquet", ".pq")

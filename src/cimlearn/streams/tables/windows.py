@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
-from cimlearn.streams.tables import Table, parse_time
+from cimlearn.streams.tables.table import Table, parse_time
 
 Rows = NDArray[np.int64]
 

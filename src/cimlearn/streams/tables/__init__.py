@@ -1,0 +1,1 @@
+"""Streams of tables: CSV, Parquet and data frames, cut into windows."""
