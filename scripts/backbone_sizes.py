@@ -2,7 +2,7 @@
 
     python scripts/backbone_sizes.py
 
-Run it after a backbone has changed or a new one has come; tests/test_layers.py fails until then.
+Run it after a backbone has changed or a new one has come; tests/networks/test_layers.py fails until then.
 """
 
 from __future__ import annotations

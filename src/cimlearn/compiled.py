@@ -20,7 +20,7 @@ from numba.core import config
 from numba.extending import overload
 
 KEPT = 4  # folders of compiled code that stay; older ones are removed
-# Everything that a kernel may import (tests/test_architecture.py): folders, and files beside this one.
+# Everything that a kernel may import (tests/contracts/test_architecture.py): folders, and files beside this one.
 SEEN = ("arrays", "chips", "devices", "learning", "networks")
 SEEN_FILES = ("compiled", "errors", "ledger", "noise", "parameters", "quantize", "random")
 

@@ -6,7 +6,7 @@ that cycle; after the last cycle the column is scaled by its own gain (feedback 
 cut to the integrator's range and converted once. With g_k common to all columns the sum over cycles is one product
 with the *effective* input  s_i sum_k g_k 2^-k b_ik,  read from a table of 2^(n_b-1) entries; independent noise of
 the cycles adds in variance with weights  (g_k 2^-k)^2 b_ik, a second table. Both are exact, not approximations, while
-no integrator reaches its range before the last cycle (tests/test_crossbar.py streams cycle by cycle to check).
+no integrator reaches its range before the last cycle (tests/arrays/test_crossbar.py streams cycle by cycle to check).
 """
 
 from __future__ import annotations

@@ -32,8 +32,8 @@ integrals of parameter e.
 Between the drive where D U = 3 and the one where growth rules (1.5 perpendicular, 1.4 in-plane, where an orbit beyond
 i = 4 / pi can no longer stand still) ln h is a straight line in i. So P is continuous in i and r.
 
-tests/test_macrospin.py holds this law against a stochastic Landau-Lifshitz-Gilbert integration and says how far it is
-valid.
+tests/devices/test_macrospin.py holds this law against a stochastic Landau-Lifshitz-Gilbert integration and says how
+far it is valid.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Sizes of every backbone's layers, read from a table: no PyTorch, no weights, no images.
 
-The table (sizes.json) is made from the networks themselves by scripts/backbone_sizes.py; tests/test_layers.py holds it
-against them. A layer's output has side / reduction pixels, because a side is a multiple of `multiple`.
+The table (sizes.json) is made from the networks themselves by scripts/backbone_sizes.py; tests/networks/test_layers.py
+holds it against them. A layer's output has side / reduction pixels, because a side is a multiple of `multiple`.
 """
 
 from __future__ import annotations

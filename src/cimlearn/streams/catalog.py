@@ -13,8 +13,7 @@ from cimlearn.streams.base import Stream
 from cimlearn.streams.delay import Delayed
 from cimlearn.streams.folders import FolderStream
 from cimlearn.streams.sequences import open_sequence, pieces
-from cimlearn.streams.sources import find
-from cimlearn.streams.sources.find import data_folder
+from cimlearn.streams.sources.find import data_folder, find
 from cimlearn.streams.sources.imagesets import load_images
 from cimlearn.streams.tables.files import SUFFIXES, is_table
 from cimlearn.streams.tables.stream import open_table

@@ -40,7 +40,7 @@ from cimlearn.studies.search.run import run_search
 from cimlearn.studies.search.sampler import Seeded
 
 SLOW = 60.0  # seconds until something that takes one is wrong
-TOY = str(Path(__file__).with_name("toy.py"))
+TOY = str(Path(__file__).parents[1] / "helpers" / "toy.py")
 TOYS = """
 name = "toys"
 chip = "toy"

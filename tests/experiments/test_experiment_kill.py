@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-TOY = [sys.executable, str(Path(__file__).with_name("toy.py"))]
+TOY = [sys.executable, str(Path(__file__).parents[1] / "helpers" / "toy.py")]
 RUN = [
     "run",
     "toy",

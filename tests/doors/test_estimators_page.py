@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[1] / "docs" / "estimators.md"
+PAGE = Path(__file__).parents[2] / "docs" / "estimators.md"
 
 
 def test_the_examples_of_the_page() -> None:

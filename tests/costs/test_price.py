@@ -17,7 +17,7 @@ from cimlearn.errors import InputError
 from cimlearn.experiments.pricing import price_design
 from cimlearn.streams.base import StreamShape
 
-DOCS = Path(__file__).parents[1] / "docs" / "costs.md"
+DOCS = Path(__file__).parents[2] / "docs" / "costs.md"
 ROUNDING = 1e-12
 HEAVY = ("numba", "matplotlib", "sklearn", "torch", "scipy", "rich")
 

@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from test_sas_chip import examples  # noqa: E402
+from test_sas_mram_chip import examples  # noqa: E402
 
 from cimlearn.chips import build, design, parameters  # noqa: E402
 from cimlearn.chips.base import Design  # noqa: E402

@@ -19,7 +19,7 @@ from cimlearn.studies.run import run_study
 from cimlearn.studies.study import load
 from cimlearn.studies.workers.here import Here
 
-TOY = str(Path(__file__).with_name("toy.py"))
+TOY = str(Path(__file__).parents[1] / "helpers" / "toy.py")
 STUDY = """
 name = "faults"
 chip = "toy"

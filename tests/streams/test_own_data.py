@@ -13,7 +13,7 @@ from cimlearn import cli
 from cimlearn.streams import open_stream
 from cimlearn.streams.sources import find
 
-PAGE = Path(__file__).parents[1] / "docs" / "own-data.md"
+PAGE = Path(__file__).parents[2] / "docs" / "own-data.md"
 
 
 def _blocks(language: str) -> list[str]:
