@@ -78,7 +78,7 @@ def steps(made: M2RU) -> dict[str, float]:
     net, rule, work, memory = made.net, made.rule, made.work, made.memory
     hidden, classes = work.trace.state.size, work.error.size
     draw = np.random.default_rng(0)
-    source = [draw.normal(0, 1e-4, a.weight.shape).astype(np.float32) for a in (net.hidden, net.output)]
+    source = [draw.normal(0, 1e-4, a.state.weight.shape).astype(np.float32) for a in (net.hidden, net.output)]
     few = [s * (draw.random(s.shape) < 0.25) for s in source]
     change = [np.zeros_like(s) for s in source]
     scratch = [np.zeros(max(hidden, classes), np.float32) for _ in range(2)]

@@ -53,9 +53,9 @@ def chip(hidden: int, batch: int, slots: int = 2000) -> M2RU:
     """The default chip in the middle of a stream: compiled, its replay memory full."""
     settings = {"network.hidden": hidden, "rule.batch": batch, "replay.slots": slots}
     made = M2RU(chips.parameters("m2ru", settings), SHAPE, seed=0)
-    while made.memory.seen[0] < slots:
-        made.learn(*examples(200, int(made.memory.seen[0])))
-    made.memory.seen[0] = MIDDLE
+    while made.memory.state.seen[0] < slots:
+        made.learn(*examples(200, int(made.memory.state.seen[0])))
+    made.memory.state.seen[0] = MIDDLE
     return made
 
 
@@ -68,7 +68,7 @@ def timed(work: Callable[[], object]) -> Time:
 
 def written(made: M2RU) -> int:
     """Cells written so far."""
-    return int(made.net.hidden.counts[PULSES] + made.net.output.counts[PULSES])
+    return int(made.net.hidden.state.counts[PULSES] + made.net.output.state.counts[PULSES])
 
 
 def compare(hidden: int, batch: int, repeats: int, new: int) -> dict[str, list[float]]:

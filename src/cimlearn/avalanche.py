@@ -190,6 +190,7 @@ class CimlearnStrategy(BaseTemplate):
         for span in cutting.spans(len(order), self.train_mb_size):
             which = order[span]
             chip.learn(self._examples(part, which), part.y[which])
+        chip.end_task()
         for stream in eval_streams:
             self.eval(stream, **kwargs)
 

@@ -37,19 +37,19 @@ def device_of(kind: str, **changes: Any) -> Any:
 
 def conductances(array: Crossbar) -> np.ndarray:
     """(rows, columns) sum of s_l G_l - G_ref in float64 [S]."""
-    total = np.tensordot(array.sign.astype(float), array.cells.conductance.astype(float), 1)
+    total = np.tensordot(array.sign.astype(float), array.state.cells.conductance.astype(float), 1)
     return total - array.reference
 
 
 def check_in_step(array: Crossbar) -> None:
     """Weight, variance and row conductance are what the cells say."""
-    g = array.cells.conductance.astype(float)
+    g = array.state.cells.conductance.astype(float)
     weight = array.scale * conductances(array)
-    assert np.allclose(array.weight, weight, rtol=0, atol=IN_STEP * array.scale * g.sum(axis=0).max())
+    assert np.allclose(array.state.weight, weight, rtol=0, atol=IN_STEP * array.scale * g.sum(axis=0).max())
     variance = array.read_variance * array.scale**2 * (g**2).sum(axis=0)
-    assert np.allclose(array.variance, variance, rtol=IN_STEP, atol=0)
-    assert np.allclose(array.row_on, g.sum(axis=(0, 2)), rtol=IN_STEP)
-    assert array.cells.writes.sum() == array.counts[PULSES]
+    assert np.allclose(array.state.variance, variance, rtol=IN_STEP, atol=0)
+    assert np.allclose(array.state.row_on, g.sum(axis=(0, 2)), rtol=IN_STEP)
+    assert array.state.cells.writes.sum() == array.state.counts[PULSES]
 
 
 # ---- the product
@@ -76,7 +76,7 @@ def test_exact_products_are_exact(
     x = rng.integers(-one + 1, one, (3, rows)) / one
     array = bar(weight, mapped(*mapping, **{"tile.rows": tile, "periphery.input_bits": bits}))
     assert len(array.tiles) - 1 == -(-rows // tile)
-    assert np.array_equal(array.weight, weight)
+    assert np.array_equal(array.state.weight, weight)
     got, applied = multiply_and_tell(array, x)
     assert np.array_equal(got, x @ weight)
     assert np.array_equal(applied, x)
@@ -88,8 +88,8 @@ def test_random_products_are_close(mapping: tuple[str, int]) -> None:
     rng = RNG(1)
     weight, x = rng.uniform(-1, 1, (129, 40)), rng.uniform(-1, 1, (20, 129))
     array = bar(weight, mapped(*mapping, **{"periphery.input_bits": None}), device_of("continuous", cycle=0))
-    assert np.allclose(array.weight, weight, atol=IN_STEP)
-    wanted, size = x @ array.weight.astype(float), np.abs(x) @ np.abs(array.weight)
+    assert np.allclose(array.state.weight, weight, atol=IN_STEP)
+    wanted, size = x @ array.state.weight.astype(float), np.abs(x) @ np.abs(array.state.weight)
     assert np.all(np.abs(multiply(array, x) - wanted) <= SUM * size)
 
 
@@ -245,7 +245,7 @@ def test_read_noise_is_that_of_every_cell_in_every_cycle(mapping: tuple[str, int
     array = bar(rng.uniform(-1, 1, (rows, columns)), changes, device_of("continuous", cycle=0))
     x = rng.uniform(-1, 1, rows)
     code = np.minimum(np.rint(np.abs(x) * 8), 7).astype(int)
-    g = array.cells.conductance.astype(float)  # (layers, rows, columns)
+    g = array.state.cells.conductance.astype(float)  # (layers, rows, columns)
     wanted = np.full((draws, columns), 0.0)
     for k in (1, 2, 3):
         drive = np.sign(x) * ((code >> (3 - k)) & 1)
@@ -290,10 +290,10 @@ def test_counts_of_reading(mapping: tuple[str, int]) -> None:
     multiply(array, x)
     code = np.minimum(np.rint(np.abs(x) * 128), 127).astype(np.uint8)
     ones = np.unpackbits(code[..., None], axis=-1).sum(axis=-1)  # (vectors, rows)
-    assert array.counts[VECTORS] == 9
-    assert array.counts[ACTIVE_BITS] == ones.sum()
-    assert array.on[0] == pytest.approx(
-        (ones @ array.cells.conductance.astype(float).sum(axis=(0, 2))).sum(), rel=1e-6
+    assert array.state.counts[VECTORS] == 9
+    assert array.state.counts[ACTIVE_BITS] == ones.sum()
+    assert array.state.on[0] == pytest.approx(
+        (ones @ array.state.cells.conductance.astype(float).sum(axis=(0, 2))).sum(), rel=1e-6
     )
 
 
@@ -301,8 +301,8 @@ def test_exact_inputs_are_one_cycle() -> None:
     """Without input bits every input that is not 0 is one active cycle."""
     array = bar(np.ones((4, 2)), mapped("reference", 1) | {"periphery.input_bits": None})
     multiply(array, [[0, 0.5, -2, 1e-9], [0, 0, 0, 0]])
-    assert (array.counts[VECTORS], array.counts[ACTIVE_BITS]) == (2, 3)
-    assert array.on[0] == pytest.approx(3 * 2 * 1.0)  # each row: two cells of 1 S
+    assert (array.state.counts[VECTORS], array.state.counts[ACTIVE_BITS]) == (2, 3)
+    assert array.state.on[0] == pytest.approx(3 * 2 * 1.0)  # each row: two cells of 1 S
 
 
 # ---- writes
@@ -326,14 +326,14 @@ def test_writes_are_conserved(kind: str, scheme: str, mapping: tuple[str, int]) 
     wear = {"cell.variation": 0.1, "cell.stuck": 0.1, "cell.endurance": 6, "cell.read_noise": 0.01}
     array = bar(rng.uniform(-1, 1, (8, 6)), mapped(*mapping) | SCHEMES[scheme] | wear, device_of(kind))
     check_in_step(array)
-    first = int(array.counts[PULSES])
+    first = int(array.state.counts[PULSES])
     change = rng.normal(0, 0.1, (12, 8, 6)) * (rng.random((12, 8, 6)) < 0.6)
     write_all(array, change)
     check_in_step(array)
-    assert array.counts[PULSES] > first
-    assert 0 < array.counts[ROW_WRITES] <= 12 * 8
-    assert (array.counts[VERIFY_READS] > 0) == ("write.tries" in SCHEMES[scheme])
-    g = array.cells.conductance
+    assert array.state.counts[PULSES] > first
+    assert 0 < array.state.counts[ROW_WRITES] <= 12 * 8
+    assert (array.state.counts[VERIFY_READS] > 0) == ("write.tries" in SCHEMES[scheme])
+    g = array.state.cells.conductance
     assert array.device.low * (1 - 1e-6) <= g.min() and g.max() <= array.device.high * (1 + 1e-6)
 
 
@@ -343,11 +343,11 @@ def test_exact_writes_add_up() -> None:
     change = rng.integers(-4, 5, (5, 6, 7)) / 64
     for mapping in (("reference", 1), ("reference", 2), ("pair", 1)):
         array = bar(np.zeros((6, 7)), mapped(*mapping))
-        first = array.counts[PULSES]
+        first = array.state.counts[PULSES]
         write_all(array, change)
-        assert np.array_equal(array.weight, change.sum(axis=0))
-        assert array.counts[PULSES] - first == np.count_nonzero(change)
-        assert array.counts[ROW_WRITES] == np.count_nonzero(change.any(axis=2))
+        assert np.array_equal(array.state.weight, change.sum(axis=0))
+        assert array.state.counts[PULSES] - first == np.count_nonzero(change)
+        assert array.state.counts[ROW_WRITES] == np.count_nonzero(change.any(axis=2))
 
 
 def test_weights_stay_in_their_range() -> None:
@@ -355,7 +355,7 @@ def test_weights_stay_in_their_range() -> None:
     for mapping in MAPPINGS:
         array = bar(np.zeros((1, 2)), mapped(*mapping))
         write_all(array, np.tile([[[5.0, -5.0]]], (12, 1, 1)))
-        assert array.weight[0] == pytest.approx([1, -1])
+        assert array.state.weight[0] == pytest.approx([1, -1])
 
 
 @pytest.mark.parametrize("kind", PRESETS)
@@ -366,7 +366,7 @@ def test_every_device_reaches_its_range(kind: str, mapping: tuple[str, int]) -> 
     for sign in (1, -1):
         for pushes in (1, 2) * 20:  # odd and even numbers of writes, so that every cell has its turn
             write_all(array, np.full((pushes, 200, 1), 2.0 * sign))
-        assert sign * array.weight.mean() == pytest.approx(1, abs=0.05)
+        assert sign * array.state.weight.mean() == pytest.approx(1, abs=0.05)
 
 
 @pytest.mark.parametrize("kind", PRESETS)
@@ -377,14 +377,14 @@ def test_programming_follows_the_weights_asked(kind: str) -> None:
     asked = np.linspace(-0.45, 0.45, 7, dtype=np.float32)
     changes = {} if kind in ("ideal", "levels") else {"cycle": 0}
     array = bar(np.tile(asked, (200, 1)), mapped("reference", 1), device_of(kind, **changes))
-    landed = array.weight.astype(float).mean(axis=0)
+    landed = array.state.weight.astype(float).mean(axis=0)
     assert np.all(np.diff(landed) > 0.03)
     if kind in ("ideal", "continuous"):
         assert landed == pytest.approx(asked, abs=1e-5)
     if (
         kind == "levels"
     ):  # a level's mean conductance is above 1 / mean resistance: up to 3 % (variance 2 % of it)
-        error = SIGMAS * array.weight.std(axis=0) / np.sqrt(200)
+        error = SIGMAS * array.state.weight.std(axis=0) / np.sqrt(200)
         assert np.all(np.abs(landed - asked) < error + 0.05)
 
 
@@ -394,10 +394,10 @@ def test_cells_of_a_weight_take_turns(mapping: tuple[str, int]) -> None:
     each of their 2 or 3 cells, and each gets at least half of its share, whatever the number of weights.
     """
     array = bar(np.zeros((12, 6)), mapped(*mapping))
-    before = array.cells.writes.copy()
+    before = array.state.cells.writes.copy()
     signs = np.resize([1, 1, -1, -1], 60)[:, None, None] / 64
     write_all(array, np.broadcast_to(signs, (60, 12, 6)))
-    seen = array.cells.writes - before
+    seen = array.state.cells.writes - before
     assert seen.sum() == 60 * 72
     assert seen.min() >= 60 / len(array.sign) / 2
 
@@ -406,10 +406,10 @@ def test_cells_of_a_weight_take_turns(mapping: tuple[str, int]) -> None:
 def test_cells_of_a_weight_can_share_a_change(mapping: tuple[str, int]) -> None:
     """write.cells = all: a change of 1/8 is a pulse on each of a weight's cells, which together move it by 1/8."""
     array = bar(np.zeros((5, 6)), mapped(*mapping, **{"write.cells": "all"}))
-    before = array.cells.writes.copy()
+    before = array.state.cells.writes.copy()
     write_all(array, np.full((1, 5, 6), 0.125))
-    assert np.all(array.cells.writes - before == 1)
-    assert array.weight == pytest.approx(np.full((5, 6), 0.125), abs=1e-6)
+    assert np.all(array.state.cells.writes - before == 1)
+    assert array.state.weight == pytest.approx(np.full((5, 6), 0.125), abs=1e-6)
 
 
 def test_first_programming_is_verified() -> None:
@@ -432,17 +432,17 @@ def test_worn_cells_stick_and_the_run_goes_on() -> None:
     array = bar(np.zeros((2, 3)), mapped("reference", 1) | {"cell.endurance": 3, "cell.endurance_spread": 0})
     for n, weight in enumerate([1, 2, 2, 2], start=1):
         write_all(array, np.full((1, 2, 3), 1 / 64))
-        assert np.all(array.weight == weight / 64)
-        assert np.all(array.cells.writes == n + 1)
-        assert array.counts[PULSES] == array.cells.writes.sum()
+        assert np.all(array.state.weight == weight / 64)
+        assert np.all(array.state.cells.writes == n + 1)
+        assert array.state.counts[PULSES] == array.state.cells.writes.sum()
     assert multiply(array, [[1.0, 1.0]])[0] == pytest.approx(2 * 127 / 128 * 2 / 64)
 
 
 def test_stuck_cells_never_move() -> None:
     array = bar(np.full((3, 4), 0.5), mapped("reference", 1) | {"cell.stuck": 1.0, "cell.stuck_at": "high"})
     write_all(array, np.full((5, 3, 4), -0.25))
-    assert np.all(array.weight == 1)
-    assert np.all(array.cells.writes == 6)
+    assert np.all(array.state.weight == 1)
+    assert np.all(array.state.cells.writes == 6)
 
 
 # ---- accumulator
@@ -453,12 +453,12 @@ def test_accumulator_writes_nothing_below_its_least() -> None:
     array = bar(
         np.zeros((2, 2)), mapped("reference", 1) | {"write.least": 0.125, "write.accumulator_bits": None}
     )
-    first = array.counts[PULSES]
+    first = array.state.counts[PULSES]
     for n in range(1, 13):
         write_all(array, np.full((1, 2, 2), 0.03125))
-        assert array.counts[PULSES] - first == 4 * (n // 4)
-        assert np.all(array.weight == 0.125 * (n // 4))
-        assert np.all(array.pending == 0.03125 * (n % 4))
+        assert array.state.counts[PULSES] - first == 4 * (n // 4)
+        assert np.all(array.state.weight == 0.125 * (n // 4))
+        assert np.all(array.state.pending == 0.03125 * (n % 4))
 
 
 def test_accumulator_keeps_what_it_does_not_write() -> None:
@@ -471,12 +471,12 @@ def test_accumulator_keeps_what_it_does_not_write() -> None:
     steps = []
     for _ in range(60):
         change = rng.normal(0, 0.02, (10, 8)).astype(np.float32) * (rng.random((10, 8)) < 0.5)
-        before = array.weight.copy()
+        before = array.state.weight.copy()
         write_all(array, change[None])
         asked += change
-        steps.append(np.abs(array.weight - before))
-        assert np.abs(array.pending).max() < least
-        assert np.allclose(array.weight + array.pending, asked, atol=60 * IN_STEP)
+        steps.append(np.abs(array.state.weight - before))
+        assert np.abs(array.state.pending).max() < least
+        assert np.allclose(array.state.weight + array.state.pending, asked, atol=60 * IN_STEP)
     landed = np.array(steps)
     assert 50 < np.count_nonzero(landed) < 2400 / 3
     assert landed[landed > 0].min() > least - IN_STEP
@@ -494,13 +494,13 @@ def test_coarse_accumulator_has_no_bias() -> None:
     array = bar(np.zeros((60, 50)), changes)
     step = least / 2**7
     for sign in (1, -1):
-        array.pending[:] = 0
+        array.state.pending[:] = 0
         write_all(array, np.full((n, 60, 50), sign * c))
-        assert np.allclose(array.pending / step, np.rint(array.pending / step))
+        assert np.allclose(array.state.pending / step, np.rint(array.state.pending / step))
         f = c / step
         error = step * np.sqrt(n * f * (1 - f) / 3000)
-        assert array.pending.mean() == pytest.approx(sign * n * c, abs=SIGMAS * error)
-    assert not array.weight.any()
+        assert array.state.pending.mean() == pytest.approx(sign * n * c, abs=SIGMAS * error)
+    assert not array.state.weight.any()
 
 
 # ---- write-verify
@@ -517,17 +517,17 @@ def test_write_verify_ends_near_its_target() -> None:
     start = np.zeros((30, 20))
     change = rng.uniform(0.05, 0.5, (1, 30, 20)) * rng.choice([-1, 1], (1, 30, 20))
     array = bar(start, changes | {"write.tries": tries, "write.tolerance": tolerance}, noisy)
-    wanted = array.weight + change[0]
-    first = array.cells.writes.copy()
+    wanted = array.state.weight + change[0]
+    first = array.state.cells.writes.copy()
     write_all(array, change)
-    pulses = (array.cells.writes - first)[0]
-    off = np.abs(array.weight - wanted)
+    pulses = (array.state.cells.writes - first)[0]
+    off = np.abs(array.state.weight - wanted)
     early = pulses < tries + 1
     assert np.all(off[early] <= tolerance + IN_STEP)
     assert early.mean() > 0.9
     assert pulses.min() >= 1 and pulses.max() <= tries + 1
     # a cell with q pulses was read q times, one that used all its tries was not read after the last
-    assert array.counts[VERIFY_READS] == np.where(early, pulses, tries).sum()
+    assert array.state.counts[VERIFY_READS] == np.where(early, pulses, tries).sum()
     blind = bar(start, changes, noisy)
     wanted = blind.weight + change[0]
     write_all(blind, change)
@@ -536,9 +536,9 @@ def test_write_verify_ends_near_its_target() -> None:
 
 def test_exact_cells_need_no_second_pulse() -> None:
     array = bar(np.zeros((3, 3)), mapped("pair", 1) | {"write.tries": 5, "write.tolerance": 1e-4})
-    first = array.counts[PULSES]
+    first = array.state.counts[PULSES]
     write_all(array, np.full((1, 3, 3), 0.25))
-    assert (array.counts[PULSES] - first, array.counts[VERIFY_READS]) == (9, 9)
+    assert (array.state.counts[PULSES] - first, array.state.counts[VERIFY_READS]) == (9, 9)
 
 
 # ---- bad input

@@ -219,17 +219,20 @@ def test_worn_cells_no_longer_learn() -> None:
     x, y = examples(48)
     chip = make(network__train="last", cell__endurance=1)
     chip.learn(x[:8], y[:8])
+    chip.end_task()
     worn = chip.worn()["head.head"]
     assert worn == np.sum(chip.writes()["head.head"] >= 1) > 0
     before = learner(chip).stored["head.head"].copy()
     stuck = np.packbits(chip.writes()["head.head"] >= 1, axis=0, bitorder="little")[0]
     chip.learn(x[8:], y[8:])
+    chip.end_task()
     after = learner(chip).stored["head.head"]
     assert np.all(((before ^ after).view(np.uint8) & stuck) == 0)
     assert np.array_equal(learner(chip).net.read("head.head"), after)  # what computes is what is stored
     assert chip.worn()["head.head"] > worn
     fresh = make(network__train="last")
     fresh.learn(x, y)
+    fresh.end_task()
     assert not np.array_equal(learner(fresh).stored["head.head"], after)
     assert fresh.worn() == {"head.head": 0}
 
@@ -239,7 +242,8 @@ def test_a_step_reads_wrong_bits_and_changes_the_true_ones() -> None:
     settings = {"rule__bits_head": 4, "rule__rounding": "pseudo", "faults__write_error": "0"}
     wrong, right = make(faults__read_error="0.01", **settings), make(faults__read_error="0", **settings)
     for chip in (wrong, right):
-        chip.predict(x[:1])
+        chip._blocks = chip._quantised(chip._images(x[:1]))
+        chip._learner(0)
     ours, other = learner(wrong), learner(right)
     frozen = {name: ours.net.read(name) for name in ours.sizes}
     prepared = wrong._prepared(wrong._images(x))

@@ -16,6 +16,7 @@ from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import kernel_state
 from cimlearn.streams import open_stream
+from cimlearn.state import StateError
 from cimlearn.streams.base import StreamShape
 
 TWIN = (
@@ -378,9 +379,9 @@ def test_state_resumes_exactly(on: str) -> None:
 def test_a_wrong_state_is_refused() -> None:
     chip = make("float")
     tensors, values = chip.state()
-    with pytest.raises(ValueError, match=r"lacks hidden\.weight of shape \(12, 8\)"):
+    with pytest.raises(StateError, match=r"lacks hidden\.weight of shape \(12, 8\)"):
         chip.load({k: v for k, v in tensors.items() if k != "hidden.weight"}, values)
-    with pytest.raises(ValueError, match=r"lacks hidden\.weight"):
+    with pytest.raises(StateError, match=r"has hidden\.weight of shape \(2, 2\)"):
         chip.load(tensors | {"hidden.weight": np.zeros((2, 2), np.float32)}, values)
 
 
@@ -391,9 +392,9 @@ def test_ledger_counts_what_cells_saw() -> None:
     chip.predict(x)
     ledger = chip.ledger()
     for name, array in chip.arrays().items():
-        assert ledger.total(name, "writes") == array.cells.writes.sum() == chip.writes()[name].sum()
-        assert chip.writes()[name].shape == (1, *array.weight.shape)
-        assert chip.worn()[name] == np.sum(array.cells.limit == 0) > 0
+        assert ledger.total(name, "writes") == array.state.cells.writes.sum() == chip.writes()[name].sum()
+        assert chip.writes()[name].shape == (1, *array.state.weight.shape)
+        assert chip.worn()[name] == np.sum(array.state.cells.limit == 0) > 0
         assert ledger.conductance_on["learn"][name] > 0 < ledger.conductance_on["predict"][name]
     assert ledger.counts["predict"]["hidden"]["writes"] == 0
     assert chip.learned() == 80  # every new example brings one replayed
@@ -522,10 +523,10 @@ def test_levels_run() -> None:
         before = chip.weights()
         chip.learn(x, y)
         for name, array in chip.arrays().items():
-            assert array.cells.writes.sum() == chip.ledger().total(name, "writes")
-            assert np.array_equal(array.cells.state, np.rint(array.cells.state))
-            assert array.cells.state.min() >= 0 and array.cells.state.max() <= 9
-            assert np.any(array.weight != before[name])
+            assert array.state.cells.writes.sum() == chip.ledger().total(name, "writes")
+            assert np.array_equal(array.state.cells.state, np.rint(array.state.cells.state))
+            assert array.state.cells.state.min() >= 0 and array.state.cells.state.max() <= 9
+            assert np.any(array.state.weight != before[name])
     assert same(*chips)
 
 

@@ -65,6 +65,7 @@ def made(case: str) -> tuple[SasMram, Any]:
     for task, (low, high) in enumerate(((0, 11), (11, LEARNED))):
         chip.start_task(task)
         chip.learn(x[low:high], y[low:high])
+        chip.end_task()
     chip.predict(x[:PREDICTED], 0)
     return chip, p
 
@@ -91,7 +92,7 @@ def test_expected_is_measured(case: str) -> None:
     real, found = chip.ledger(), told(p)
     counted, expected = flat(real), flat(found.ledger)
     assert expected.keys() == counted.keys()
-    full = 0 < len(chip.memory.labels) < LEARNED
+    full = 0 < len(chip.memory.state.y) < LEARNED
     for key, n in counted.items():
         _, part, action = key
         if action not in DEPENDS and not (full and part == "buffer" and action in REPLAYED):
@@ -175,6 +176,7 @@ def test_a_backbone_without_its_weights(tmp_path: Path) -> None:
     chip = build("sas-mram", "chip", parameters=p, shape=SHAPE, seed=0)
     x, y = examples(3)
     chip.learn(x, y)
+    chip.end_task()
     chip.predict(x[:1])
     counted, told = flat(chip.ledger()), flat(expected.ledger)
     assert {key for key in counted if counted[key] != told[key]} <= {

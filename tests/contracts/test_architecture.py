@@ -39,6 +39,7 @@ GROUND = {
     "parameters",
     "quantize",
     "random",
+    "state",
     "units",
 }
 DEVICES = {"devices", *GROUND}

@@ -66,7 +66,7 @@ def multiply(array: Any, x: Any) -> Float:
 def multiply_and_tell(array: Any, x: Any) -> tuple[Float, Float]:
     """(vectors, columns) what the array answers to x (vectors, rows), and what it says that it applied."""
     x = np.ascontiguousarray(x, np.float32)
-    out = np.full((len(x), array.weight.shape[1]), np.nan, np.float32)
+    out = np.full((len(x), array.state.weight.shape[1]), np.nan, np.float32)
     applied = np.full_like(x, np.nan)
     _multiply(array, x, applied, out)
     return out, applied

@@ -51,6 +51,9 @@ class NearestMean:
     def start_task(self, task: int) -> None:
         self.started += task + 1
 
+    def end_task(self) -> None:
+        pass
+
     def learn(self, x: np.ndarray, y: np.ndarray) -> None:
         for example, label in zip(x.reshape(len(x), -1), y, strict=True):
             noisy = example + self.noise * self.rng.standard_normal(example.size)

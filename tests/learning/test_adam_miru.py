@@ -129,10 +129,10 @@ def test_the_chips_rule_asks_for_the_true_gradient() -> None:
         "rule.answer": "softmax",
     }
     chip, (hidden, output), answers = change_and_gradient(settings, shape)
-    assert np.abs(chip.work.share - answers[0]).max() < CHIP_GRADIENT
-    assert relative(chip.work.output, output.numpy()) < CHIP_GRADIENT
+    assert np.abs(chip.work.scratch.share - answers[0]).max() < CHIP_GRADIENT
+    assert relative(chip.work.state.output, output.numpy()) < CHIP_GRADIENT
     for rows in (slice(0, 7), slice(7, 30), slice(30, 31)):  # W, U and b
-        assert relative(chip.work.hidden[rows], hidden.numpy()[rows]) < CHIP_GRADIENT
+        assert relative(chip.work.state.hidden[rows], hidden.numpy()[rows]) < CHIP_GRADIENT
 
 
 @pytest.mark.parametrize("feedback", ["direct", "decayed", "timed"])
@@ -146,8 +146,8 @@ def test_direct_feedback_has_the_true_output_gradient(feedback: str) -> None:
         "rule.centre_over": 0,
     }
     chip, (hidden, output), _ = change_and_gradient(settings, shape)
-    assert relative(chip.work.output, output.numpy()) < CHIP_GRADIENT
-    assert relative(chip.work.hidden, hidden.numpy()) > 0.1  # alignment is no gradient
+    assert relative(chip.work.state.output, output.numpy()) < CHIP_GRADIENT
+    assert relative(chip.work.state.hidden, hidden.numpy()) > 0.1  # alignment is no gradient
 
 
 def twin(**changes: Any) -> AdamTwin:

@@ -263,12 +263,12 @@ def _recall(memory, x, slots):
 @numba.njit
 def _inclusion(memory, runs, offered, x, share, counts):
     for run in range(runs):
-        memory.seen[0] = 0
-        if memory.register[0] != 0:
-            memory.register[0] = np.uint16(1 + (run * 40503) % 65535)
+        memory.state.seen[0] = 0
+        if memory.state.register[0] != 0:
+            memory.state.register[0] = np.uint16(1 + (run * 40503) % 65535)
         for n in range(offered):
             store(memory, x, n, share)
-        for label in memory.labels:
+        for label in memory.state.labels:
             counts[label] += 1
 
 
@@ -323,13 +323,13 @@ def test_reservoir_counts() -> None:
     n = 5000
     x = np.zeros((n, 1, 1), np.float32)
     _store(memory, x[:30], np.arange(30), np.zeros((30, 2), np.float32))
-    assert (memory.seen[0], memory.stored[0]) == (30, 30)
-    assert memory.labels[:31].tolist() == [*range(30), 0]
+    assert (memory.state.seen[0], memory.state.stored[0]) == (30, 30)
+    assert memory.state.labels[:31].tolist() == [*range(30), 0]
     _store(memory, x[30:], np.arange(30, n), np.zeros((n - 30, 2), np.float32))
-    assert memory.seen[0] == n
+    assert memory.state.seen[0] == n
     chance = 50 / np.arange(51, n + 1)
     wanted, spread = 50 + chance.sum(), np.sqrt((chance * (1 - chance)).sum())
-    assert abs(memory.stored[0] - wanted) < 4.5 * spread
+    assert abs(memory.state.stored[0] - wanted) < 4.5 * spread
 
 
 @pytest.mark.parametrize(("bits", "signed"), [(1, False), (4, False), (8, True), (4, True), (15, False)])
@@ -343,13 +343,13 @@ def test_stored_examples_fit_their_bits(bits: int, signed: bool, kind: str) -> N
     x[:, 0] = 1
     _store(memory, x, np.arange(40) % 2, np.full((40, 2), 0.5, np.float32))
     top = 2 ** (bits - 1) - 1 if signed else 2**bits - 1
-    assert memory.codes.max() == top
-    assert memory.codes.min() >= (-top if signed else 0)
-    assert np.all(np.abs(memory.codes / top - x) <= 1 / top + CLOSE)
+    assert memory.state.codes.max() == top
+    assert memory.state.codes.min() >= (-top if signed else 0)
+    assert np.all(np.abs(memory.state.codes / top - x) <= 1 / top + CLOSE)
     raw, slots = np.empty((60, 6, 5), np.float32), np.empty(60, np.int64)
     _recall(memory, raw, slots)
-    assert np.allclose(raw, memory.codes[slots] / top, atol=CLOSE)
-    assert np.all(memory.share == np.floor(0.5 * 255 + 0.5))
+    assert np.allclose(raw, memory.state.codes[slots] / top, atol=CLOSE)
+    assert np.all(memory.state.share == np.floor(0.5 * 255 + 0.5))
 
 
 def test_ones_keep_their_code_in_the_largest_memory() -> None:
@@ -358,7 +358,7 @@ def test_ones_keep_their_code_in_the_largest_memory() -> None:
     """
     memory = memory_of(1, (400, 500), bits=15, kind="stochastic")
     _store(memory, np.ones((1, 400, 500), np.float32), np.zeros(1, np.int64), np.zeros((1, 2), np.float32))
-    assert memory.codes.min() == memory.codes.max() == 32767
+    assert memory.state.codes.min() == memory.state.codes.max() == 32767
 
 
 @pytest.mark.parametrize("lfsr", [False, True], ids=["generator", "lfsr"])
@@ -387,7 +387,7 @@ def test_shift_register_has_the_full_period() -> None:
 def test_shift_register_is_used_bit_by_bit() -> None:
     """32 random bits are the lowest bits of the next 32 states."""
     memory = memory_of(4, lfsr=True)
-    register = int(memory.register[0])
+    register = int(memory.state.register[0])
     wanted = []
     for _ in range(50):
         value = 0
@@ -399,7 +399,7 @@ def test_shift_register_is_used_bit_by_bit() -> None:
     got = np.empty(50, np.int64)
     _bits(memory, got)
     assert got.tolist() == wanted
-    assert memory.register[0] == register != 0
+    assert memory.state.register[0] == register != 0
 
 
 @pytest.mark.parametrize("lfsr", [False, True], ids=["generator", "lfsr"])
@@ -413,7 +413,7 @@ def test_replay_numbers_are_uniform(n: int, lfsr: bool) -> None:
 
 
 def test_seeds_give_registers_of_their_own() -> None:
-    registers = {int(memory_of(4, lfsr=True, seed=seed).register[0]) for seed in range(20)}
+    registers = {int(memory_of(4, lfsr=True, seed=seed).state.register[0]) for seed in range(20)}
     assert len(registers) > 15
     assert 0 not in registers
-    assert memory_of(4).register[0] == 0  # the generator is used
+    assert memory_of(4).state.register[0] == 0  # the generator is used

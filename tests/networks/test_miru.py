@@ -46,8 +46,8 @@ def network(keep: float, feed: float, state_steps: float, sizes=(3, 7, 4), seed=
 
 def reference(net: Miru, x: np.ndarray) -> dict[str, np.ndarray]:
     """reference/m2ru.md, section 2: MiRU-2, one step after the other."""
-    features, hidden = x.shape[1], net.hidden.weight.shape[1]
-    w = net.hidden.weight.astype(float)
+    features, hidden = x.shape[1], net.hidden.state.weight.shape[1]
+    w = net.hidden.state.weight.astype(float)
     w_in, u, b = w[:features], w[features:-1], w[-1]
     h = np.zeros(hidden)
     rows, candidates = [], []
@@ -58,7 +58,7 @@ def reference(net: Miru, x: np.ndarray) -> dict[str, np.ndarray]:
         if net.state_steps > 0:
             h = np.rint(h * net.state_steps) / net.state_steps
         candidates.append(c)
-    out = h @ net.output.weight[:-1].astype(float) + net.output.weight[-1]
+    out = h @ net.output.state.weight[:-1].astype(float) + net.output.state.weight[-1]
     return {
         "rows": np.array(rows),
         "candidate": np.array(candidates),
@@ -102,4 +102,4 @@ def test_products_are_counted() -> None:
     memory = trace(5, 3, 7, 4)
     for _ in range(3):
         _forward(net, np.zeros((5, 3), np.float32), memory)
-    assert (net.hidden.counts[0], net.output.counts[0]) == (15, 3)
+    assert (net.hidden.state.counts[0], net.output.state.counts[0]) == (15, 3)

@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.arrays.base import COUNTERS
-from cimlearn.arrays.crossbar import Crossbar, WriteScheme, program_all, row_tiles
+from cimlearn.arrays.crossbar import (
+    Crossbar,
+    CrossbarScratch,
+    CrossbarState,
+    WriteScheme,
+    program_all,
+    row_tiles,
+)
 from cimlearn.arrays.periphery import PeripheryDescription, periphery
 from cimlearn.devices.base import Wear, new_cells
 from cimlearn.devices.levels import Levels
@@ -64,7 +71,6 @@ def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name:
     bar = Crossbar(
         device=device,
         gambles=isinstance(device, Levels),
-        cells=fresh,
         scheme=write_scheme(p),
         periphery=periphery(
             describe_periphery(p, name),
@@ -79,20 +85,25 @@ def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name:
         reference=float(reference),
         read_variance=float(p["cell.read_noise"] ** 2),
         tiles=tiles,
-        weight=np.zeros((rows, columns), np.float32),
-        variance=np.zeros((rows, columns), np.float32),
-        row_on=np.zeros(rows),
-        pending=np.zeros((rows, columns) if p["write.least"] > 0 else (0, 0), np.float32),
-        turn=np.zeros((rows, columns), np.uint8),
-        row=np.zeros((2, rows), np.float32),
-        column=np.zeros((3, columns), np.float32),
-        pick=np.zeros((3, len(sign) * rows * columns + 1), np.int32),
-        asked=np.zeros((5, len(sign) * rows * columns + 1), np.float32),
-        read_words=kernel_state(seed, name, "read"),
-        write_words=kernel_state(seed, name, "write"),
-        counts=np.zeros(COUNTERS, np.int64),
-        on=np.zeros(1),
+        state=CrossbarState(
+            cells=fresh,
+            weight=np.zeros((rows, columns), np.float32),
+            variance=np.zeros((rows, columns), np.float32),
+            row_on=np.zeros(rows),
+            pending=np.zeros((rows, columns) if p["write.least"] > 0 else (0, 0), np.float32),
+            turn=np.zeros((rows, columns), np.uint8),
+            read_words=kernel_state(seed, name, "read"),
+            write_words=kernel_state(seed, name, "write"),
+            counts=np.zeros(COUNTERS, np.int64),
+            on=np.zeros(1),
+        ),
+        scratch=CrossbarScratch(
+            row=np.zeros((2, rows), np.float32),
+            column=np.zeros((3, columns), np.float32),
+            pick=np.zeros((3, len(sign) * rows * columns + 1), np.int32),
+            asked=np.zeros((5, len(sign) * rows * columns + 1), np.float32),
+        ),
     )
     program_all(bar, np.clip(weight, -bound, bound).astype(np.float32), 0.5 * (low + high))
-    bar.row_on[:] = bar.cells.conductance.sum(axis=(0, 2), dtype=np.float64)
+    bar.state.row_on[:] = bar.state.cells.conductance.sum(axis=(0, 2), dtype=np.float64)
     return bar

@@ -34,12 +34,35 @@ class WriteScheme(NamedTuple):
     together: bool  # a change is shared by all cells of a weight, not given to one of them in turn
 
 
+class CrossbarState(NamedTuple):
+    """All of an array that changes while it is used; every field is saved with a run."""
+
+    cells: Cells
+    weight: NDArray[np.float32]  # (rows, columns) effective weight, kept in step with the cells
+    variance: NDArray[np.float32]  # (rows, columns) variance of a read for a full input, in weight^2
+    row_on: NDArray[np.float64]  # (rows,) conductance of all cells of the row [S]
+    pending: NDArray[np.float32]  # (rows, columns) digital accumulators, or (0, 0)
+    turn: NDArray[np.uint8]  # (rows, columns) which cell of each weight is written next
+    read_words: NDArray[np.uint64]  # (4,) generator of read noise
+    write_words: NDArray[np.uint64]  # (4,) generator of write noise
+    counts: NDArray[np.int64]  # (COUNTERS,)
+    on: NDArray[np.float64]  # (1,) conductance switched on by active input bits [S]
+
+
+class CrossbarScratch(NamedTuple):
+    """Memory that holds nothing between two calls."""
+
+    row: NDArray[np.float32]  # (2, rows) effective input; its noise weight
+    column: NDArray[np.float32]  # (3, columns) sum; its variance; random numbers
+    pick: NDArray[np.int32]  # (3, cells + 1) layer, row, column of each cell that is written
+    asked: NDArray[np.float32]  # (5, cells + 1) change, target [S]; normals; uniforms; moved [S]
+
+
 class Crossbar(NamedTuple):
-    """State, description and scratch memory of one array of rows x columns weights."""
+    """One array of rows x columns weights: its description, its state, and scratch memory."""
 
     device: Any
     gambles: bool  # the device rounds at random, so it needs uniform numbers
-    cells: Cells
     scheme: WriteScheme
     periphery: Periphery
     sign: NDArray[np.float32]  # (layers,) s_l
@@ -47,19 +70,8 @@ class Crossbar(NamedTuple):
     reference: float  # G_ref [S]
     read_variance: float  # (relative standard deviation of a cell's read, per cycle)^2
     tiles: NDArray[np.int64]  # (row tiles + 1,) first row of each tile, then the number of rows
-    weight: NDArray[np.float32]  # (rows, columns) effective weight, kept in step with the cells
-    variance: NDArray[np.float32]  # (rows, columns) variance of a read for a full input, in weight^2
-    row_on: NDArray[np.float64]  # (rows,) conductance of all cells of the row [S]
-    pending: NDArray[np.float32]  # (rows, columns) digital accumulators, or (0, 0)
-    turn: NDArray[np.uint8]  # (rows, columns) which cell of each weight is written next
-    row: NDArray[np.float32]  # (2, rows) scratch: effective input; its noise weight
-    column: NDArray[np.float32]  # (3, columns) scratch: sum; its variance; random numbers
-    pick: NDArray[np.int32]  # (3, cells + 1) scratch: layer, row, column of each cell that is written
-    asked: NDArray[np.float32]  # (5, cells + 1) scratch: change, target [S]; normals; uniforms; moved [S]
-    read_words: NDArray[np.uint64]  # (4,) generator of read noise
-    write_words: NDArray[np.uint64]  # (4,) generator of write noise
-    counts: NDArray[np.int64]  # (COUNTERS,)
-    on: NDArray[np.float64]  # (1,) conductance switched on by active input bits [S]
+    state: CrossbarState
+    scratch: CrossbarScratch
 
 
 @kernel
@@ -92,10 +104,10 @@ def _encode(p, x, applied, row, row_on, counts, on):
 @kernel
 def _product(bar, x, applied, out):
     p = bar.periphery
-    _encode(p, x, applied, bar.row, bar.row_on, bar.counts, bar.on)
+    _encode(p, x, applied, bar.scratch.row, bar.state.row_on, bar.state.counts, bar.state.on)
     step, low, high = np.float32(p.step), np.float32(-p.top - 1), np.float32(p.top)
     reach, thermal = np.float32(p.reach), np.float32(p.thermal)
-    total, variance, draws = bar.column[0], bar.column[1], bar.column[2]
+    total, variance, draws = bar.scratch.column[0], bar.scratch.column[1], bar.scratch.column[2]
     for j in range(out.size):
         out[j] = 0
     for tile in range(bar.tiles.size - 1):
@@ -103,11 +115,11 @@ def _product(bar, x, applied, out):
         for j in range(out.size):
             total[j] = 0
             variance[j] = thermal
-        accumulate(total, bar.weight, bar.row[0], first, last)
+        accumulate(total, bar.state.weight, bar.scratch.row[0], first, last)
         if bar.read_variance > 0:
-            accumulate(variance, bar.variance, bar.row[1], first, last)
+            accumulate(variance, bar.state.variance, bar.scratch.row[1], first, last)
         if bar.read_variance > 0 or thermal > 0:
-            fill_normal(bar.read_words, draws)
+            fill_normal(bar.state.read_words, draws)
             for j in range(out.size):
                 total[j] += np.sqrt(variance[j]) * draws[j]
         gain, offset = p.column[0, tile], p.column[1, tile]
@@ -140,7 +152,7 @@ def _choose(bar, change):
     Without a branch on what is written, which no processor could foretell: every weight is put down as the next
     choice, and stays if its change isn't 0.
     """
-    pick, ask, turn, layers = bar.pick, bar.asked[0], bar.turn, bar.sign.size
+    pick, ask, turn, layers = bar.scratch.pick, bar.scratch.asked[0], bar.state.turn, bar.sign.size
     together = layers if bar.scheme.together else 1
     per_weight = np.float32(1.0 / (bar.scale * together))
     count, rows = 0, 0
@@ -156,34 +168,39 @@ def _choose(bar, change):
                 turn[i, j] = (k + written) % layers if layers > 1 else 0
                 count += written
         rows += 1 if count > before else 0
-    bar.counts[ROW_WRITES] += rows
+    bar.state.counts[ROW_WRITES] += rows
     return count
 
 
 @kernel
 def _aim(bar, count):
     """Where the chosen cells shall land [S], for write-verify."""
-    pick, ask, target = bar.pick, bar.asked[0], bar.asked[1]
+    pick, ask, target = bar.scratch.pick, bar.scratch.asked[0], bar.scratch.asked[1]
     for n in range(count):
-        now = bar.cells.conductance[pick[0, n], pick[1, n], pick[2, n]]
+        now = bar.state.cells.conductance[pick[0, n], pick[1, n], pick[2, n]]
         target[n] = inside(bar.device, now + ask[n])
 
 
 @kernel
 def _pulse(bar, count):
     """One pulse on each of the `count` chosen cells; a worn cell sees it and stays."""
-    device, pick = bar.device, bar.pick
-    ask, normals, uniforms, moved = bar.asked[0], bar.asked[2], bar.asked[3], bar.asked[4]
-    conductance, states = bar.cells.conductance.reshape(-1), bar.cells.state.reshape(-1)
-    gains, writes, limits = (
-        bar.cells.gain.reshape(-1),
-        bar.cells.writes.reshape(-1),
-        bar.cells.limit.reshape(-1),
+    device, pick = bar.device, bar.scratch.pick
+    ask, normals, uniforms, moved = (
+        bar.scratch.asked[0],
+        bar.scratch.asked[2],
+        bar.scratch.asked[3],
+        bar.scratch.asked[4],
     )
-    _, rows, columns = bar.cells.conductance.shape
-    fill_normal(bar.write_words, normals[:count])
+    conductance, states = bar.state.cells.conductance.reshape(-1), bar.state.cells.state.reshape(-1)
+    gains, writes, limits = (
+        bar.state.cells.gain.reshape(-1),
+        bar.state.cells.writes.reshape(-1),
+        bar.state.cells.limit.reshape(-1),
+    )
+    _, rows, columns = bar.state.cells.conductance.shape
+    fill_normal(bar.state.write_words, normals[:count])
     if bar.gambles:
-        fill_uniform(bar.write_words, uniforms[:count])
+        fill_uniform(bar.state.write_words, uniforms[:count])
     pulses = 0
     for n in range(count):
         place = np.uint64((pick[0, n] * rows + pick[1, n]) * columns + pick[2, n])
@@ -197,7 +214,7 @@ def _pulse(bar, count):
         conductance[place] = reached
         states[place] = state if alive else before
         moved[n] = reached - now
-    bar.counts[PULSES] += pulses
+    bar.state.counts[PULSES] += pulses
     start = 0
     while start < count:  # one sum per run of cells of the same row
         row, end = pick[1, start], start
@@ -205,29 +222,29 @@ def _pulse(bar, count):
         while end < count and pick[1, end] == row:
             total += moved[end]
             end += 1
-        bar.row_on[row] += total
+        bar.state.row_on[row] += total
         start = end
 
 
 @kernel
 def _still_off(bar, count):
     """Keep of the chosen cells those that a read finds further from their target than the tolerance."""
-    pick, ask, target = bar.pick, bar.asked[0], bar.asked[1]
+    pick, ask, target = bar.scratch.pick, bar.scratch.asked[0], bar.scratch.asked[1]
     left = 0
     for n in range(count):
-        error = target[n] - bar.cells.conductance[pick[0, n], pick[1, n], pick[2, n]]
+        error = target[n] - bar.state.cells.conductance[pick[0, n], pick[1, n], pick[2, n]]
         if abs(error) * bar.scale > bar.scheme.tolerance:
             pick[0, left], pick[1, left], pick[2, left] = pick[0, n], pick[1, n], pick[2, n]
             ask[left], target[left] = error, target[n]
             left += 1
-    bar.counts[VERIFY_READS] += count
+    bar.state.counts[VERIFY_READS] += count
     return left
 
 
 @kernel
 def _refresh(bar):
     """Bring the weights and their read variances in step with the cells."""
-    weight, variance = bar.weight, bar.variance
+    weight, variance = bar.state.weight, bar.state.variance
     scale, reference = np.float32(bar.scale), np.float32(bar.reference)
     unit = np.float32(bar.read_variance * bar.scale * bar.scale)
     rows, columns = weight.shape
@@ -238,7 +255,7 @@ def _refresh(bar):
         for k in range(bar.sign.size):
             sign = bar.sign[k]
             for j in range(columns):
-                g = bar.cells.conductance[k, i, j]
+                g = bar.state.cells.conductance[k, i, j]
                 weight[i, j] += sign * g
                 variance[i, j] += g * g
         for j in range(columns):
@@ -260,7 +277,7 @@ def _pulse_until(bar, count, tries):
 @kernel
 def _write(bar, change):
     if bar.scheme.least > 0:
-        _gathered(bar.scheme, bar.pending, change, bar.write_words)
+        _gathered(bar.scheme, bar.state.pending, change, bar.state.write_words)
     count = _choose(bar, change)
     if bar.scheme.tries > 0:
         _aim(bar, count)
@@ -284,9 +301,9 @@ def program_all(bar, wanted, middle):
             for j in range(columns):
                 n = i * columns + j
                 target = middle + wanted[i, j] * bar.sign[k] / (bar.scale * layers)
-                bar.pick[0, n], bar.pick[1, n], bar.pick[2, n] = k, i, j
-                bar.asked[0, n] = target - bar.cells.conductance[k, i, j]
-                bar.asked[1, n] = inside(bar.device, np.float32(target))
+                bar.scratch.pick[0, n], bar.scratch.pick[1, n], bar.scratch.pick[2, n] = k, i, j
+                bar.scratch.asked[0, n] = target - bar.state.cells.conductance[k, i, j]
+                bar.scratch.asked[1, n] = inside(bar.device, np.float32(target))
         _pulse_until(bar, rows * columns, bar.scheme.first_tries)
     _refresh(bar)
 

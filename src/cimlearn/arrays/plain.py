@@ -11,21 +11,24 @@ from cimlearn.arrays.base import COUNTERS, VECTORS, product, write
 from cimlearn.compiled import kernel
 
 
+class PlainState(NamedTuple):
+    """All of it that changes; every field is saved with a run."""
+
+    weight: NDArray[np.float32]  # (rows, columns)
+    counts: NDArray[np.int64]  # (COUNTERS,)
+
+
 class Plain(NamedTuple):
     """Float weights, clipped to +-bound as a conductance window would."""
 
-    weight: NDArray[np.float32]  # (rows, columns)
     bound: float  # largest |weight|; infinity = none
-    counts: NDArray[np.int64]  # (COUNTERS,)
+    state: PlainState
 
 
 def plain(weight: NDArray[np.float32], bound: float = float("inf")) -> Plain:
     """An array that holds a copy of weight (rows, columns)."""
-    return Plain(
-        np.ascontiguousarray(weight, np.float32).copy(),
-        float(bound),
-        np.zeros(COUNTERS, np.int64),
-    )
+    copy = np.ascontiguousarray(weight, np.float32).copy()
+    return Plain(float(bound), PlainState(copy, np.zeros(COUNTERS, np.int64)))
 
 
 @kernel
@@ -49,12 +52,12 @@ def accumulate(total, weight, x, first, last):
 
 @kernel
 def _product(array, x, applied, out):
-    array.counts[VECTORS] += 1
+    array.state.counts[VECTORS] += 1
     for i in range(x.size):
         applied[i] = x[i]
     for j in range(out.size):
         out[j] = 0
-    accumulate(out, array.weight, x, 0, x.size)
+    accumulate(out, array.state.weight, x, 0, x.size)
 
 
 @kernel
@@ -62,7 +65,7 @@ def _write(array, change):
     bound = np.float32(array.bound)
     for i in range(change.shape[0]):
         for j in range(change.shape[1]):
-            array.weight[i, j] = min(max(array.weight[i, j] + change[i, j], -bound), bound)
+            array.state.weight[i, j] = min(max(array.state.weight[i, j] + change[i, j], -bound), bound)
 
 
 product.register(Plain, _product)

@@ -17,12 +17,19 @@ from cimlearn.ledger import Ledger
 class Chip(Protocol):
     """An accelerator, or a software twin of one.
 
-    `learn` and `start_task` change the chip and return nothing; everything else only answers, except that
-    `predict` counts its work in the ledger and draws its own read noise.
+    `learn`, `start_task`, `end_task` and `load` change the chip and return nothing; everything else only answers,
+    except that `predict` counts its work in the ledger and draws its own read noise. What is learned never depends on
+    what was asked.
     """
 
     def start_task(self, task: int) -> None:
         """Say that the examples of task number `task` follow (most chips take no notice)."""
+
+    def end_task(self) -> None:
+        """Say that the task's last example was learned: a chip that waits for full batches learns the rest now.
+
+        Calling it twice is calling it once. Most chips take no notice.
+        """
 
     def learn(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> None:
         """Learn examples in order, each once as new: x (examples, steps, features), y (examples,)."""
@@ -59,7 +66,13 @@ class Chip(Protocol):
         """Everything that `load` needs: named tensors, and plain JSON values."""
 
     def load(self, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> None:
-        """Go on exactly from a `state` of a chip built with the same parameters, shape and seed."""
+        """Go on exactly from a `state` of a chip built with the same parameters, shape and seed.
+
+        Raises
+        ------
+        cimlearn.state.StateError
+            If a tensor is missing, or has another shape or type.
+        """
 
 
 class Design(NamedTuple):

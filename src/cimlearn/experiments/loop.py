@@ -93,6 +93,7 @@ class SeedLoop:
                 saved = time.monotonic()
             if self.stop.is_set():
                 return False
+        chip.end_task()
         files.save(chip, Position(task, example, task))
         return True
 

@@ -17,19 +17,25 @@ from cimlearn.quantize import KINDS, quantise, steps
 from cimlearn.random import kernel_state
 
 
-class Buffer(NamedTuple):
-    """The replay memory and its counter."""
+class BufferState(NamedTuple):
+    """All of the memory that changes; every field is saved with a run."""
 
     codes: NDArray[np.int16]  # (slots, steps, features) quantised inputs
     labels: NDArray[np.int64]  # (slots,)
     share: NDArray[np.float32]  # (slots, classes) what the network answered when the example was stored
     seen: NDArray[np.int64]  # (1,) examples offered so far
     stored: NDArray[np.int64]  # (1,) examples written so far
+    words: NDArray[np.uint64]  # (4,) xoshiro256++ state
+    register: NDArray[np.uint16]  # (1,) LFSR state; 0 = the generator is used
+
+
+class Buffer(NamedTuple):
+    """The replay memory."""
+
     steps: float  # quantisation steps between 0 and 1
     share_steps: float  # the same for `share`
     kind: int  # quantize.TRUNCATE, NEAREST or STOCHASTIC
-    words: NDArray[np.uint64]  # (4,) xoshiro256++ state
-    register: NDArray[np.uint16]  # (1,) LFSR state; 0 = the generator is used
+    state: BufferState
 
 
 def buffer(
@@ -47,18 +53,17 @@ def buffer(
     """An empty memory of `slots` examples of `shape` (steps, features)."""
     words = kernel_state(seed, "replay")
     register = int(words[0] & np.uint64(0xFFFF)) or 0xACE1
-    return Buffer(
+    state = BufferState(
         np.zeros((slots, *shape), np.int16),
         np.zeros(slots, np.int64),
         np.zeros((slots, classes), np.float32),
         np.zeros(1, np.int64),
         np.zeros(1, np.int64),
-        float(steps(bits, signed=signed)),
-        float(steps(share_bits, signed=False)) if share_bits else 0.0,
-        KINDS[kind],
         words,
         np.full(1, register if lfsr else 0, np.uint16),
     )
+    share_steps = float(steps(share_bits, signed=False)) if share_bits else 0.0
+    return Buffer(float(steps(bits, signed=signed)), share_steps, KINDS[kind], state)
 
 
 @kernel
@@ -71,14 +76,14 @@ def lfsr_step(register):
 @kernel
 def random_bits(memory):
     """32 random bits as int64, from the register (32 shifts) or the generator."""
-    if memory.register[0] == 0:
-        return np.int64(next_word(memory.words) >> np.uint64(32))
-    register = np.int64(memory.register[0])
+    if memory.state.register[0] == 0:
+        return np.int64(next_word(memory.state.words) >> np.uint64(32))
+    register = np.int64(memory.state.register[0])
     value = np.int64(0)
     for _ in range(32):
         register = lfsr_step(register)
         value = (value << 1) | (register & 1)
-    memory.register[0] = np.uint16(register)
+    memory.state.register[0] = np.uint16(register)
     return value
 
 
@@ -91,33 +96,33 @@ def random_below(memory, n):
 @kernel
 def store(memory, x, label, share):
     """Offer the example x (steps, features) in [-1, 1] to the reservoir."""
-    slots = memory.labels.size
-    memory.seen[0] += 1
-    slot = memory.seen[0] - 1
+    slots = memory.state.labels.size
+    memory.state.seen[0] += 1
+    slot = memory.state.seen[0] - 1
     if slot >= slots:
-        slot = random_below(memory, memory.seen[0])
+        slot = random_below(memory, memory.state.seen[0])
         if slot >= slots:
             return
-    memory.stored[0] += 1
-    memory.labels[slot] = label
+    memory.state.stored[0] += 1
+    memory.state.labels[slot] = label
     for k in range(share.size):
-        memory.share[slot, k] = np.floor(share[k] * memory.share_steps + np.float32(0.5))
+        memory.state.share[slot, k] = np.floor(share[k] * memory.share_steps + np.float32(0.5))
     for t in range(x.shape[0]):
         for i in range(x.shape[1]):
             draw = np.float32(random_bits(memory)) * np.float32(2.0**-32)
             draw = min(draw, np.float32(1 - 2.0**-24))
-            memory.codes[slot, t, i] = quantise(x[t, i], memory.steps, memory.kind, draw)
+            memory.state.codes[slot, t, i] = quantise(x[t, i], memory.steps, memory.kind, draw)
 
 
 @kernel
 def recall(memory, x):
     """Put a random stored example in x (steps, features); answers its slot."""
-    slots = memory.labels.size
-    slot = random_below(memory, min(memory.seen[0], slots))
+    slots = memory.state.labels.size
+    slot = random_below(memory, min(memory.state.seen[0], slots))
     scale = np.float32(1.0 / memory.steps)
     for t in range(x.shape[0]):
         for i in range(x.shape[1]):
-            x[t, i] = memory.codes[slot, t, i] * scale
+            x[t, i] = memory.state.codes[slot, t, i] * scale
     return slot
 
 

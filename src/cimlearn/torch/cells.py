@@ -113,6 +113,6 @@ def curve(p: ParameterSet, seed: int) -> Curve:
     wanted = np.repeat(np.linspace(-1, 1, TARGETS, dtype=np.float32)[:, None], TRIALS, axis=1)
     own = settled(p, "trial", 1.0)
     bar: Any = crossbar(device(own.part("device")), own, wanted, name="trial", seed=seed)
-    error = bar.weight - wanted
+    error = bar.state.weight - wanted
     error[np.abs(error) < ROUNDING] = 0  # conductances are float32
     return Curve(error.mean(axis=1, dtype=np.float32), error.std(axis=1, dtype=np.float32))

@@ -207,11 +207,14 @@ class CrossbarArray(Array):
         bound = self.bounds(weight)
         wanted = (weight / bound[:, None]).clamp(-1, 1).float().cpu().numpy()
         bar = programmed(self.p, self.layout, wanted, name=self.name, seed=seed)
-        self.conductance.copy_(torch.from_numpy(self.layout.unstacked(bar.cells.conductance).copy()))
+        self.conductance.copy_(torch.from_numpy(self.layout.unstacked(bar.state.cells.conductance).copy()))
         self.bound.copy_(bound)
         self.age.zero_()
         self._surround(bar.periphery, self.conductance)
-        self.tally.pulses, self.tally.verify_reads = int(bar.counts[PULSES]), int(bar.counts[VERIFY_READS])
+        self.tally.pulses, self.tally.verify_reads = (
+            int(bar.state.counts[PULSES]),
+            int(bar.state.counts[VERIFY_READS]),
+        )
         self.chance.restart(seed)
         self.programmed = True
         self.refresh()

@@ -7,7 +7,7 @@ state, so where chunks begin and end never changes a result.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,10 @@ from cimlearn.chips.m2ru.counts import buffer_counts
 from cimlearn.chips.m2ru.setup import initial_weights, make_memory
 from cimlearn.chips.m2ru.sizes import example_bits
 from cimlearn.learning.adam_miru import AdamMiru, Float, Settings
-from cimlearn.learning.replay import recall_many, store_all
+from cimlearn.learning.replay import BufferState, recall_many, store_all
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
+from cimlearn.state import copied, load
 from cimlearn.streams.base import StreamShape
 
 NEW: Final = 0  # new examples taken in
@@ -29,6 +30,22 @@ CLASSIFIED: Final = 4  # examples answered by `predict`
 PROGRESS: Final = 5
 _FLOAT_BITS: Final = 32
 _TOGETHER: Final = 500  # examples that `predict` runs side by side
+
+
+class Waiting(NamedTuple):
+    """New examples that don't fill a batch yet, as they came."""
+
+    x: Float  # (batch, steps, features)
+    y: NDArray[np.int64]  # (batch,)
+
+
+class AdamState(NamedTuple):
+    """All of the twin that changes, beside the network's own tensors; every field is saved with a run."""
+
+    replay: BufferState
+    waiting: Waiting
+    progress: NDArray[np.int64]  # (PROGRESS,)
+    offset: NDArray[np.float64]  # (1,) mean input, subtracted
 
 
 class AdamTwin:
@@ -44,54 +61,59 @@ class AdamTwin:
         self.memory = make_memory(p, shape, seed)
         batch = p["adam.batch"]
         replayed = batch * p["replay.ratio"] if p["replay.slots"] else 0
-        self._x = np.zeros((batch, shape.steps, shape.features), np.float32)  # new examples, as they came
-        self._y = np.zeros(batch, np.int64)
         self._old = np.zeros((replayed, shape.steps, shape.features), np.float32)  # recalled examples
         self._slots = np.zeros(replayed, np.int64)
-        self._progress = np.zeros(PROGRESS, np.int64)
-        self._offset = np.zeros(1)  # mean input, subtracted
+        waiting = Waiting(
+            np.zeros((batch, shape.steps, shape.features), np.float32), np.zeros(batch, np.int64)
+        )
+        self._state = AdamState(self.memory.state, waiting, np.zeros(PROGRESS, np.int64), np.zeros(1))
 
     def start_task(self, task: int) -> None:
         """Software takes no notice of tasks."""
+
+    def end_task(self) -> None:
+        """Examples that wait go on waiting: the batch is filled by the next task."""
 
     def learn(self, x: Float, y: NDArray[np.int64]) -> None:
         """Learn x (examples, steps, features) with classes y (examples,), each once as new."""
         start = 0
         while start < len(x):
-            waiting = int(self._progress[WAITING])
-            end = min(start + len(self._x) - waiting, len(x))
+            waiting = int(self._state.progress[WAITING])
+            end = min(start + len(self._state.waiting.x) - waiting, len(x))
             self._take_in(x[start:end], y[start:end], waiting)
-            if waiting + end - start == len(self._x):
+            if waiting + end - start == len(self._state.waiting.x):
                 self._learn_batch()
-                self._progress[WAITING] = 0
+                self._state.progress[WAITING] = 0
             start = end
 
     def _take_in(self, x: Float, y: NDArray[np.int64], waiting: int) -> None:
         """Let x, y wait behind those that wait already, and measure the input offset."""
-        self._x[waiting : waiting + len(x)] = x
-        self._y[waiting : waiting + len(x)] = y
-        for example in x[: max(0, self.parameters["rule.centre_over"] - int(self._progress[CENTRED]))]:
-            self._progress[CENTRED] += 1
-            self._offset += (example.mean(dtype=np.float64) - self._offset) / self._progress[CENTRED]
-        self._progress[NEW] += len(x)
-        self._progress[WAITING] += len(x)
+        self._state.waiting.x[waiting : waiting + len(x)] = x
+        self._state.waiting.y[waiting : waiting + len(x)] = y
+        for example in x[: max(0, self.parameters["rule.centre_over"] - int(self._state.progress[CENTRED]))]:
+            self._state.progress[CENTRED] += 1
+            self._state.offset[0] += (
+                example.mean(dtype=np.float64) - self._state.offset[0]
+            ) / self._state.progress[CENTRED]
+        self._state.progress[NEW] += len(x)
+        self._state.progress[WAITING] += len(x)
 
     def _learn_batch(self) -> None:
         """One step on the examples that wait and on recalled ones; then the new ones go to the memory."""
-        new, old = len(self._x), len(self._old) if self.memory.seen[0] else 0
+        new, old = len(self._state.waiting.x), len(self._old) if self.memory.state.seen[0] else 0
         recall_many(self.memory, self._slots[:old], self._old[:old])
-        x = self._inputs(np.concatenate([self._x, self._old[:old]]))
-        target = np.concatenate([self._hard(self._y), self._soft(self._slots[:old])])
+        x = self._inputs(np.concatenate([self._state.waiting.x, self._old[:old]]))
+        target = np.concatenate([self._hard(self._state.waiting.y), self._soft(self._slots[:old])])
         weight = np.ones(new + old, np.float32)
         weight[new:] = self.parameters["adam.weight"]
         answers = self.network.step(x, target, weight)
-        if self.memory.labels.size:
-            store_all(self.memory, self._x, self._y, answers[:new])
-        self._progress[REPLAYED] += old
+        if self.memory.state.labels.size:
+            store_all(self.memory, self._state.waiting.x, self._state.waiting.y, answers[:new])
+        self._state.progress[REPLAYED] += old
 
     def _inputs(self, x: Float) -> Float:
         """What the network sees of x (examples, steps, features)."""
-        return (x - np.float32(self._offset[0])) * self._input_scale
+        return (x - np.float32(self._state.offset[0])) * self._input_scale
 
     def _hard(self, y: NDArray[np.int64]) -> Float:
         """(examples, classes) 1 at each class of y (examples,)."""
@@ -100,12 +122,12 @@ class AdamTwin:
     def _soft(self, slots: NDArray[np.int64]) -> Float:
         """(examples, classes) targets of stored examples: the label, in part the answer it got when new."""
         soft = np.float32(self.parameters["adam.soft"])
-        stored = self.memory.share[slots] / np.float32(self.memory.share_steps)
-        return (1 - soft) * self._hard(self.memory.labels[slots]) + soft * stored
+        stored = self.memory.state.share[slots] / np.float32(self.memory.share_steps)
+        return (1 - soft) * self._hard(self.memory.state.labels[slots]) + soft * stored
 
     def predict(self, x: Float, task: int | None = None) -> NDArray[np.int64]:
         """(examples,) the class of each of x (examples, steps, features)."""
-        self._progress[CLASSIFIED] += len(x)
+        self._state.progress[CLASSIFIED] += len(x)
         classes = np.zeros(len(x), np.int64)
         for start in range(0, len(x), _TOGETHER):
             part = slice(start, start + _TOGETHER)
@@ -114,7 +136,7 @@ class AdamTwin:
 
     def learned(self) -> int:
         """Examples learned so far, new and replayed; new ones that wait count as learned."""
-        return int(self._progress[NEW] + self._progress[REPLAYED])
+        return int(self._state.progress[NEW] + self._state.progress[REPLAYED])
 
     def weights(self) -> dict[str, Float]:
         """A copy of the weights of each layer (rows, columns), as on the chip's arrays."""
@@ -136,7 +158,7 @@ class AdamTwin:
         return {
             "replay": p["replay.slots"] * self._example_bits(),
             "moments": 2 * weights * _FLOAT_BITS,
-            "batch": len(self._x) * shape.steps * shape.features * _FLOAT_BITS,
+            "batch": len(self._state.waiting.x) * shape.steps * shape.features * _FLOAT_BITS,
         }
 
     def figures(self) -> dict[str, Any]:
@@ -152,20 +174,20 @@ class AdamTwin:
 
     def ledger(self) -> Ledger:
         """Arithmetic done so far, by phase; it follows from the number of passes and steps."""
-        learned = self.learned() - int(self._progress[WAITING])
+        learned = self.learned() - int(self._state.progress[WAITING])
         updates = int(self.network.taken[0])
         weights = sum(w.size for w in self.weights().values())
         learn = self._arithmetic(learned, backward=True)
         learn["exp"] = learned * self.shape.classes
         learn["adam"] = updates * weights
-        predict = self._arithmetic(int(self._progress[CLASSIFIED]), backward=False)
+        predict = self._arithmetic(int(self._state.progress[CLASSIFIED]), backward=False)
         moved = buffer_counts(
             self.parameters,
             self.shape,
             self._example_bits(),
-            offered=int(self.memory.seen[0]),
-            stored=int(self.memory.stored[0]),
-            replayed=int(self._progress[REPLAYED]),
+            offered=int(self.memory.state.seen[0]),
+            stored=int(self.memory.state.stored[0]),
+            replayed=int(self._state.progress[REPLAYED]),
         )
         counts = {"learn": {"digital": learn, "buffer": moved}, "predict": {"digital": predict}}
         return Ledger(counts, {})
@@ -182,27 +204,15 @@ class AdamTwin:
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Everything that `load` needs."""
-        return {name: value.copy() for name, value in self._tensors().items()}, {"chip": "m2ru", "on": "adam"}
+        return copied(self._named()), {"chip": "m2ru", "on": "adam"}
 
     def load(self, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> None:
-        """Go on from `state`; raises ValueError where a tensor is missing or has another shape."""
-        for name, place in self._tensors().items():
-            given = tensors.get(name)
-            if given is None or (given.shape, given.dtype) != (place.shape, place.dtype):
-                raise ValueError(f"the state lacks {name} of shape {place.shape} {place.dtype}")
-            place[...] = given
+        """Go on from `state`; raises StateError where a tensor is missing or has another shape."""
+        load(self._named(), tensors)
 
-    def _tensors(self) -> dict[str, NDArray[Any]]:
-        """Every array of numbers that changes during a run, by name."""
-        keep = ("codes", "labels", "share", "seen", "stored", "words", "register")
-        return {
-            **self.network.tensors(),
-            **{f"replay.{field}": getattr(self.memory, field) for field in keep},
-            "waiting.x": self._x,
-            "waiting.y": self._y,
-            "progress": self._progress,
-            "offset": self._offset,
-        }
+    def _named(self) -> dict[str, Any]:
+        """The state by name; the network's weights and moments have names of their own."""
+        return {**self.network.tensors(), **self._state._asdict()}
 
 
 def _settings(p: ParameterSet) -> Settings:

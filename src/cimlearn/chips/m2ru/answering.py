@@ -51,5 +51,5 @@ def shares(net, rule, work, noise, x, found):
         seed_state(noise.output, mixed(key))
         centred(x[n], work)
         answer(net, rule, work)
-        for k in range(work.share.size):
-            found[n, k] = work.share[k]
+        for k in range(work.scratch.share.size):
+            found[n, k] = work.scratch.share[k]

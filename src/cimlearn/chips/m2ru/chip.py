@@ -5,7 +5,7 @@ The same class runs the float twin: the same rule, stream and replay on plain fl
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from cimlearn.arrays.crossbar_counts import ArrayTally
 from cimlearn.arrays.plain import plain
 from cimlearn.chips.m2ru import answering, kernels
 from cimlearn.chips.m2ru.counts import Tally, phase_counts
+from cimlearn.chips.m2ru.kernels import LearnState
 from cimlearn.chips.m2ru.setup import (
     Float,
     check_reach,
@@ -27,13 +28,26 @@ from cimlearn.chips.m2ru.setup import (
 )
 from cimlearn.chips.m2ru.sizes import inventory, memory_bits
 from cimlearn.devices.build import device
+from cimlearn.learning.replay import BufferState
 from cimlearn.ledger import Ledger
 from cimlearn.networks.miru import Miru
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import kernel_state
+from cimlearn.state import copied, load
 from cimlearn.streams.base import StreamShape
 
-WORK_STATE = ("hidden", "output", "output_copy", "recurrent_copy", "progress", "offset")
+
+class M2RUState(NamedTuple):
+    """All of the chip that changes; every field is saved with a run."""
+
+    classified: NDArray[np.int64]  # (1,) examples answered by `predict`
+    hidden: Any  # state of the hidden array
+    output: Any  # state of the output array
+    reads: dict[
+        str, Any
+    ]  # 'hidden.predict', 'output.predict' -> what `predict` changes when it reads an array
+    replay: BufferState
+    work: LearnState
 
 
 class M2RU:
@@ -59,18 +73,29 @@ class M2RU:
         self.rule = make_rule(p, shape, psi, first[shape.features : -1])
         self.memory = make_memory(p, shape, seed)
         self.work = make_work(p, shape, psi, first[shape.features : -1])
-        self._classified = np.zeros(1, np.int64)
+        reads = {name: _reads(array, seed, name) for name, array in (("hidden", hidden), ("output", output))}
         self._testing = self.net._replace(
-            hidden=_tester(hidden, seed, "hidden"), output=_tester(output, seed, "output")
+            hidden=_reader(hidden, reads["hidden"]), output=_reader(output, reads["output"])
+        )
+        self._state = M2RUState(
+            classified=np.zeros(1, np.int64),
+            hidden=hidden.state,
+            output=output.state,
+            reads={f"{name}.predict": one for name, one in reads.items()},
+            replay=self.memory.state,
+            work=self.work.state,
         )
         self._noise = answering.noise(seed)
         self._answering = self.net._replace(
-            hidden=_reader(self._testing.hidden, self._noise.hidden),
-            output=_reader(self._testing.output, self._noise.output),
+            hidden=_with_noise(self._testing.hidden, self._noise.hidden),
+            output=_with_noise(self._testing.output, self._noise.output),
         )
 
     def start_task(self, task: int) -> None:
         """M2RU takes no notice of tasks."""
+
+    def end_task(self) -> None:
+        """Examples that wait go on waiting: the batch is filled by the next task."""
 
     def learn(self, x: Float, y: NDArray[np.int64]) -> None:
         """Learn x (examples, steps, features) with classes y (examples,), each once as new."""
@@ -80,7 +105,7 @@ class M2RU:
         """(examples,) the class of each of x (examples, steps, features)."""
         classes = np.zeros(len(x), np.int64)
         kernels.predict(self._testing, self.work, x, classes)
-        self._classified[0] += len(x)
+        self._state.classified[0] += len(x)
         return classes
 
     def shares(self, x: Float) -> Float:
@@ -91,12 +116,12 @@ class M2RU:
         """
         found = np.zeros((len(x), self.shape.classes), np.float32)
         answering.shares(self._answering, self.rule, self.work, self._noise, x, found)
-        self._classified[0] += len(x)
+        self._state.classified[0] += len(x)
         return found
 
     def learned(self) -> int:
         """Examples learned so far, new and replayed."""
-        return int(self.work.progress[kernels.LEARNED])
+        return int(self.work.state.progress[kernels.LEARNED])
 
     def arrays(self) -> dict[str, Any]:
         """The arrays by name."""
@@ -104,19 +129,19 @@ class M2RU:
 
     def weights(self) -> dict[str, Float]:
         """A copy of the effective weights of each array (rows, columns)."""
-        return {name: array.weight.copy() for name, array in self.arrays().items()}
+        return {name: array.state.weight.copy() for name, array in self.arrays().items()}
 
     def writes(self) -> dict[str, NDArray[np.int64]]:
         """Per array (cells per weight, rows, columns): pulses seen by each cell; empty for the float twin."""
         if self.on != "chip":
             return {}
-        return {n: a.cells.writes.astype(np.int64) for n, a in self.arrays().items()}
+        return {n: a.state.cells.writes.astype(np.int64) for n, a in self.arrays().items()}
 
     def worn(self) -> dict[str, int]:
         """Per array: cells that no longer change."""
         if self.on != "chip":
             return {}
-        return {n: int(np.sum(a.cells.writes >= a.cells.limit)) for n, a in self.arrays().items()}
+        return {n: int(np.sum(a.state.cells.writes >= a.state.cells.limit)) for n, a in self.arrays().items()}
 
     def memory_bits(self) -> dict[str, int]:
         """Bits of each digital memory that learning needs."""
@@ -134,7 +159,7 @@ class M2RU:
         """What was done so far, by phase."""
         phases = {
             "learn": (self.net, self._learned()),
-            "predict": (self._testing, Tally(None, int(self._classified[0]))),
+            "predict": (self._testing, Tally(None, int(self._state.classified[0]))),
         }
         counts, on = {}, {}
         for name, (net, tally) in phases.items():
@@ -147,84 +172,72 @@ class M2RU:
 
     def _learned(self) -> Tally:
         """What learning did beside the arrays."""
-        progress = self.work.progress
+        progress = self.work.state.progress
         return Tally(
             None,
             passes=int(progress[kernels.LEARNED]),
             updates=int(progress[kernels.UPDATES]),
-            offered=int(self.memory.seen[0]),
-            stored=int(self.memory.stored[0]),
+            offered=int(self.memory.state.seen[0]),
+            stored=int(self.memory.state.stored[0]),
             replayed=int(progress[kernels.REPLAYED]),
             copies=int(progress[kernels.COPIES]),
         )
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Everything that `load` needs."""
-        tensors = {name: value.copy() for name, value in self._tensors()}
-        return tensors, {"chip": "m2ru", "on": self.on}
+        return copied(self._named()), {"chip": "m2ru", "on": self.on}
 
     def load(self, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> None:
-        """Go on from `state`; raises ValueError where a tensor is missing or has another shape."""
-        for name, place in self._tensors():
-            if (
-                name not in tensors
-                or tensors[name].shape != place.shape
-                or tensors[name].dtype != place.dtype
-            ):
-                raise ValueError(f"the state lacks {name} of shape {place.shape} {place.dtype}")
-            place[...] = tensors[name]
+        """Go on from `state`; raises StateError where a tensor is missing or has another shape."""
+        load(self._named(), tensors)
 
-    def _tensors(self) -> list[tuple[str, NDArray[Any]]]:
-        """Every array of numbers that changes during a run, by name."""
-        found: list[tuple[str, NDArray[Any]]] = [("classified", self._classified)]
-        for name, array in self.arrays().items():
-            found += _changing(name, array)
-        for name, array in (("hidden", self._testing.hidden), ("output", self._testing.output)):
-            found += [(f"{name}.predict.counts", array.counts)]
-            if self.on == "chip":
-                found += [(f"{name}.predict.on", array.on), (f"{name}.predict.read_words", array.read_words)]
-        keep = ("codes", "labels", "share", "seen", "stored", "words", "register")
-        found += [(f"replay.{field}", getattr(self.memory, field)) for field in keep]
-        found += [(f"work.{field}", getattr(self.work, field)) for field in WORK_STATE]
-        return found
+    def _named(self) -> dict[str, Any]:
+        """The state by name; what `predict` changes stands beside the arrays, not in a group of its own."""
+        fields = self._state._asdict()
+        return fields | fields.pop("reads")
 
 
 def _tally(array: Crossbar) -> ArrayTally:
     """What the counters of an array say."""
     return ArrayTally(
-        vectors=int(array.counts[VECTORS]),
-        active_bits=int(array.counts[ACTIVE_BITS]),
-        pulses=int(array.counts[PULSES]),
-        verify_reads=int(array.counts[VERIFY_READS]),
-        row_writes=int(array.counts[ROW_WRITES]),
-        on=float(array.on[0]),
+        vectors=int(array.state.counts[VECTORS]),
+        active_bits=int(array.state.counts[ACTIVE_BITS]),
+        pulses=int(array.state.counts[PULSES]),
+        verify_reads=int(array.state.counts[VERIFY_READS]),
+        row_writes=int(array.state.counts[ROW_WRITES]),
+        on=float(array.state.on[0]),
     )
 
 
-def _tester(array: Any, seed: int, name: str) -> Any:
-    """The same array as seen by `predict`: own counters and read noise, so that testing never disturbs learning."""
+class CrossbarReads(NamedTuple):
+    """What reading a crossbar changes."""
+
+    counts: NDArray[np.int64]
+    on: NDArray[np.float64]
+    read_words: NDArray[np.uint64]
+
+
+class PlainReads(NamedTuple):
+    """What reading a plain array changes."""
+
+    counts: NDArray[np.int64]
+
+
+def _reads(array: Any, seed: int, name: str) -> CrossbarReads | PlainReads:
+    """Counters and read noise of `predict` on an array, so that testing never disturbs learning."""
+    counts = np.zeros_like(array.state.counts)
     if isinstance(array, Crossbar):
-        return array._replace(
-            counts=np.zeros_like(array.counts),
-            on=np.zeros(1),
-            read_words=kernel_state(seed, name, "read", "predict"),
-        )
-    return array._replace(counts=np.zeros_like(array.counts))
+        return CrossbarReads(counts, np.zeros(1), kernel_state(seed, name, "read", "predict"))
+    return PlainReads(counts)
 
 
-def _reader(array: Any, words: NDArray[np.uint64]) -> Any:
+def _reader(array: Any, reads: CrossbarReads | PlainReads) -> Any:
+    """The same array, read with counters and noise of its own."""
+    return array._replace(state=array.state._replace(**reads._asdict()))
+
+
+def _with_noise(array: Any, words: NDArray[np.uint64]) -> Any:
     """The same array with its read noise from `words` (4,); counters are shared."""
-    return array._replace(read_words=words) if isinstance(array, Crossbar) else array
-
-
-def _changing(name: str, array: Any) -> list[tuple[str, NDArray[Any]]]:
-    """The changing tensors of one array, by name."""
-    found: list[tuple[str, NDArray[Any]]] = [
-        (f"{name}.weight", array.weight),
-        (f"{name}.counts", array.counts),
-    ]
-    if isinstance(array, Crossbar):
-        found += [(f"{name}.cells.{field}", getattr(array.cells, field)) for field in array.cells._fields]
-        fields = ("variance", "row_on", "pending", "turn", "read_words", "write_words", "on")
-        found += [(f"{name}.{field}", getattr(array, field)) for field in fields]
-    return found
+    return (
+        array._replace(state=array.state._replace(read_words=words)) if isinstance(array, Crossbar) else array
+    )

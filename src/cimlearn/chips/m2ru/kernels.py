@@ -45,23 +45,35 @@ class Rule(NamedTuple):
     centre_over: int  # examples that the input offset is measured on
 
 
-class Work(NamedTuple):
-    """Memory of the learning loop. `progress`, `offset` and the copies are state, and so are changes that wait."""
+class LearnState(NamedTuple):
+    """What learning keeps between examples; every field is saved with a run."""
 
-    trace: Trace
-    hidden: NDArray[np.float32]  # (rows, hidden) proposed change of the hidden array
-    output: NDArray[np.float32]  # (hidden + 1, classes)
-    delta: NDArray[np.float32]  # (steps, hidden)
+    hidden: NDArray[np.float32]  # (rows, hidden) proposed change of the hidden array that waits
+    output: NDArray[np.float32]  # (hidden + 1, classes) the same of the output array
     output_copy: NDArray[np.float32]  # (classes, hidden) digital copy of the output weights, transposed
     recurrent_copy: NDArray[np.float32]  # (hidden, hidden) digital copy of the recurrent weights, transposed
+    progress: NDArray[np.int64]  # (PROGRESS,)
+    offset: NDArray[np.float64]  # (1,) mean input, subtracted
+
+
+class LearnScratch(NamedTuple):
+    """Memory of the learning loop that holds nothing between two examples."""
+
+    trace: Trace
+    delta: NDArray[np.float32]  # (steps, hidden)
     share: NDArray[np.float32]  # (classes,) the network's answer
     error: NDArray[np.float32]  # (classes,)
     raw: NDArray[np.float32]  # (steps, features) a recalled example
     x: NDArray[np.float32]  # (steps, features) inputs less their offset
     threshold: NDArray[np.float32]  # (max(hidden, classes),) scratch of the sparsifier
     counted: NDArray[np.float32]  # (max(hidden, classes),) scratch of the sparsifier
-    progress: NDArray[np.int64]  # (PROGRESS,)
-    offset: NDArray[np.float64]  # (1,) mean input, subtracted
+
+
+class LearningLoop(NamedTuple):
+    """What the learning loop works with."""
+
+    state: LearnState
+    scratch: LearnScratch
 
 
 @kernel
@@ -80,94 +92,101 @@ def sparsify(change, keep, whole, work):
         rows, columns = change.shape
         group = change.reshape(rows * columns, 1) if whole else change
         count = group.shape[1]
-        keep_largest(group, keep, work.threshold[:count], work.counted[:count])
+        keep_largest(group, keep, work.scratch.threshold[:count], work.scratch.counted[:count])
 
 
 @kernel
 def read_copies(net, work, features):
     """Renew the digital copies of output and recurrent weights by reading the arrays row by row."""
-    hidden = work.trace.state.size
-    row = work.trace.buffer
+    hidden = work.scratch.trace.state.size
+    row = work.scratch.trace.buffer
     for i in range(hidden):
         for n in range(row.size):
             row[n] = 0
         row[i] = 1
-        product(net.output, row[: hidden + 1], work.trace.readout, work.trace.out)
-        for k in range(work.trace.out.size):
-            work.output_copy[k, i] = work.trace.out[k]
+        product(net.output, row[: hidden + 1], work.scratch.trace.readout, work.scratch.trace.out)
+        for k in range(work.scratch.trace.out.size):
+            work.state.output_copy[k, i] = work.scratch.trace.out[k]
         row[i] = 0
         row[features + i] = 1
-        product(net.hidden, row[: features + hidden + 1], work.trace.rows[0], work.delta[0])
+        product(net.hidden, row[: features + hidden + 1], work.scratch.trace.rows[0], work.scratch.delta[0])
         for j in range(hidden):
-            work.recurrent_copy[j, i] = work.delta[0, j]
-    work.progress[COPIES] += 1
+            work.state.recurrent_copy[j, i] = work.scratch.delta[0, j]
+    work.state.progress[COPIES] += 1
 
 
 @kernel
 def write_changes(net, rule, work):
     """Scale, sparsify and write what waits, then forget it."""
-    work.progress[UPDATES] += 1
+    work.state.progress[UPDATES] += 1
     scale = 1.0 / (rule.batch * (1 + rule.ratio))
-    scaled(work.hidden, rule.hidden_rate, scale)
-    sparsify(work.hidden, rule.keep_hidden, rule.whole, work)
-    write(net.hidden, work.hidden)
-    work.hidden[:] = 0
-    scaled(work.output, rule.output_rate, scale)
-    sparsify(work.output, rule.keep_output, rule.whole, work)
-    write(net.output, work.output)
-    work.output[:] = 0
+    scaled(work.state.hidden, rule.hidden_rate, scale)
+    sparsify(work.state.hidden, rule.keep_hidden, rule.whole, work)
+    write(net.hidden, work.state.hidden)
+    work.state.hidden[:] = 0
+    scaled(work.state.output, rule.output_rate, scale)
+    sparsify(work.state.output, rule.keep_output, rule.whole, work)
+    write(net.output, work.state.output)
+    work.state.output[:] = 0
 
 
 @kernel
 def centred(x, work):
-    """work.x = x less the input offset."""
-    offset = np.float32(work.offset[0])
+    """work.scratch.x = x less the input offset."""
+    offset = np.float32(work.state.offset[0])
     for t in range(x.shape[0]):
         for i in range(x.shape[1]):
-            work.x[t, i] = x[t, i] - offset
+            work.scratch.x[t, i] = x[t, i] - offset
 
 
 @kernel
 def measure_offset(x, work, over):
     """Let the offset be the mean of all inputs of the first `over` examples."""
-    seen = work.progress[CENTRED]
+    seen = work.state.progress[CENTRED]
     if seen >= over:
         return
     total = 0.0
     for t in range(x.shape[0]):
         for i in range(x.shape[1]):
             total += x[t, i]
-    work.offset[0] += (total / x.size - work.offset[0]) / (seen + 1)
-    work.progress[CENTRED] = seen + 1
+    work.state.offset[0] += (total / x.size - work.state.offset[0]) / (seen + 1)
+    work.state.progress[CENTRED] = seen + 1
 
 
 @kernel
 def answer(net, rule, work):
-    """Run work.x through the network; work.share becomes its answer."""
-    forward(net, work.x, work.trace)
+    """Run work.scratch.x through the network; work.scratch.share becomes its answer."""
+    forward(net, work.scratch.x, work.scratch.trace)
     if rule.winners > 0:
-        kwta(work.trace.out, work.share, rule.winners, rule.winner_gain)
+        kwta(work.scratch.trace.out, work.scratch.share, rule.winners, rule.winner_gain)
     else:
-        softmax(work.trace.out, work.share)
+        softmax(work.scratch.trace.out, work.scratch.share)
 
 
 @kernel
 def propose(rule, work):
-    """Add the changes that work.error asks for to those that wait."""
-    trace = work.trace
+    """Add the changes that work.scratch.error asks for to those that wait."""
+    trace = work.scratch.trace
     if rule.feedback.shape[0] > 0:
-        deltas(rule.feedback, work.error, trace.candidate, 1.0 - rule.keep, work.delta)
+        deltas(rule.feedback, work.scratch.error, trace.candidate, 1.0 - rule.keep, work.scratch.delta)
     else:
         back = trace.buffer[: trace.state.size]
-        copies = (work.output_copy, work.recurrent_copy)
+        copies = (work.state.output_copy, work.state.recurrent_copy)
         deltas_through(
-            copies[0], copies[1], work.error, trace.candidate, rule.keep, rule.feed, work.delta, back
+            copies[0],
+            copies[1],
+            work.scratch.error,
+            trace.candidate,
+            rule.keep,
+            rule.feed,
+            work.scratch.delta,
+            back,
         )
-    add_products(work.hidden, trace.rows, work.delta)
-    for i in range(work.output.shape[0]):
-        for k in range(work.error.size):
-            work.output[i, k] += trace.readout[i] * work.error[k]
-    work.progress[LEARNED] += 1
+    add_products(work.state.hidden, trace.rows, work.scratch.delta)
+    for i in range(work.state.output.shape[0]):
+        for k in range(work.scratch.error.size):
+            work.state.output[i, k] += trace.readout[i] * work.scratch.error[k]
+    work.state.progress[LEARNED] += 1
 
 
 @kernel
@@ -177,40 +196,40 @@ def replay(net, memory, rule, work):
     Its target is the label, or in part what the network answered when it was stored (knowledge distillation, as in
     dark experience replay, Buzzega et al., NeurIPS 2020, with shares in place of logits).
     """
-    slot = recall(memory, work.raw)
-    centred(work.raw, work)
+    slot = recall(memory, work.scratch.raw)
+    centred(work.scratch.raw, work)
     answer(net, rule, work)
     hard = np.float32(1.0 - rule.soft)
     weight = np.float32(rule.replay_weight)
-    for k in range(work.share.size):
-        target = hard if k == memory.labels[slot] else np.float32(0)
+    for k in range(work.scratch.share.size):
+        target = hard if k == memory.state.labels[slot] else np.float32(0)
         if rule.soft > 0:
-            target += np.float32(rule.soft) * memory.share[slot, k] / np.float32(memory.share_steps)
-        work.error[k] = weight * (work.share[k] - target)
+            target += np.float32(rule.soft) * memory.state.share[slot, k] / np.float32(memory.share_steps)
+        work.scratch.error[k] = weight * (work.scratch.share[k] - target)
     propose(rule, work)
-    work.progress[REPLAYED] += 1
+    work.state.progress[REPLAYED] += 1
 
 
 @entry
 def learn(net, memory, rule, work, x, y):
     """Learn x (examples, steps, features), y (examples,) in order."""
     for n in range(x.shape[0]):
-        if rule.refresh > 0 and work.progress[NEW] % rule.refresh == 0:
+        if rule.refresh > 0 and work.state.progress[NEW] % rule.refresh == 0:
             read_copies(net, work, x.shape[2])
-        work.progress[NEW] += 1
+        work.state.progress[NEW] += 1
         measure_offset(x[n], work, rule.centre_over)
         centred(x[n], work)
         answer(net, rule, work)
-        for k in range(work.share.size):
-            work.error[k] = work.share[k] - (np.float32(1) if k == y[n] else np.float32(0))
+        for k in range(work.scratch.share.size):
+            work.scratch.error[k] = work.scratch.share[k] - (np.float32(1) if k == y[n] else np.float32(0))
         propose(rule, work)
-        if memory.labels.size > 0:
-            store(memory, x[n], y[n], work.share)
+        if memory.state.labels.size > 0:
+            store(memory, x[n], y[n], work.scratch.share)
             for _ in range(rule.ratio):
                 replay(net, memory, rule, work)
-        work.progress[WAITING] += 1
-        if work.progress[WAITING] == rule.batch:
-            work.progress[WAITING] = 0
+        work.state.progress[WAITING] += 1
+        if work.state.progress[WAITING] == rule.batch:
+            work.state.progress[WAITING] = 0
             write_changes(net, rule, work)
 
 
@@ -219,9 +238,9 @@ def predict(net, work, x, classes):
     """classes (examples,) = the largest output for each of x (examples, steps, features)."""
     for n in range(x.shape[0]):
         centred(x[n], work)
-        forward(net, work.x, work.trace)
+        forward(net, work.scratch.x, work.scratch.trace)
         best = 0
-        for k in range(work.trace.out.size):
-            if work.trace.out[k] > work.trace.out[best]:
+        for k in range(work.scratch.trace.out.size):
+            if work.scratch.trace.out[k] > work.scratch.trace.out[best]:
                 best = k
         classes[n] = best

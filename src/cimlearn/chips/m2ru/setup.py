@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.chips.m2ru.kernels import PROGRESS, Rule, Work
+from cimlearn.chips.m2ru.kernels import PROGRESS, LearningLoop, LearnScratch, LearnState, Rule
 from cimlearn.errors import InputError
 from cimlearn.learning.dfa import feedback
 from cimlearn.learning.replay import Buffer, buffer
@@ -77,27 +77,30 @@ def make_rule(p: ParameterSet, shape: StreamShape, psi: Float, recurrent: Float)
     )
 
 
-def make_work(p: ParameterSet, shape: StreamShape, psi: Float, recurrent: Float) -> Work:
+def make_work(p: ParameterSet, shape: StreamShape, psi: Float, recurrent: Float) -> LearningLoop:
     """Memory of the learning loop; feedback copies start as the weights that were programmed."""
     hidden, rows = p["network.hidden"], shape.features + p["network.hidden"] + 1
     widest = max(hidden, shape.classes)
     example = (shape.steps, shape.features)
-    return Work(
-        trace(shape.steps, shape.features, hidden, shape.classes),
-        np.zeros((rows, hidden), np.float32),
-        np.zeros((hidden + 1, shape.classes), np.float32),
-        np.zeros((shape.steps, hidden), np.float32),
-        np.ascontiguousarray(psi.T),
-        np.ascontiguousarray(recurrent.T),
-        np.zeros(shape.classes, np.float32),
-        np.zeros(shape.classes, np.float32),
-        np.zeros(example, np.float32),
-        np.zeros(example, np.float32),
-        np.zeros(widest, np.float32),
-        np.zeros(widest, np.float32),
-        np.zeros(PROGRESS, np.int64),
-        np.zeros(1),
+    state = LearnState(
+        hidden=np.zeros((rows, hidden), np.float32),
+        output=np.zeros((hidden + 1, shape.classes), np.float32),
+        output_copy=np.ascontiguousarray(psi.T),
+        recurrent_copy=np.ascontiguousarray(recurrent.T),
+        progress=np.zeros(PROGRESS, np.int64),
+        offset=np.zeros(1),
     )
+    scratch = LearnScratch(
+        trace=trace(shape.steps, shape.features, hidden, shape.classes),
+        delta=np.zeros((shape.steps, hidden), np.float32),
+        share=np.zeros(shape.classes, np.float32),
+        error=np.zeros(shape.classes, np.float32),
+        raw=np.zeros(example, np.float32),
+        x=np.zeros(example, np.float32),
+        threshold=np.zeros(widest, np.float32),
+        counted=np.zeros(widest, np.float32),
+    )
+    return LearningLoop(state, scratch)
 
 
 def check_reach(p: ParameterSet, name: str, reach: float) -> None:

@@ -5,7 +5,7 @@ The same class runs the float32 twin. Images are the examples of a stream (steps
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,19 +29,38 @@ from cimlearn.learning.adam_miru import pytorch
 from cimlearn.learning.integer.graph import IntGraph
 from cimlearn.learning.integer.repnet import IntRepNet, frozen
 from cimlearn.learning.integer.tensor import Int8, from_float, torch
-from cimlearn.learning.reservoir import Reservoir
+from cimlearn.learning.reservoir import Reservoir, ReservoirState
 from cimlearn.ledger import Ledger
 from cimlearn.networks.backbone import prepare
 from cimlearn.networks.layers import check_images
 from cimlearn.networks.repnet import head
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import generator
+from cimlearn.state import copied, load
 from cimlearn.streams.base import StreamShape
 
 Float = NDArray[np.float32]
 YEAR: Final = 365.25 * 86400.0  # [s]
-CALIBRATION: Final = 64  # images on which the frozen blocks' exponents are fixed
-LEARNED, REPLAYED, CLASSIFIED, SEEN, WAITING, STEPS, DRAWS = range(7)  # places of `progress`
+CALIBRATION: Final = 20  # first images, on which the frozen blocks' exponents are fixed
+# places of `progress`
+LEARNED, REPLAYED, CLASSIFIED, SEEN, WAITING, STEPS, DRAWS, HELD, CALIBRATED, PLACES = range(10)
+
+
+class Examples(NamedTuple):
+    """New examples that wait."""
+
+    x: NDArray[np.uint8]  # (places, side, side, channels)
+    y: NDArray[np.int64]  # (places,)
+
+
+class SasMramState(NamedTuple):
+    """What changes in the chip beside its tasks' networks; every field is saved with a run."""
+
+    progress: NDArray[np.int64]  # (PLACES,)
+    steps: NDArray[np.int64]  # (sizes,) steps taken by number of examples in the batch
+    calibration: Examples  # the first ones; nothing is learned before they are there
+    waiting: Examples  # those that don't fill a batch yet
+    replay: ReservoirState
 
 
 class SasMram:
@@ -60,78 +79,115 @@ class SasMram:
             error_rate(p, name, 0.0)  # a wrong one is an error now, not after a task
         self.learners: dict[int, Learner] = {}
         self.task = 0
-        self.progress = np.zeros(7, np.int64)
-        self.steps = np.zeros(1, np.int64)  # (sizes,) steps taken by number of examples in the batch
         batch = p["rule.batch"]
         ratio = p["replay.ratio"] if p["network.tasks"] == "shared" and p["replay.slots"] else 0
-        self.steps = np.zeros(batch * (1 + ratio) + 1, np.int64)
-        self._x = np.zeros((batch, *self.size), np.uint8)
-        self._y = np.zeros(batch, np.int64)
-        self._calibration = np.zeros((0, *self.size), np.uint8)
         self._ratio = ratio
         self.memory = Reservoir(p["replay.slots"] if ratio else 0, self.size)
+        self._state = SasMramState(
+            progress=np.zeros(PLACES, np.int64),
+            steps=np.zeros(batch * (1 + ratio) + 1, np.int64),
+            calibration=self._places(CALIBRATION),
+            waiting=self._places(batch),
+            replay=self.memory.state,
+        )
         self._blocks: Any = None
+
+    def _places(self, count: int) -> Examples:
+        """Room for `count` examples."""
+        return Examples(np.zeros((count, *self.size), np.uint8), np.zeros(count, np.int64))
 
     # --- learning
 
     def start_task(self, task: int) -> None:
-        """The examples of `task` follow; what still waits is learned in a smaller batch."""
-        self._learn_waiting()
+        """The examples of `task` follow."""
+        self.end_task()
         self.task = task if self.parameters["network.tasks"] == "own" else 0
-        self.progress[SEEN] = 0
+        self._state.progress[SEEN] = 0
+
+    def end_task(self) -> None:
+        """The task is over: what still waits is learned in a smaller batch."""
+        if not self._state.progress[CALIBRATED]:
+            self._take(*self._calibrated())
+        self._learn_waiting()
 
     def learn(self, x: Float, y: NDArray[np.int64]) -> None:
         """Learn x (examples, steps, features), y (examples,) in batches; what doesn't fill one waits."""
         images = self._images(x)
-        self._calibrate(images)
-        start = 0
+        self._state.progress[LEARNED] += len(images)
+        if not self._state.progress[CALIBRATED]:
+            images, y = self._held(images, y)
+        self._take(images, y)
+
+    def _held(
+        self, images: NDArray[np.uint8], y: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Hold the first images back until there are enough for calibration; what can be learned now."""
+        progress, first = self._state.progress, self._state.calibration
+        held = int(progress[HELD])
+        taken = min(len(images), CALIBRATION - held)
+        first.x[held : held + taken], first.y[held : held + taken] = images[:taken], y[:taken]
+        progress[HELD] += taken
+        if progress[HELD] < CALIBRATION:
+            return images[:0], y[:0]
+        before, labels = self._calibrated()
+        return np.concatenate([before, images[taken:]]), np.concatenate([labels, y[taken:]])
+
+    def _calibrated(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Quantise the backbone for good, on the images that are held; they and their labels."""
+        held = int(self._state.progress[HELD])
+        images = self._state.calibration.x[:held]
+        if held:
+            self._state.progress[CALIBRATED] = 1
+            self._blocks = self._quantised(images)
+        return images, self._state.calibration.y[:held]
+
+    def _take(self, images: NDArray[np.uint8], y: NDArray[np.int64]) -> None:
+        """Let images, y wait until they fill a batch, and learn each batch."""
+        start, waiting = 0, self._state.waiting
         while start < len(images):
-            waiting = int(self.progress[WAITING])
-            end = min(start + len(self._y) - waiting, len(images))
-            self._x[waiting : waiting + end - start] = images[start:end]
-            self._y[waiting : waiting + end - start] = y[start:end]
-            self.progress[WAITING] += end - start
-            self.progress[LEARNED] += end - start
-            if self.progress[WAITING] == len(self._y):
+            place = int(self._state.progress[WAITING])
+            end = min(start + len(waiting.y) - place, len(images))
+            waiting.x[place : place + end - start] = images[start:end]
+            waiting.y[place : place + end - start] = y[start:end]
+            self._state.progress[WAITING] += end - start
+            if self._state.progress[WAITING] == len(waiting.y):
                 self._learn_waiting()
             start = end
 
     def _learn_waiting(self) -> None:
         """One step on the examples that wait and on recalled ones; then the new ones are offered to the memory."""
-        new = int(self.progress[WAITING])
+        progress, waiting = self._state.progress, self._state.waiting
+        new = int(progress[WAITING])
         if new == 0:
             return
-        draw = generator(self.seed, "batch", str(int(self.progress[STEPS])))
-        x, y = self._x[:new], self._y[:new]
+        draw = generator(self.seed, "batch", str(int(progress[STEPS])))
         old, labels = self.memory.recall(new * self._ratio, draw)
-        x, y = np.concatenate([x, old]), np.concatenate([y, labels])
-        self.progress[REPLAYED] += len(labels)
+        x, y = np.concatenate([waiting.x[:new], old]), np.concatenate([waiting.y[:new], labels])
+        progress[REPLAYED] += len(labels)
         prepared = self._prepared(x)
         if self.parameters["rule.flip"]:
             mirrored = draw.random(len(x)) < 0.5
             prepared = np.where(mirrored[:, None, None, None], prepared[..., ::-1], prepared)
-        self._learner(self.task).step(prepared, y.copy(), int(self.progress[SEEN]))
-        self.memory.offer(self._x[:new], self._y[:new], draw)
-        self.steps[len(y)] += 1
-        self.progress[STEPS] += 1
-        self.progress[SEEN] += new
-        self.progress[WAITING] = 0
+        self._learner(self.task).step(prepared, y, int(progress[SEEN]))
+        self.memory.offer(waiting.x[:new], waiting.y[:new], draw)
+        self._state.steps[len(y)] += 1
+        progress[STEPS] += 1
+        progress[SEEN] += new
+        progress[WAITING] = 0
 
     def predict(self, x: Float, task: int | None = None) -> NDArray[np.int64]:
-        """(examples,) the class of each of x (examples, steps, features), by the Rep-Net of `task`.
-
-        What still waits is learned first.
-        """
-        self._learn_waiting()
+        """(examples,) the class of each of x (examples, steps, features), by the Rep-Net of `task`."""
         if not len(x):
             return np.zeros(0, np.int64)
         images = self._images(x)
-        self._calibrate(images)
         which = 0 if self.parameters["network.tasks"] == "shared" else self.task if task is None else task
-        draw = generator(self.seed, "read", str(int(self.progress[DRAWS])))
-        self.progress[DRAWS] += 1
-        self.progress[CLASSIFIED] += len(x)
-        return self._learner(which).answers(self._prepared(images), self._failures(), draw)
+        draw = generator(self.seed, "read", str(int(self._state.progress[DRAWS])))
+        self._state.progress[DRAWS] += 1
+        self._state.progress[CLASSIFIED] += len(x)
+        learner = self.learners.get(which) or self._new_learner(
+            which, self._blocks or self._quantised(images)
+        )
+        return learner.answers(self._prepared(images), self._failures(), draw)
 
     def _failures(self) -> Rates:
         """Probabilities that a stored bit is wrong while it is used: misread, or lost at rest."""
@@ -144,30 +200,30 @@ class SasMram:
     # --- what it is made of
 
     def _learner(self, task: int) -> Learner:
-        """The Rep-Net and head of a task, made when they are first needed."""
+        """The Rep-Net and head of a task, made when they first learn."""
         if task not in self.learners:
-            p, classes = self.parameters, self.shape.classes
-            self.learners[task] = (
-                OnChip(self._blocks, self.backbone, p, self.cell, classes, seed=self.seed, task=task)
-                if self.on == "chip"
-                else InSoftware(self.backbone, p, classes, seed=self.seed, task=task)
-            )
+            self.learners[task] = self._new_learner(task, self._blocks)
         return self.learners[task]
 
-    def _calibrate(self, images: NDArray[np.uint8]) -> None:
-        """Quantise the backbone, the exponents of its activations fixed on the first images seen."""
-        if self._blocks is not None or self.on != "chip" or not len(images):
-            return
-        if not len(self._calibration):
-            self._calibration = images[:CALIBRATION].copy()
+    def _new_learner(self, task: int, blocks: Any) -> Learner:
+        """The Rep-Net and head of a task that has learned nothing, beside the frozen `blocks`."""
+        p, classes = self.parameters, self.shape.classes
+        if self.on == "chip":
+            return OnChip(blocks, self.backbone, p, self.cell, classes, seed=self.seed, task=task)
+        return InSoftware(self.backbone, p, classes, seed=self.seed, task=task)
+
+    def _quantised(self, images: NDArray[np.uint8]) -> Any:
+        """The backbone in INT8, the exponents of its activations fixed on images; None for the float twin."""
+        if self.on != "chip":
+            return None
         x = from_float(
-            torch.from_numpy(self._prepared(self._calibration)), exponent=image_exponent(self.backbone)
+            torch.from_numpy(self._prepared(images[:CALIBRATION])), exponent=image_exponent(self.backbone)
         )
-        batches = [x] if self.parameters["network.static"] else []
-        self._blocks = self._frozen(batches)
+        blocks = self._frozen([x] if self.parameters["network.static"] else [])
         share = self.parameters["faults.stuck"]
         if share and self.parameters["network.train"] != "full":  # cells that learn have lines of their own
-            stick(self._blocks, wear_law(self.parameters, self.cell), seed=self.seed)
+            stick(blocks, wear_law(self.parameters, self.cell), seed=self.seed)
+        return blocks
 
     def _frozen(self, batches: list[Int8]) -> list[IntGraph]:
         """The backbone in INT8."""
@@ -206,15 +262,15 @@ class SasMram:
         if self.on != "chip":
             return Ledger({"learn": {}, "predict": {}}, {})
         chips = [one for one in self.learners.values() if isinstance(one, OnChip)]
-        offered, stored = (int(n) for n in self.memory.offered)
+        offered, stored = (int(n) for n in self.memory.state.offered)
         done = Tally(
-            steps=[(n, int(times)) for n, times in enumerate(self.steps) if times],
+            steps=[(n, int(times)) for n, times in enumerate(self._state.steps) if times],
             offered=offered,
             stored=stored,
-            replayed=int(self.progress[REPLAYED]),
+            replayed=int(self._state.progress[REPLAYED]),
             flipped=sum(one.flipped for one in chips),
             driven=sum(lines.driven() for one in chips for lines in one.lines.values()),
-            classified=int(self.progress[CLASSIFIED]),
+            classified=int(self._state.progress[CLASSIFIED]),
         )
         return ledger(self.parameters, self._layers(), self.size, self.shape.classes, done)
 
@@ -227,7 +283,7 @@ class SasMram:
 
     def memory_bits(self) -> dict[str, int]:
         """Bits of each memory that learning needs beside the weights."""
-        return memory_bits(self.parameters, self._layers(), self.size, len(self.memory.labels))
+        return memory_bits(self.parameters, self._layers(), self.size, len(self.memory.state.y))
 
     def figures(self) -> dict[str, Any]:
         """What a cell costs and how it fails, from the physics of its device; empty for the float twin."""
@@ -248,41 +304,25 @@ class SasMram:
 
     def learned(self) -> int:
         """Examples learned so far, new and replayed; new ones that wait count as learned."""
-        return int(self.progress[LEARNED] + self.progress[REPLAYED])
+        return int(self._state.progress[LEARNED] + self._state.progress[REPLAYED])
 
     # --- state
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Everything that `load` needs."""
-        tensors = {name: value.copy() for name, value in self._own().items()}
-        tensors["calibration"] = self._calibration.copy()
+        tensors = copied(self._state)
         for task, learner in self.learners.items():
             tensors |= {f"task{task}.{name}": value for name, value in learner.tensors().items()}
         return tensors, {"chip": "sas-mram", "on": self.on, "task": self.task, "tasks": sorted(self.learners)}
 
     def load(self, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> None:
-        """Go on from `state`; raises ValueError where a tensor is missing or has another shape."""
-        for name, own in self._own().items():
-            given = tensors.get(name)
-            if given is None or given.shape != own.shape:
-                raise ValueError(f"the state lacks {name} of shape {own.shape}")
-            own[...] = given
-        self._calibration, self._blocks = tensors["calibration"], None
-        self._calibrate(self._calibration)
+        """Go on from `state`; raises StateError where a tensor is missing or has another shape."""
+        load(self._state, tensors)
+        self._blocks = None
+        if self._state.progress[CALIBRATED]:
+            self._calibrated()
         self.task, self.learners = int(values["task"]), {}
         for task in values["tasks"]:
             start = f"task{task}."
             mine = {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
             self._learner(int(task)).load(mine)
-
-    def _own(self) -> dict[str, NDArray[Any]]:
-        """The chip's own changing arrays, by name."""
-        return {
-            "progress": self.progress,
-            "steps": self.steps,
-            "waiting.x": self._x,
-            "waiting.y": self._y,
-            "replay.x": self.memory.images,
-            "replay.y": self.memory.labels,
-            "replay.offered": self.memory.offered,
-        }

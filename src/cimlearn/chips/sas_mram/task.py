@@ -24,6 +24,7 @@ from cimlearn.networks.baselines import Tuned
 from cimlearn.networks.repnet import RepNet, head
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import generator
+from cimlearn.state import check
 
 Float = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -160,12 +161,10 @@ class OnChip:
         return found | {"counters": np.array([self.taken, self.flipped], np.int64)}
 
     def load(self, tensors: dict[str, NDArray[Any]]) -> None:
-        """Go on from `tensors`; raises ValueError where one is missing or has another shape."""
-        for name, own in self.stored.items():
-            for kind, shape in (("weight", own.shape), ("writes", self.lines[name].writes.shape)):
-                given = tensors.get(f"{kind}.{name}")
-                if given is None or given.shape != shape:
-                    raise ValueError(f"the state lacks {kind}.{name} of shape {shape}")
+        """Go on from `tensors`; raises StateError where one is missing or has another shape."""
+        for key, own in self.tensors().items():
+            check(key, tensors, own.shape, own.dtype)
+        for name in self.stored:
             self.stored[name] = tensors[f"weight.{name}"].copy()
             self.lines[name].load(tensors[f"writes.{name}"])
         self.taken, self.flipped = (int(n) for n in tensors["counters"])
@@ -203,7 +202,9 @@ class InSoftware:
         return {name: np.asarray(value.numpy()) for name, value in self.learner.tensors().items()}
 
     def load(self, tensors: dict[str, NDArray[Any]]) -> None:
-        """Go on from `tensors`."""
+        """Go on from `tensors`; raises StateError where one is missing or has another shape."""
+        for key, own in self.tensors().items():
+            check(key, tensors, own.shape, own.dtype)
         self.learner.load({name: torch.from_numpy(np.array(value)) for name, value in tensors.items()})
 
 

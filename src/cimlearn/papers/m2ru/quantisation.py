@@ -35,7 +35,7 @@ def stored(x: NDArray[np.float32], p: Any, shape: streams.StreamShape, seed: int
     memory = make_memory(p, shape, seed)
     blank = np.zeros((len(x), shape.classes), np.float32)
     store_all(memory, x, np.zeros(len(x), np.int64), blank)
-    return memory.codes[: len(x)].astype(np.float64) / float(memory.steps)
+    return memory.state.codes[: len(x)].astype(np.float64) / float(memory.steps)
 
 
 def analyse(runs: Runs, quick: bool) -> Result:
