@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from cimlearn.report.compare.grouping import Design
+from cimlearn.report.compare.grouping import ComparedDesign
 from cimlearn.report.front import front
 from cimlearn.report.html import chart
 from cimlearn.report.html.markup import text
@@ -36,7 +36,7 @@ class Axis(NamedTuple):
         """What it shows."""
         return self.column.measure
 
-    def spot(self, design: Design) -> tuple[float, float, float] | None:
+    def spot(self, design: ComparedDesign) -> tuple[float, float, float] | None:
         """Share of the axis of a design's mean and of one standard deviation below and above; None without value."""
         if self.measure.key not in design.values:
             return None
@@ -46,7 +46,7 @@ class Axis(NamedTuple):
         return mid, low, high
 
 
-def plot_axes(designs: Sequence[Design]) -> dict[str, Axis]:
+def plot_axes(designs: Sequence[ComparedDesign]) -> dict[str, Axis]:
     """An axis for each measure that a finished design has, by its key."""
     made = {}
     for measure in MEASURES:
@@ -72,7 +72,7 @@ def first_axes(axes: Mapping[str, Axis]) -> tuple[str, str] | None:
 
 
 def pareto(
-    designs: Sequence[Design],
+    designs: Sequence[ComparedDesign],
     axes: Mapping[str, Axis],
     labels: Mapping[int, str],
     series: Mapping[int, int],
@@ -119,7 +119,7 @@ def options(axes: Mapping[str, Axis], chosen: str) -> str:
 
 
 def _point(
-    design: Design,
+    design: ComparedDesign,
     axes: Mapping[str, Axis],
     first: tuple[str, str],
     label: str,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cimlearn.report.compare.grouping import Benchmark, Design
+from cimlearn.report.compare.grouping import Benchmark, ComparedDesign
 from cimlearn.report.compare.read import Entry
 from cimlearn.report.measures import MEASURES, OTHERS, average, furthest, spread
 
@@ -22,7 +22,7 @@ def measured(values: Mapping[str, float], spreads: Mapping[str, float]) -> dict[
     return row
 
 
-def design_row(design: Design, label: str, benchmark: Benchmark, best: bool) -> dict[str, Any]:
+def design_row(design: ComparedDesign, label: str, benchmark: Benchmark, best: bool) -> dict[str, Any]:
     """One design: means over its seeds."""
     own = {**design.run.parameters, **design.run.prices}
     return {
@@ -41,7 +41,7 @@ def design_row(design: Design, label: str, benchmark: Benchmark, best: bool) -> 
     }
 
 
-def run_row(entry: Entry, design: Design, benchmark: Benchmark) -> dict[str, Any]:
+def run_row(entry: Entry, design: ComparedDesign, benchmark: Benchmark) -> dict[str, Any]:
     """One run: means over its own seeds."""
     found = furthest(entry.samples)
     return {

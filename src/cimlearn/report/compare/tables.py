@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import quote
 
 from cimlearn.report.compare import labels
-from cimlearn.report.compare.grouping import Benchmark, Design
+from cimlearn.report.compare.grouping import Benchmark, ComparedDesign
 from cimlearn.report.compare.read import Entry
 from cimlearn.report.html import chart
 from cimlearn.report.html.markup import Cell, badge, breakable, table, text
@@ -100,7 +100,7 @@ def _varying_facts(benchmark: Benchmark) -> list[tuple[str, str]]:
     return [(head, key) for head, key in facts if len({getattr(d, key) for d in benchmark.designs}) > 1]
 
 
-def _facts(benchmark: Benchmark, design: Design) -> list[Cell]:
+def _facts(benchmark: Benchmark, design: ComparedDesign) -> list[Cell]:
     """Chip and place where they vary, then the parameters that have a column."""
     cells = [Cell(text(getattr(design, key))) for _, key in _varying_facts(benchmark)]
     own = {**design.run.parameters, **design.run.prices}
@@ -145,13 +145,13 @@ def _measures(
     return cells
 
 
-def _name(design: Design, series: Mapping[int, int], html: str, sort: str) -> Cell:
+def _name(design: ComparedDesign, series: Mapping[int, int], html: str, sort: str) -> Cell:
     """The first cell: mark, number and name of a design or run."""
     own = series.get(design.number)
     return Cell(f'{chart.swatch(own)}<span class="number">{design.number}</span> {html}', "name", sort)
 
 
-def _unfinished(learned: int, design: Design) -> str:
+def _unfinished(learned: int, design: ComparedDesign) -> str:
     """How far it got."""
     return f"<small>{learned} of {plural(len(design.run.task_names), 'task')} learned; not ranked</small>"
 
