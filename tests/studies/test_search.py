@@ -17,6 +17,7 @@ import pytest
 
 from cimlearn.errors import InputError
 from cimlearn.report.front import front
+from cimlearn.report.front_figure import course_figure, front_figure
 from cimlearn.report.html.drawing import png
 from cimlearn.runfolder.records import read_run
 from cimlearn.studies.search.lease import Owner
@@ -33,7 +34,6 @@ pytest.importorskip("pyarrow", reason="results need pyarrow (the extra 'study')"
 import pyarrow.parquet
 
 from cimlearn.studies.search.backend import optuna, quiet
-from cimlearn.studies.search.figure import front_figure
 from cimlearn.studies.search.outcome import Searched
 from cimlearn.studies.search.page import write_page
 from cimlearn.studies.search.run import run_search
@@ -246,12 +246,16 @@ def test_pictures_of_one_objective_and_of_lives_without_an_end(tmp_path: Path) -
         for n, life in enumerate((3.0, 40.0, math.inf))
     ]
     for objectives in (["area_m2"], ["area_m2", "accuracy"], ["lifetime_years", "accuracy", "area_m2"]):
-        figure = front_figure(rows, objectives)
+        figure = (
+            course_figure(rows, objectives[0], [0, 1, 2])
+            if len(objectives) == 1
+            else front_figure(rows, objectives, ["0", "1", "2"])
+        )
         labels = [figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()]
-        assert labels[1] == ("area [mm²]" if len(objectives) == 1 else "accuracy [%]")
+        assert labels[1] == ("Area [mm²]" if len(objectives) == 1 else "Accuracy [%]")
         png(figure, tmp_path / f"{len(objectives)}.png")
         assert (tmp_path / f"{len(objectives)}.png").stat().st_size > 5000
-    assert labels[0] == "years until 10 % of the cells are stuck [year], never at the end"
+    assert labels[0] == "Lifetime [years], never at the end"
 
 
 class Lossy(Here):

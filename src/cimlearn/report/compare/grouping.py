@@ -14,7 +14,7 @@ from typing import Any
 from cimlearn import metrics
 from cimlearn.report.compare.read import Compared, Entry
 from cimlearn.report.front import front
-from cimlearn.report.measures import Sample, average, furthest, spread
+from cimlearn.report.samples import Sample, average, furthest, spread
 from cimlearn.runfolder.records import Run, RunParameter
 from cimlearn.units import plural
 

@@ -18,7 +18,7 @@ from cimlearn.report.html import chart
 from cimlearn.report.html.markup import text
 from cimlearn.report.html.quantity import Column, column
 from cimlearn.report.html.scales import Scale, scale
-from cimlearn.report.measures import MEASURES, Measure
+from cimlearn.report.measures import SHOWN, Measure
 
 ACROSS, UP = "learning_J", "accuracy"  # what is drawn first, where there is such a measure
 _BOUNDS: Final = {"accuracy": (0.0, 100.0), "forgetting": (0.0, 100.0)}
@@ -49,7 +49,7 @@ class Axis(NamedTuple):
 def plot_axes(designs: Sequence[ComparedDesign]) -> dict[str, Axis]:
     """An axis for each measure that a finished design has, by its key."""
     made = {}
-    for measure in MEASURES:
+    for measure in SHOWN:
         having = [d for d in designs if d.finished and measure.key in d.values]
         if not having:
             continue

@@ -15,7 +15,8 @@ from cimlearn.report.compare.read import Entry
 from cimlearn.report.html import chart
 from cimlearn.report.html.markup import Cell, badge, breakable, table, text
 from cimlearn.report.html.quantity import Column, column
-from cimlearn.report.measures import MEASURES, average, furthest, spread
+from cimlearn.report.measures import SHOWN
+from cimlearn.report.samples import average, furthest, spread
 from cimlearn.units import plural
 
 _MOST_LINKS: Final = 12  # runs that a design's row links to one by one
@@ -28,7 +29,7 @@ _KINDS: Final = {
 def shown_columns(benchmark: Benchmark) -> list[Column]:
     """The measures that any design has, each with one unit for all rows."""
     made = []
-    for measure in MEASURES:
+    for measure in SHOWN:
         values = [d.values[measure.key] for d in benchmark.designs if measure.key in d.values]
         if values:
             made.append(column(measure, values))

@@ -17,11 +17,12 @@ from typing import Any, Final
 
 from cimlearn import metrics
 from cimlearn.report.front import front
+from cimlearn.report.measures import MEASURE
 from cimlearn.runfolder.files import write_atomic, write_json
 from cimlearn.runfolder.records import read_run
 from cimlearn.studies.results import Row, column, run_rows, write_results
 from cimlearn.studies.search.backend import optuna
-from cimlearn.studies.search.goals import GOALS, averaged
+from cimlearn.studies.search.goals import averaged
 from cimlearn.studies.search.table import Search
 from cimlearn.studies.sweep import Point
 
@@ -102,7 +103,7 @@ def chosen(search: Search, trial: FrozenTrial) -> dict[str, Any]:
 
 
 def _row(search: Search, folder: Path, trial: FrozenTrial, points: Sequence[Point]) -> Row:
-    """One trial: number, state, parameters by name, then the columns of goals.GOALS."""
+    """One trial: number, state, parameters by name, then the columns of measures.MEASURES."""
     facts = trial.user_attrs
     state = {
         State.COMPLETE: FINISHED,
@@ -114,13 +115,13 @@ def _row(search: Search, folder: Path, trial: FrozenTrial, points: Sequence[Poin
     row |= {axis.name: parameters.get(axis.name) for axis in search.axes}
     ends = [r for p in points for r in run_rows(read_run(p.folder(folder / "runs"))) if r["final"]]
     costs: Mapping[str, Any] = facts.get("expected", {}) if state == FINISHED and not search.train else {}
-    values = averaged(ends) if ends else {name: costs.get(name) for name in GOALS}
+    values = averaged(ends) if ends else {name: costs.get(name) for name in MEASURE}
     return {**row, "seeds": len(points), "accuracy_std": metrics.std([r["accuracy"] for r in ends]), **values}
 
 
 def front_columns(search: Search) -> list[str]:
     """What the front shows: trial, parameters, objectives, then the other columns."""
-    rest = [name for name in GOALS if name not in search.objectives]
+    rest = [name for name in MEASURE if name not in search.objectives]
     spread = ["accuracy_std"] if "accuracy" in search.objectives else []
     return ["trial", *(axis.name for axis in search.axes), *search.objectives, *spread, *rest]
 
@@ -155,7 +156,7 @@ def _write_trials(search: Search, path: Path, rows: Sequence[Row]) -> None:
         mixed = len({type(value) for value in values if value is not None}) > 1
         arrays.append(pyarrow.array([None if v is None else str(v) if mixed else v for v in values]))
         names.append(column(axis.name))
-    for name in ("seeds", "accuracy_std", *GOALS):
+    for name in ("seeds", "accuracy_std", *MEASURE):
         arrays.append(
             pyarrow.array([row[name] for row in rows], pyarrow.int64() if name == "seeds" else number)
         )

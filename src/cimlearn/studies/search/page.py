@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from matplotlib.figure import Figure
+
+from cimlearn.report.front_figure import course_figure, front_figure
 from cimlearn.report.html import drawing
 from cimlearn.report.html.markup import Cell, figure, header, section, table, text
 from cimlearn.report.html.shell import whole_page
 from cimlearn.runfolder.files import write_atomic
 from cimlearn.studies.results import Row
-from cimlearn.studies.search.figure import front_figure
 from cimlearn.studies.search.outcome import FINISHED, Searched, in_order
 from cimlearn.studies.search.table import Search
 from cimlearn.studies.search.words import cells, heads, objective, parameter, tally
@@ -19,8 +21,8 @@ PAGE = "search.html"
 def write_page(search: Search, found: Searched) -> None:
     """Write front.png and search.html into the folder of a search with at least one finished trial."""
     ended = [row for row in found.rows if row["state"] == FINISHED]
-    drawing.png(front_figure(ended, search.objectives), found.folder / PICTURE)
-    svg = drawing.svg(front_figure(ended, search.objectives), "front", _caption(search))
+    drawing.png(_picture(search, ended), found.folder / PICTURE)
+    svg = drawing.svg(_picture(search, ended), "front", _caption(search))
     body = [
         section("front", "Front", figure(svg, _caption(search)), _front(search, found)),
         section("trials", "All trials", _trials(search, found)),
@@ -33,6 +35,14 @@ def write_page(search: Search, found: Searched) -> None:
         drawn_from="the search’s trials and the records of their runs",
     )
     write_atomic(found.folder / PAGE, page.encode())
+
+
+def _picture(search: Search, ended: list[Row]) -> Figure:
+    """The finished trials."""
+    trials = [row["trial"] for row in ended]
+    if len(search.objectives) == 1:
+        return course_figure(ended, search.objectives[0], trials)
+    return front_figure(ended, search.objectives, [str(trial) for trial in trials])
 
 
 def _caption(search: Search) -> str:

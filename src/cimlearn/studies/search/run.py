@@ -16,11 +16,12 @@ from typing import Any
 
 from cimlearn import metrics
 from cimlearn.errors import InputError
+from cimlearn.report.measures import PRICED
 from cimlearn.runfolder.records import Run, read_run
 from cimlearn.studies.results import Row, need_arrow, run_rows
 from cimlearn.studies.run import claim
 from cimlearn.studies.search.expected import expected_costs
-from cimlearn.studies.search.goals import PRICED, averaged, broken
+from cimlearn.studies.search.goals import averaged, broken
 from cimlearn.studies.search.outcome import Searched, write_outcome
 from cimlearn.studies.search.pruning import Rival, floors
 from cimlearn.studies.search.store import State, Store, opened

@@ -17,7 +17,8 @@ from typing import Any, Final
 
 from cimlearn.errors import InputError, nearest
 from cimlearn.experiments.experiment import all_parameters
-from cimlearn.studies.search.goals import FEWEST, GOALS, LEARNED, PRICED, larger
+from cimlearn.report.measures import LEARNED, MEASURE, PRICED, larger
+from cimlearn.studies.search.goals import FEWEST
 from cimlearn.studies.search.space import FORMS, Axis, axis_of
 from cimlearn.studies.study import Study
 from cimlearn.studies.sweep import Point
@@ -146,8 +147,8 @@ def _objectives(given: Any, on: str, *, train: bool) -> tuple[str, ...]:
             f'objectives = {given!r} is not a list of at least one; such as ["accuracy", "area_m2"]'
         )
     for name in given:
-        if name not in GOALS:
-            raise InputError(f"unknown objective {name!r}; {nearest(str(name), GOALS)}")
+        if name not in MEASURE:
+            raise InputError(f"unknown objective {name!r}; {nearest(str(name), MEASURE)}")
         if name in PRICED and on != "chip":
             raise InputError(f'a software twin has no {name}; search the chip (on = "chip")')
         if name in LEARNED and not train:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from cimlearn.report.measures import MEASURE
 from cimlearn.studies.axes import value_text
 from cimlearn.studies.results import Row
-from cimlearn.studies.search.goals import GOALS
 from cimlearn.studies.search.outcome import FINISHED, Searched
 from cimlearn.studies.search.table import Search
 from cimlearn.units import number, quantity
@@ -33,7 +33,7 @@ def parameter(value: Any) -> str:
 
 def objective(row: Row, name: str) -> str:
     """A column with its unit; accuracy with its spread over seeds."""
-    value, unit = row[name], GOALS[name].unit
+    value, unit = row[name], MEASURE[name].unit
     if value is None:
         return "–"
     if unit == "share":
