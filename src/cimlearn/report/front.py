@@ -1,4 +1,4 @@
-"""What nothing beats: the Pareto front."""
+"""The Pareto front: what no other row beats."""
 
 from __future__ import annotations
 

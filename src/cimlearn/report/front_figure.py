@@ -1,4 +1,4 @@
-"""The Pareto front as a picture: designs in two measures, a third as the colour; what nothing beats has its name."""
+"""The Pareto front as a picture: designs in two measures, a third as the colour; those on the front have names."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class _Values:
 
 
 def front_figure(rows: Rows, objectives: Sequence[str], names: Sequence[str]) -> Figure:
-    """One dot per row, one standard deviation beside it, and the names of those that nothing beats.
+    """One dot per row, one standard deviation beside it, and the names of those on the front.
 
     Parameters
     ----------

@@ -104,7 +104,7 @@ SHOWN: Final = tuple(
         "writes_per_cell",
     )
 )  # columns and axes of the page of many runs  # fmt: skip
-FRONT: Final = ("accuracy", "learning_J", "lifetime_years")  # in these a design is starred that nothing beats
+FRONT: Final = ("accuracy", "learning_J", "lifetime_years")  # a design on the front of these has a star
 
 
 def larger(keys: Iterable[str]) -> dict[str, bool]:

@@ -85,7 +85,7 @@ class Benchmark:
 
     @property
     def best(self) -> list[bool]:
-        """For each design, whether nothing beats it in accuracy, learning energy and lifetime at once."""
+        """For each design, whether it is on the Pareto front of accuracy, learning energy and lifetime."""
         return front([design.values if design.finished else {} for design in self.designs])
 
 

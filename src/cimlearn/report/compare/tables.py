@@ -22,7 +22,7 @@ from cimlearn.units import plural
 _MOST_LINKS: Final = 12  # runs that a design's row links to one by one
 _KINDS: Final = {
     "Seeds": ' class="n"',
-    "★": ' class="mid" data-first="descending" title="nothing beats it"',
+    "★": ' class="mid" data-first="descending" title="on the Pareto front"',
 }
 
 
@@ -158,8 +158,8 @@ def _unfinished(learned: int, design: ComparedDesign) -> str:
 
 
 def _star(best: bool) -> Cell:
-    """A star for what nothing beats."""
-    return Cell('<span title="nothing beats it">★</span>' if best else "", "mid", "1" if best else "0")
+    """A star for what is on the Pareto front."""
+    return Cell('<span title="on the Pareto front">★</span>' if best else "", "mid", "1" if best else "0")
 
 
 def _seeds(seeds: Sequence[int]) -> str:

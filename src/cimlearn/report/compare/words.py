@@ -118,8 +118,8 @@ def pareto(benchmark: Benchmark, across: str) -> str:
         else ""
     )
     return (
-        "Each mark is a design and leads to its row; its lines are one standard deviation over seeds. The line joins"
-        " what nothing beats in both measures. Differences smaller than the spread may be chance."
+        "Each mark is a design and leads to its row; its lines are one standard deviation over seeds. The line is"
+        " the Pareto front of both measures. Differences smaller than the spread may be chance."
         f"{twins} Keys: arrows go from mark to mark, Enter opens the row."
     )
 
@@ -152,8 +152,8 @@ def differences(benchmark: Benchmark) -> str:
 def columns() -> str:
     """What stands in the tables."""
     return (
-        "Energies and times are per example; lifetime is the time until 10 % of the cells are stuck. ★: nothing"
-        " beats it in accuracy, learning energy and lifetime at once. A dash: there is none, such as the energy of a"
+        "Energies and times are per example; lifetime is the time until 10 % of the cells are stuck. ★: on the"
+        " Pareto front of accuracy, learning energy and lifetime. A dash: there is none, such as the energy of a"
         " software twin."
     )
 

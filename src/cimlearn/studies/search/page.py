@@ -24,7 +24,7 @@ def write_page(search: Search, found: Searched) -> None:
     drawing.png(_picture(search, ended), found.folder / PICTURE)
     svg = drawing.svg(_picture(search, ended), "front", _caption(search))
     body = [
-        section("front", "Front", figure(svg, _caption(search)), _front(search, found)),
+        section("front", "Pareto front", figure(svg, _caption(search)), _front(search, found)),
         section("trials", "All trials", _trials(search, found)),
     ]
     page = whole_page(
@@ -50,21 +50,25 @@ def _caption(search: Search) -> str:
     if len(search.objectives) == 1:
         return "Each finished trial; the line is the best so far."
     wanted = ", ".join(f"{'high' if up else 'low'} {name}" for name, up in search.goals.items())
-    return f"Each finished trial. Numbers are trials that no other beats in all of: {wanted}."
+    return f"Each finished trial. Numbers are the trials of the Pareto front: no other is as good in all of {wanted}."
 
 
 def _front(search: Search, found: Searched) -> str:
-    """The table of what nothing beats."""
+    """The table of the Pareto front."""
     rows = [_cells(search, row) for row in in_order(search, found.front)]
     names = heads(search)
-    return table("Trials that nothing beats", header(names, range(1, len(names))), rows)
+    return table(
+        "Trials of the Pareto front, the best of the first objective first",
+        header(names, range(1, len(names))),
+        rows,
+    )
 
 
 def _cells(search: Search, row: Row) -> list[Cell]:
     """A finished trial; a column sorts by its value."""
     values = [
         row["trial"],
-        *(row[axis.name] for axis in search.axes),
+        *(row[dimension.name] for dimension in search.space),
         *(row[name] for name in search.objectives),
     ]
     texts = cells(search, row)
@@ -76,7 +80,7 @@ def _trials(search: Search, found: Searched) -> str:
     """The table of all trials."""
     rows = []
     for row in found.rows:
-        chosen = [row[axis.name] for axis in search.axes]
+        chosen = [row[dimension.name] for dimension in search.space]
         rows.append(
             [
                 Cell(str(row["trial"]), "name", str(row["trial"])),
@@ -86,6 +90,6 @@ def _trials(search: Search, found: Searched) -> str:
                 Cell(text(row["reason"] or "")),
             ]
         )
-    parameters = [axis.name for axis in search.axes]
+    parameters = [dimension.name for dimension in search.space]
     names = ["trial", "became", *parameters, *search.objectives, "reason"]
     return table("Every trial, in order", header(names, range(2, len(names) - 1)), rows)
