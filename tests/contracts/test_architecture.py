@@ -37,10 +37,12 @@ GROUND = {
     "metrics",
     "noise",
     "parameters",
+    "places",
     "quantize",
     "random",
     "state",
     "units",
+    "untrusted",
 }
 DEVICES = {"devices", *GROUND}
 ARRAYS = {"arrays", *DEVICES}

@@ -142,7 +142,7 @@ class TestWhatIsCompared:
         (tmp_path / "s/runs/m2ru,float/run.json").write_text("{")
         compared = read_study(tmp_path / "s")
         assert len(compared.entries) == 6
-        assert "Left out:" in page(compared) and "read as JSON" in page(compared)
+        assert "Left out:" in page(compared) and "not JSON" in page(compared)
 
     @pytest.mark.parametrize("name", ["nothing", "broken"])
     def test_a_folder_without_a_run(self, tmp_path: Path, name: str) -> None:

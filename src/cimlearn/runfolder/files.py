@@ -17,7 +17,7 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import get_ident
@@ -25,6 +25,8 @@ from typing import Any
 
 from cimlearn._version import __version__
 from cimlearn.errors import InputError
+from cimlearn.runfolder import schema, seals
+from cimlearn.untrusted import text
 
 FORMAT = 1
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -98,18 +100,25 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """The value of a JSON file of a run folder."""
-    try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{path.parent} is not a run folder: it has no {path.name}") from None
-    except OSError as error:
-        raise InputError(f"can't read {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise InputError(f"{path} is damaged (not JSON): {error}") from None
+    if not path.exists():
+        raise InputError(f"{path.parent} is not a run folder: it has no {path.name}")
+    return text.read_json(path)
+
+
+def write_configuration(folder: Path, configuration: Mapping[str, Any]) -> None:
+    """Write run.json with its digest; from then on everything else in `folder` has one too."""
+    values = json.loads(to_json(configuration))
+    write_json(folder / "run.json", {**values, seals.DIGEST: seals.of_values(values)})
 
 
 def read_configuration(folder: Path) -> dict[str, Any]:
-    """The run.json of `folder`, if this version of cimlearn can go on with it."""
+    """The run.json of `folder`, if this version of cimlearn can go on with it.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, or of another format or version.
+    """
     configuration = read_json(folder / "run.json")
     found = configuration.get("format") if isinstance(configuration, dict) else None
     if found != FORMAT:
@@ -121,7 +130,29 @@ def read_configuration(folder: Path) -> dict[str, Any]:
             f"{folder} was written by cimlearn {configuration.get('cimlearn')}, this is {__version__}; "
             "go on with that version, or start a new run"
         )
+    for key in ("opened", "settings", "data", "data_folder", "shape"):
+        if key not in configuration:
+            raise InputError(f"{folder / 'run.json'} lacks {key}; restore it, or start a new run")
+    check_digest(configuration, folder / "run.json")
     return configuration
+
+
+def check_digest(configuration: Mapping[str, Any], file: Path) -> None:
+    """Raise InputError unless `configuration`, read from `file`, is one, and what was written."""
+    schema.check_configuration(configuration, file)
+    if sealed(configuration) and configuration[seals.DIGEST] != seals.of_values(configuration):
+        raise InputError(f"{file} is damaged: its digest is wrong; restore it, or start a new run")
+
+
+def sealed(configuration: Mapping[str, Any]) -> bool:
+    """Whether the files of this run have digests."""
+    return seals.DIGEST in configuration
+
+
+def read_timing(folder: Path) -> dict[str, dict[str, dict[str, float]]]:
+    """Seconds and examples by seed and task; none where the folder has no timing.json."""
+    file = folder / "timing.json"
+    return schema.check_timing(text.read_json(file), file) if file.exists() else {}
 
 
 def create(out: str | Path | None, name: str) -> Path:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from cimlearn.errors import InputError, nearest
 from cimlearn.parameters import Parameter, ParameterSet, load
+from cimlearn.places import expanded
 from cimlearn.streams import images, sensors
 from cimlearn.streams.arrayfiles import open_arrays
 from cimlearn.streams.base import Stream
@@ -76,7 +77,7 @@ def describe(name: str | Path) -> Named:
     """
     if str(name) in CATALOG:
         return CATALOG[str(name)]
-    path = Path(name).expanduser()
+    path = expanded(name)
     if isinstance(name, str) and "+" in name and "/" not in name and not path.exists():
         pieces(name)
         return Named("sequence", name)
@@ -156,11 +157,11 @@ def _open(
 ) -> Stream:
     """The stream itself, its labels at once."""
     if named.family == "table":
-        return open_table(Path(name).expanduser(), chosen, seed=seed)
+        return open_table(expanded(name), chosen, seed=seed)
     if named.family == "file":
-        return open_arrays(Path(name).expanduser(), chosen, seed=seed)
+        return open_arrays(expanded(name), chosen, seed=seed)
     if named.family == "folder":
-        return FolderStream(Path(name).expanduser(), chosen, seed=seed)
+        return FolderStream(expanded(name), chosen, seed=seed)
     if named.source == "hapt":
         recordings = sensors.load_recordings(data)
         return sensors.open_sensors(

@@ -25,7 +25,7 @@ from typing import Any
 from cimlearn import chips, random
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment, all_parameters
-from cimlearn.experiments.file import described, first_stream, read_toml
+from cimlearn.experiments.file import described, first_stream
 from cimlearn.parameters import ParameterSet, is_whole
 from cimlearn.runfolder.files import to_json
 from cimlearn.studies.axes import Draws, Spread, value_text
@@ -41,6 +41,7 @@ from cimlearn.studies.tables import (
     tables_only,
     zipped,
 )
+from cimlearn.untrusted.text import read_toml
 
 _MOST = 1_000_000  # runs of a study
 

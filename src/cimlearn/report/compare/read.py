@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cimlearn.errors import InputError
 from cimlearn.report.measures import Sample, samples
-from cimlearn.runfolder.records import Run, read_json, read_run
+from cimlearn.runfolder.records import Run, read_run
 from cimlearn.units import plural
+from cimlearn.untrusted.text import read_json, read_toml
 
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 
@@ -93,14 +94,15 @@ def read_study(folder: Path | str) -> Compared:
 def _drawn(folder: Path) -> tuple[str, ...]:
     """The parameters that the study in `folder` draws for each chip; none without a description."""
     file = folder / "study.toml"
-    try:
-        content = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
-    except ValueError as error:
-        raise InputError(f"{file} is not a TOML file: {error}; restore it or remove it") from None
+    content = read_toml(file) if file.is_file() else {}
     names = []
-    for part, keys in content.get("monte_carlo", {}).items():
+    for part, keys in _table(content.get("monte_carlo")).items():
         names += [f"{part}.{key}" for key in keys] if isinstance(keys, dict) and "." not in part else [part]
     return tuple(name for name in names if "." in name)
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _failures(folder: Path) -> dict[str, str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cimlearn.errors import InputError, nearest
+from cimlearn.places import cache_place, expanded, temporary_place
 from cimlearn.streams.sources.download import Progress, fetch
 from cimlearn.streams.sources.formats import digest_or_blank
 from cimlearn.streams.sources.known import SOURCES, DataFile, Place, Source, Variant
@@ -62,7 +63,7 @@ def data_folder(data: str | Path | None) -> Path | None:
     given = os.fspath(data) if data else os.environ.get(ENVIRONMENT, "")
     if not given:
         return None
-    folder = Path(given).expanduser()
+    folder = expanded(given)
     if not folder.is_dir():
         origin = "" if data else f" (from {ENVIRONMENT})"
         raise InputError(
@@ -72,9 +73,8 @@ def data_folder(data: str | Path | None) -> Path | None:
 
 
 def cache_folder() -> Path:
-    """The user's cache: $XDG_CACHE_HOME/cimlearn, by default ~/.cache/cimlearn."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "cimlearn"
+    """Where fetched data sets are kept: $XDG_CACHE_HOME/cimlearn, by default ~/.cache/cimlearn."""
+    return cache_place() or temporary_place()
 
 
 def find(name: str, data: str | Path | None = None) -> Found | None:
@@ -128,7 +128,7 @@ def get(name: str, folder: str | Path | None = None, progress: Progress | None =
     if variant is None:
         remedies = " or ".join(_remedies(wanted))
         raise InputError(f"{name} can't be downloaded: it has no official mirror; to get it: {remedies}")
-    into = (Path(folder).expanduser() if folder else cache_folder()) / name
+    into = (expanded(folder) if folder else cache_folder()) / name
     paths = []
     for file in variant.files:
         path = into / file.name
