@@ -85,7 +85,6 @@ NPZ: dict[str, Callable[[], bytes]] = {
     "encrypted": encrypted_npz,
     "bomb": bomb,
     "twice": lambda: _twice(),
-    "packed oddly": lambda: npz(dict(good_arrays()), zipfile.ZIP_LZMA),
     "empty": lambda: b"",
     "half": lambda: good_npz()[:700],
     "one array": lambda: npy(header((1,)), b"1234"),

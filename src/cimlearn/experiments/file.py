@@ -24,8 +24,10 @@ PLACES: Final = ("chip", "float", "adam")
 _MOST_SEEDS = 10_000
 
 
-def described(content: Mapping[str, Any], file: Path) -> dict[str, Any]:
+def described(content: Mapping[str, Any], file: Path, others: Iterable[str] = ()) -> dict[str, Any]:
     """What `content`, read from `file`, gives of an experiment: words, 'seeds', and always 'settings'.
+
+    `others` are names of tables that a user may have meant.
 
     Raises
     ------
@@ -33,7 +35,7 @@ def described(content: Mapping[str, Any], file: Path) -> dict[str, Any]:
         For an unknown key, a wrong value, or where no chip is named.
     """
     given: dict[str, Any] = {"settings": {}}
-    known_tables(content, file)
+    known_tables(content, file, others)
     for key, value in content.items():
         if isinstance(value, Mapping):
             given["settings"] |= {f"{key}.{name}": setting for name, setting in value.items()}
@@ -56,7 +58,7 @@ def described(content: Mapping[str, Any], file: Path) -> dict[str, Any]:
     return given
 
 
-def known_tables(content: Mapping[str, Any], file: Path, *, others: Iterable[str] = ()) -> None:
+def known_tables(content: Mapping[str, Any], file: Path, others: Iterable[str] = ()) -> None:
     """Raise InputError for a table that is no part of the chip, its prices or the stream, even an empty one."""
     chip = content.get("chip")
     if chip not in chips.CHIPS:

@@ -17,7 +17,7 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import get_ident
@@ -29,6 +29,13 @@ from cimlearn.runfolder import schema, seals
 from cimlearn.untrusted import text
 
 FORMAT = 1
+_NAMES = (
+    r"(run\.json|records\.jsonl|timing\.json|summary\.json|report\.html|state\.json"
+    r"|state(\.previous)?\.safetensors|[\w-]+\.(png|svg|pdf))"
+)
+_OWN = re.compile(_NAMES)  # files of a run folder
+_LEFT = re.compile(rf"\.{_NAMES}\.\d+-\d+\.tmp")  # what a write that was cut off leaves, see `write_atomic`
+_INNER = re.compile(r"figures|seed-\d+")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -221,8 +228,23 @@ def held(file: Path) -> Iterator[None]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the run in `folder`, so that no second process writes into it."""
+    """Hold the run in `folder`, so that no second process writes into it; what a cut-off write left is removed."""
     with held(folder / "run.json"):
-        for leftover in folder.rglob(".*.tmp"):  # of a write that was cut off
-            leftover.unlink()
+        remove_own(folder, lambda name: _LEFT.fullmatch(name) is not None)
         yield
+
+
+def remove_own(folder: Path, which: Callable[[str], bool] = lambda name: True) -> None:
+    """Remove from a run folder those files that cimlearn writes into one, and for whose name `which` is true.
+
+    Nothing else is touched: not what has another name, not another folder, not what a link leads to.
+    """
+    for inner in (folder, folder / "figures", *sorted(folder.glob("seed-*"))):
+        if inner.is_symlink() or not inner.is_dir():
+            continue
+        if inner != folder and not _INNER.fullmatch(inner.name):
+            continue
+        for file in list(inner.iterdir()):
+            ours = _LEFT.fullmatch(file.name) or _OWN.fullmatch(file.name)
+            if ours and which(file.name) and not file.is_symlink() and file.is_file():
+                file.unlink(missing_ok=True)

@@ -91,10 +91,6 @@ def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]
             raise InputError(f"{path} holds two arrays called {name!a}; write it again with np.savez")
         if info.flag_bits & 1:
             raise InputError(f"{path} is encrypted; write it again with np.savez, which doesn't encrypt")
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise InputError(
-                f"{path} is packed in a way that np.savez doesn't use; write it again with np.savez"
-            )
         found[name] = info
     return found
 

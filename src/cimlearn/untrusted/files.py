@@ -47,11 +47,11 @@ def reading(path: Path) -> Iterator[None]:
         raise
     except MemoryError:
         raise InputError(f"{path} doesn't fit into memory; use a folder of .npy files instead") from None
-    except OSError as error:
-        raise InputError(f"{path} can't be read ({error.strerror or error}); check the file") from None
     except DAMAGE as error:
         said = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise InputError(f"{path} is damaged or truncated ({said}); fetch or copy it again") from None
+    except OSError as error:
+        raise InputError(f"{path} can't be read ({error.strerror or error}); check the file") from None
 
 
 def check_file(path: Path) -> int:

@@ -17,6 +17,8 @@ WHOLE: Final = 1 << 63  # a whole number in TOML is below this
 MEMBERS: Final = 10_000  # arrays in an archive, columns of a table, tensors in a file
 HEADER: Final = 1 << 16  # bytes of an array's header
 LINE: Final = 1 << 24  # characters of a line of text
+FOLDERS: Final = 50_000  # looked at for runs
+PAGE: Final = 20_000  # runs on one page
 RUNS: Final = 1_000_000  # runs of a study
 
 

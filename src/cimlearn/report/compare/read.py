@@ -13,6 +13,7 @@ from cimlearn.errors import InputError
 from cimlearn.report.measures import Sample, samples
 from cimlearn.runfolder.records import Run, read_run
 from cimlearn.units import plural
+from cimlearn.untrusted import limits
 from cimlearn.untrusted.text import read_json, read_toml
 
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
@@ -46,8 +47,15 @@ class Compared:
 
 def find_runs(folder: Path) -> list[Path]:
     """All run folders in `folder` (or itself), in the order of their names, 50 before 100."""
-    found = []
-    for parent, inner, files in os.walk(folder):
+    found: list[Path] = []
+    if folder.resolve() == Path(folder.anchor or "/").resolve():
+        raise InputError(f"{folder} is the root of all folders; name the folder that a study or a run wrote")
+    for number, (parent, inner, files) in enumerate(os.walk(folder)):
+        if number > limits.FOLDERS or len(found) > limits.PAGE:
+            raise InputError(
+                f"{folder} has more than {limits.FOLDERS:,} folders or {limits.PAGE:,} runs, the limit of a page; "
+                "name the study's own folder"
+            )
         if "run.json" in files:
             found.append(Path(parent))
             inner.clear()  # a run holds no other runs
