@@ -59,6 +59,7 @@ class Configuration(_Strict):
     cimlearn: str = ""
     chip: str
     on: str
+    costs: str | None = None
     stream: str
     opened: str | None = None
     scenario: str
@@ -75,6 +76,7 @@ class Configuration(_Strict):
     cell: dict[str, Any] = {}
     settings: dict[str, Scalar | list[Scalar]] = {}
     data: dict[str, str] = {}
+    outside: dict[str, str] = {}
     data_from: list[str] = []
     data_folder: str | None = None
     command: list[str] = []
