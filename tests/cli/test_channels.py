@@ -78,8 +78,11 @@ def test_data_never_reaches_markup(
     printed = capsys.readouterr().out
     assert "mass [kg]" in printed and printed.count(said) >= 2
     folder = tmp_path / said
-    folder.mkdir(parents=True)
+    (folder / "mnist").mkdir(parents=True)
+    (folder / "mnist" / "t10k-labels-idx1-ubyte.gz").write_bytes(b"")
     assert cli.main(["data", "list", "--data", str(folder)]) == 0
+    assert "incomplete in" in capsys.readouterr().out
+    assert cli.main(["data", "list", "--data", f"{folder}x"]) == 2
 
 
 def test_words_that_are_no_text_are_one_line() -> None:
@@ -129,8 +132,9 @@ def test_the_first_signal_saves_and_says_how_to_go_on(
 
 def test_the_second_waits_and_the_third_leaves_with_the_command(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    process = start([*LONG, "--quiet", "--out", str(folder)], pause=1.0)
+    process = start([*LONG, "--quiet", "--out", str(folder)], pause=3.0)
     wait_for(folder / "seed-0" / "state.safetensors", process)
+    time.sleep(0.7)  # until it waits for the next chunk
     for _ in range(3):
         process.send_signal(signal.SIGINT)
         time.sleep(0.15)

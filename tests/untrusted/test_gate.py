@@ -267,3 +267,12 @@ def test_idx_claims_more_than_it_holds(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="claims a shape"):
         arrays.read_idx(path, 1)
     assert packed.digest_or_blank(tmp_path / "none", unpack=True) == ""
+
+
+def test_a_chip_too_large_for_any_memory_is_refused_first() -> None:
+    from cimlearn import chips
+    from cimlearn.streams.base import StreamShape
+
+    parameters = chips.parameters("m2ru", {"network.hidden": 4096})
+    with pytest.raises(InputError, match=r"4,[\d,]+ weights; the limit is 50,000,000"):
+        chips.build("m2ru", "float", parameters=parameters, shape=StreamShape(1, 10**6, 10, False), seed=0)

@@ -64,5 +64,5 @@ def counted() -> Iterator[Interrupts]:
     try:
         yield interrupts
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, handler in before.items():  # while a stopped process ends, more of them change nothing
+            signal.signal(number, signal.SIG_IGN if interrupts.count else handler)

@@ -24,6 +24,8 @@ from cimlearn.errors import InputError
 from cimlearn.runfolder import seals
 from cimlearn.runfolder.files import FORMAT, read_json, sealed, to_json, write_atomic, write_json
 from cimlearn.runfolder.schema import first
+from cimlearn.untrusted.files import read_bytes
+from cimlearn.untrusted.limits import most_bytes
 from cimlearn.untrusted.tensors import open_tensors
 from cimlearn.untrusted.text import parse_json
 
@@ -83,9 +85,16 @@ class SeedFolder:
         """
         return self._checked()[0]
 
+    def settle(self) -> Position:
+        """Drop records that the last state does not count, and say where it stands."""
+        position, lines, _ = self._checked()
+        if len(lines) > position.records:
+            write_atomic(self._records, b"".join(lines[: position.records]))
+        return position
+
     def lines(self) -> bytes:
         """The records as they stand in the file."""
-        return self._records.read_bytes() if self._records.exists() else b""
+        return read_bytes(self._records, most_bytes()) if self._records.exists() else b""
 
     def append(self, record: dict[str, Any]) -> None:
         """Add one record."""

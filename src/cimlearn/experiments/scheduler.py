@@ -92,7 +92,7 @@ def run_seeds(
     checkpoint_seconds: float,
 ) -> None:
     """Run the loops of `seeds` that are not at their end, at most `threads` at a time."""
-    positions = {seed: SeedFolder(folder, seed).position() for seed in seeds}
+    positions = {seed: SeedFolder(folder, seed).settle() for seed in seeds}
     tell = progress or (lambda event: None)
     done = [sum(task.examples for task in tasks[: p.task]) + p.example for p in positions.values()]
     tell(Started(folder, seeds, tasks, sum(done)))

@@ -248,3 +248,6 @@ def remove_own(folder: Path, which: Callable[[str], bool] = lambda name: True) -
             ours = _LEFT.fullmatch(file.name) or _OWN.fullmatch(file.name)
             if ours and which(file.name) and not file.is_symlink() and file.is_file():
                 file.unlink(missing_ok=True)
+        if inner != folder:
+            with suppress(OSError):  # something is still in it
+                inner.rmdir()

@@ -19,6 +19,8 @@ from cimlearn.experiments.experiment import Experiment, same_experiment
 from cimlearn.runfolder.files import held, make, read_configuration, remove_own, write_atomic
 from cimlearn.studies.workers.base import Job, Lost, Workers, plain
 from cimlearn.studies.workers.local import LocalWorkers
+from cimlearn.untrusted import limits
+from cimlearn.untrusted.files import read_bytes
 
 TRIES = 3  # attempts at a point whose workers die or hang
 _LONGEST = 200  # bytes of a folder's name
@@ -196,5 +198,5 @@ def finished(point: Point, root: Path) -> bool:
             f"{folder} holds another experiment than {point.name}; remove it, or name another folder with --out"
         )
     lines = folder / "records.jsonl"
-    written = len(lines.read_bytes().splitlines()) if lines.exists() else 0
+    written = len(read_bytes(lines, limits.most_bytes()).splitlines()) if lines.exists() else 0
     return written == len(before["seeds"]) * len(before["tasks"])

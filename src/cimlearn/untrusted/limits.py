@@ -19,6 +19,7 @@ HEADER: Final = 1 << 16  # bytes of an array's header
 LINE: Final = 1 << 24  # characters of a line of text
 FOLDERS: Final = 50_000  # looked at for runs
 PAGE: Final = 20_000  # runs on one page
+WEIGHTS: Final = 50_000_000  # of a chip; each takes some 100 bytes with its cells
 RUNS: Final = 1_000_000  # runs of a study
 
 
@@ -30,6 +31,14 @@ def most_bytes() -> int:
     if not (given.isascii() and given.isdigit() and len(given) <= 18 and int(given) > 0):
         raise InputError(f"{ENVIRONMENT} = {given!r} is not a number of bytes; write 8000000000, or unset it")
     return int(given)
+
+
+def check_weights(what: str, count: int) -> None:
+    """Raise InputError if a chip has more weights than can be simulated."""
+    if count > WEIGHTS:
+        raise InputError(
+            f"{what}: {count:,} weights; the limit is {WEIGHTS:,}: make the chip or the stream smaller"
+        )
 
 
 def check_bytes(what: str, count: int) -> None:
