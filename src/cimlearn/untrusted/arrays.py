@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
 from cimlearn.untrusted import limits
-from cimlearn.untrusted.files import check_file, open_file, reading, rest
+from cimlearn.untrusted.files import check_file, open_file, reading, rest, said
 from cimlearn.untrusted.packed import open_plain
 
 Arrays = dict[str, NDArray[Any]]
@@ -143,8 +143,9 @@ def _header(file: BinaryIO, where: str) -> Header:
         if type(found["fortran_order"]) is not bool or len(shape) > 32:
             raise ValueError("its order or shape is none")
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0][:120]
-        raise InputError(f"{where} has a damaged header ({said}); write it again with np.save") from None
+        raise InputError(
+            f"{where} has a damaged header ({said(error, 120)}); write it again with np.save"
+        ) from None
     if dtype.kind not in _KINDS or dtype.itemsize == 0:
         raise InputError(f"{where} is of type {named[:40]}; give an array of numbers, not of Python objects")
     header = Header(dtype, shape, found["fortran_order"])

@@ -38,6 +38,11 @@ DAMAGE: Final = (
 )
 
 
+def said(error: BaseException, most: int = 200) -> str:
+    """What an error says, in one line of at most `most` characters."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:most]
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Turns every way in which a file can be damaged or unreadable into one InputError."""
@@ -48,10 +53,9 @@ def reading(path: Path) -> Iterator[None]:
     except MemoryError:
         raise InputError(f"{path} doesn't fit into memory; use a folder of .npy files instead") from None
     except DAMAGE as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise InputError(f"{path} is damaged or truncated ({said}); fetch or copy it again") from None
+        raise InputError(f"{path} is damaged or truncated ({said(error)}); fetch or copy it again") from None
     except OSError as error:
-        raise InputError(f"{path} can't be read ({error.strerror or error}); check the file") from None
+        raise InputError(f"{path} can't be read ({error.strerror or said(error)}); check the file") from None
 
 
 def check_file(path: Path) -> int:

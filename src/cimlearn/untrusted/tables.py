@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from cimlearn.errors import InputError
 from cimlearn.untrusted import limits
-from cimlearn.untrusted.files import check_file
+from cimlearn.untrusted.files import check_file, said
 
 
 def csv_rows(path: Path, delimiter: str) -> Iterator[list[str]]:
@@ -65,8 +65,7 @@ def open_parquet(path: Path) -> Any:
         about = file.metadata
         groups = sum(about.row_group(k).total_byte_size for k in range(about.num_row_groups))
     except (ArrowException, OSError, ValueError, TypeError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path} is no Parquet file ({said}); write it again") from None
+        raise InputError(f"{path} is no Parquet file ({said(error)}); write it again") from None
     if about.num_columns > limits.MEMBERS:
         raise InputError(f"{path} has {about.num_columns:,} columns; the limit is {limits.MEMBERS:,}")
     limits.check_bytes(str(path), max(groups, about.num_rows * about.num_columns * 4))  # 4: float32
@@ -84,6 +83,5 @@ def parquet_blocks(file: Any, rows: int, path: Path) -> Iterator[dict[str, Any]]
                     name: column.to_numpy(zero_copy_only=False)
                     for name, column in zip(batch.schema.names, batch.columns, strict=True)
                 }
-        except ArrowException as error:
-            said = (str(error).splitlines() or [type(error).__name__])[0]
-            raise InputError(f"{path} is damaged ({said}); write it again") from None
+        except (ArrowException, OSError) as error:
+            raise InputError(f"{path} is damaged ({said(error)}); write it again") from None

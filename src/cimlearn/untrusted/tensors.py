@@ -14,7 +14,7 @@ import safetensors
 
 from cimlearn.errors import InputError
 from cimlearn.untrusted import limits
-from cimlearn.untrusted.files import DAMAGE, open_file, reading, rest
+from cimlearn.untrusted.files import DAMAGE, open_file, reading, rest, said
 from cimlearn.untrusted.text import parse_json
 
 _SIZES: Final = {
@@ -49,8 +49,7 @@ def open_tensors(path: Path, read: Callable[[Any], T], framework: str = "numpy")
     except InputError:
         raise
     except (safetensors.SafetensorError, OSError, AttributeError, *DAMAGE) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0][:120]
-        raise InputError(f"{path} is damaged ({said}); restore or fetch it again") from None
+        raise InputError(f"{path} is damaged ({said(error, 120)}); restore or fetch it again") from None
 
 
 def _check(file: BinaryIO, path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from cimlearn.errors import InputError
 from cimlearn.untrusted import limits
-from cimlearn.untrusted.files import read_bytes
+from cimlearn.untrusted.files import read_bytes, said
 
 # Python also reads 1_234, full-width digits and numbers of other scripts; a file that holds them is a mistake.
 _NUMBER: Final = re.compile(
@@ -48,7 +48,7 @@ def parse_toml(content: bytes, where: str) -> dict[str, Any]:
     except RecursionError:
         raise _too_deep(where) from None
     except ValueError as error:
-        raise InputError(f"{where} is not a TOML file: {_first(error)}") from None
+        raise InputError(f"{where} is not a TOML file: {said(error)}") from None
     check_values(found, where, whole=limits.WHOLE)
     return found
 
@@ -66,7 +66,7 @@ def parse_json(content: bytes | str, where: str) -> Any:
     except RecursionError:
         raise _too_deep(where) from None
     except ValueError as error:
-        raise InputError(f"{where} is damaged (not JSON: {_first(error)}); restore the file") from None
+        raise InputError(f"{where} is damaged (not JSON: {said(error)}); restore the file") from None
     check_values(found, where)
     return found
 
@@ -152,7 +152,3 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError("a key is given twice")
     return found
-
-
-def _first(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
