@@ -91,3 +91,18 @@ def test_a_run_s_name_cannot_leave_its_folder(name: str, tmp_path: Path) -> None
     with pytest.raises(InputError, match="can't be called"):
         run_points([Point(name, SHORT)], tmp_path / "runs", on=Here())
     assert [p.name for p in tmp_path.iterdir()] in ([], ["runs"])
+
+
+def test_a_study_s_leftovers_are_removed_in_a_study_only(tmp_path: Path) -> None:
+    left, theirs = (
+        ".results.parquet.12-34.tmp",
+        (".thesis.tex.12-34.tmp", ".results.parquet.tmp", "results.parquet"),
+    )
+    for name, described in (("study", True), ("home", False)):
+        folder = tmp_path / name
+        put(folder, (left, *theirs))
+        if described:
+            (folder / "study.toml").write_text("")
+        run_points([Point("a", SHORT)], folder / "runs", on=Here())
+        assert (folder / left).exists() is not described
+        assert all((folder / other).exists() for other in theirs)

@@ -35,6 +35,7 @@ _NAMES = (
 )
 _OWN = re.compile(_NAMES)  # files of a run folder
 _LEFT = re.compile(rf"\.{_NAMES}\.\d+-\d+\.tmp")  # what a write that was cut off leaves, see `write_atomic`
+_LEFT_OF_STUDY = re.compile(r"\.(study\.toml|results\.parquet|failures\.json|index\.html)\.\d+-\d+\.tmp")
 _INNER = re.compile(r"figures|seed-\d+")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -232,6 +233,14 @@ def locked(folder: Path) -> Iterator[None]:
     with held(folder / "run.json"):
         remove_own(folder, lambda name: _LEFT.fullmatch(name) is not None)
         yield
+
+
+def remove_left(study: Path) -> None:
+    """Remove what a cut-off write left of a study's own files; nothing where the folder isn't a study's."""
+    if (study / "study.toml").is_file():
+        for file in list(study.iterdir()):
+            if _LEFT_OF_STUDY.fullmatch(file.name) and not file.is_symlink() and file.is_file():
+                file.unlink(missing_ok=True)
 
 
 def remove_own(folder: Path, which: Callable[[str], bool] = lambda name: True) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment, same_experiment
-from cimlearn.runfolder.files import held, make, read_configuration, remove_own, write_atomic
+from cimlearn.runfolder.files import held, make, read_configuration, remove_left, remove_own, write_atomic
 from cimlearn.studies.workers.base import Job, Lost, Workers, plain
 from cimlearn.studies.workers.local import LocalWorkers
 from cimlearn.untrusted import limits
@@ -105,6 +105,7 @@ def run_points(
     lock = root / ".lock"
     lock.touch()
     with held(lock):
+        remove_left(root.parent)
         todo = [point for point in wanted.values() if not finished(point, root)]
         workers_now = on or LocalWorkers(min(workers or cores(), max(1, len(todo))))
         failures: dict[str, str] = {}
