@@ -9,6 +9,7 @@ PRESETS: Final = {
     "continuous": "continuous",
     "ideal": "ideal",
     "levels": "hfo2_liehr_2020",
+    "pulsed": "pulsed",
     "vteam": "vteam_kvatinsky_2015",
 }
 

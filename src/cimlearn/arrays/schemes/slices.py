@@ -1,0 +1,87 @@
+"""Writing weights of two slices: a coarse cell, and a fine one that counts a fraction, with carry.
+
+    w = scale (G_1 + G_2 / r - G_ref)                    r: significance
+    |fine part + change| <= carry: the fine cell alone takes the change
+    beyond: the coarse cell takes the fine part and the change, then the fine cell what is left of the error
+
+Both are read before and after (write-verify), so nothing but the accumulators is kept in digital memory. Two cells of unequal significance
+with a carry: Agarwal et al., "Achieving ideal accuracies in analog neuromorphic computing using periodic carry", VLSI Technology 2017.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cimlearn.arrays.base import ROW_WRITES, VERIFY_READS
+from cimlearn.arrays.schemes.cells import gathered, pulse_until
+from cimlearn.compiled import kernel
+from cimlearn.devices.base import inside
+
+COARSE = 0
+FINE = 1
+HALF = 0.5  # of what the fine cell can mend: how far off the coarse cell may stay
+
+
+@kernel
+def weight_of(bar, i, j, count):
+    """What the first `count` slices of a weight add to it; the others count as if at the middle."""
+    total = 0.0
+    middle = bar.reference / bar.significance
+    for k in range(count):
+        total += bar.sign[k] * (bar.state.cells.conductance[k, i, j] - middle)
+    return np.float32(bar.scale * total)
+
+
+@kernel
+def _due(bar, change):
+    """Note each weight that is written and where it shall land; answers how many, and in how many rows."""
+    pick, wanted = bar.scratch.pick, bar.scratch.asked[5]
+    count, rows = 0, 0
+    for i in range(change.shape[0]):
+        before = count
+        for j in range(change.shape[1]):
+            if change[i, j] != 0:
+                pick[1, count], pick[2, count] = i, j
+                wanted[count] = weight_of(bar, i, j, 2) + change[i, j]
+                count += 1
+        rows += 1 if count > before else 0
+    return count, rows
+
+
+@kernel
+def _ask(bar, n, k, i, j, moved):
+    """Ask the cell of slice k for a change of the weight by `moved`, as choice n."""
+    change = np.float32(moved / (bar.scale * bar.sign[k]))
+    bar.scratch.pick[0, n], bar.scratch.pick[1, n], bar.scratch.pick[2, n] = k, i, j
+    bar.scratch.asked[0, n] = change
+    bar.scratch.asked[1, n] = inside(bar.device, bar.state.cells.conductance[k, i, j] + change)
+
+
+@kernel
+def write_slices(bar, change):
+    """Ask every weight for its change (rows, columns)."""
+    scheme = bar.scheme
+    if scheme.least > 0:
+        gathered(scheme, bar.state.pending, change, bar.state.write_words)
+    count, rows = _due(bar, change)
+    if count == 0:
+        return
+    bar.state.counts[VERIFY_READS] += 2 * count
+    carried = 0
+    for i in range(change.shape[0]):
+        for j in range(change.shape[1]):
+            if change[i, j] != 0:
+                fine = weight_of(bar, i, j, 2) - weight_of(bar, i, j, 1)
+                if abs(fine + change[i, j]) > scheme.carry:
+                    _ask(bar, carried, COARSE, i, j, fine + change[i, j])
+                    carried += 1
+    bar.state.counts[VERIFY_READS] += carried
+    rounds = pulse_until(bar, carried, scheme.tries, HALF * scheme.carry) if carried > 0 else 0
+    n = 0
+    for i in range(change.shape[0]):
+        for j in range(change.shape[1]):
+            if change[i, j] != 0:
+                _ask(bar, n, FINE, i, j, bar.scratch.asked[5, n] - weight_of(bar, i, j, 2))
+                n += 1
+    rounds += pulse_until(bar, n, scheme.tries, scheme.tolerance)
+    bar.state.counts[ROW_WRITES] += max(rows, rounds)
