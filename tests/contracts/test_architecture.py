@@ -33,6 +33,7 @@ GROUND = {
     "_version",
     "compiled",
     "errors",
+    "extensions",
     "ledger",
     "metrics",
     "noise",

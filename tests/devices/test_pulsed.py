@@ -10,7 +10,7 @@ from hardware import SIGMAS
 
 from cimlearn.compiled import entry
 from cimlearn.devices.base import Wear, new_cells, program
-from cimlearn.devices.build import device
+from cimlearn.devices.catalog import device
 from cimlearn.devices.pulsed import BEND_UP, DOWN, HIGHEST, LOWEST, UP, Pulsed, typical
 from cimlearn.devices.pulsed_mean import mean_response, mean_step
 from cimlearn.errors import InputError

@@ -1,13 +1,15 @@
-"""The physics of one memory cell: window, programming, read, wear. A device never knows a network."""
+"""One memory cell: its window, what a write does to it, how it wears."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cimlearn.devices.kind import DeviceKind
+
 if TYPE_CHECKING:
     from cimlearn.devices.response import pulse_response
 
-__all__ = ["pulse_response"]
+__all__ = ["DeviceKind", "pulse_response"]
 
 
 def __getattr__(name: str) -> Any:

@@ -52,7 +52,7 @@ def pulse_response(
     ----------
     device
         a kind ('continuous'), a published cell ('ecram'), a TOML file of one's own ('mycell.toml'), or a device made by
-        `cimlearn.devices.build.device`
+        `cimlearn.devices.catalog.device`
     settings
         'device.KEY' -> value or text, as on the command line
     trains
@@ -111,12 +111,11 @@ def _made(device: Any, settings: Mapping[str, Any] | None, variation: float | No
         if settings:
             raise InputError("settings belong to a device that is named; this one is made already")
         return device, 0.1 if variation is None else variation
-    from cimlearn.devices.build import device as build
-    from cimlearn.devices.presets import described
+    from cimlearn.devices import catalog
 
-    found = described({"device": device, **(settings or {})})
+    found = catalog.parameters(catalog.chosen({catalog.NAME: device})).replace(settings or {})
     spread = found["cell.variation"] if "cell.variation" in found else 0.1
-    return build(found.part("device")), spread if variation is None else variation
+    return catalog.device(found.part("device")), spread if variation is None else variation
 
 
 def _placed(made: Any, first: float, cells: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

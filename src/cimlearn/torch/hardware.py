@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from cimlearn.costs import prices
-from cimlearn.devices.presets import PRESETS
+from cimlearn.devices import catalog
 from cimlearn.devices.technology import technology_parameters
-from cimlearn.errors import InputError, nearest
+from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet, load
 
 Kind = Literal["crossbar", "bit-serial"]
@@ -60,16 +60,18 @@ class Hardware:
 
 
 def crossbar(settings: Mapping[str, Any] | None = None, *, device: str = "continuous") -> Hardware:
-    """Analog crossbars as M2RU has them: `device` is continuous, levels (HfO2 table), vteam or ideal.
+    """Analog crossbars as M2RU has them: `device` is continuous, pulsed, levels (HfO2 table), vteam or ideal, a published
+    cell such as 'ecram', or a file of one's own such as 'mycell.toml'.
 
     Raises
     ------
     InputError
         For an unknown device or setting, or a value out of range.
     """
-    if device not in PRESETS:
-        raise InputError(f"unknown device '{device}'; {nearest(device, PRESETS)}")
-    found = _part("m2ru", ANALOG).merged(load(PRESETS[device])).merged(_part("to_chip", ()))
+    own = {n: e for n, e in catalog.parameters(device).entries().items() if not n.startswith(OTHERS)}
+    found = _part("m2ru", ANALOG).merged(ParameterSet(own)).merged(_part("to_chip", ()))
+    if found["write.scheme"] != "cells":  # never the default; a preset of one's own may ask for it
+        raise InputError("write.scheme = slices is M2RU's; layers of PyTorch models have cells that count alike")
     return Hardware("crossbar", found, _priced("crossbar", {})).replace(settings or {})
 
 
@@ -101,7 +103,7 @@ def _priced(kind: Kind, changes: Mapping[str, Any]) -> ParameterSet:
     logic = _part("prices_m2ru", LOGIC)
     own = {name: value for name, value in changes.items() if name in logic}
     others = {name: value for name, value in changes.items() if name not in logic}
-    return prices.parameters(others, "sas-mram").merged(logic.replace(own))
+    return prices.parameters(others, "bitserial").merged(logic.replace(own))
 
 
 def _part(preset: str, starts: tuple[str, ...]) -> ParameterSet:
