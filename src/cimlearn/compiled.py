@@ -153,9 +153,9 @@ def _refusing(compiled: Any) -> Any:
 
     def refuse(*_arguments: Any, **_named: Any) -> Any:
         raise TypeError(
-            f"{compiled.__module__}.{compiled.__name__} is a kernel, which only kernels can call; call it from a function "
-            "under @cimlearn.compiled.entry, or run with NUMBA_DISABLE_JIT=1. For conductance against pulses of a "
-            "device there is cimlearn.devices.pulse_response"
+            f"{compiled.__module__}.{compiled.__name__} is a kernel, which only kernels can call; call it from a "
+            "function under @cimlearn.compiled.entry, or run with NUMBA_DISABLE_JIT=1. For conductance against pulses "
+            "there is cimlearn.devices.pulse_response"
         )
 
     def keep(result: Any) -> None:

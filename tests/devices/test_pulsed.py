@@ -53,7 +53,14 @@ class Cells:
         pulses = np.zeros(count, np.int64)
         normal = self.rng.standard_normal(count).astype(np.float32)
         _writes(
-            self.one, self.g, self.state, self.own, np.float32(change), normal, drawn.astype(np.float32), pulses
+            self.one,
+            self.g,
+            self.state,
+            self.own,
+            np.float32(change),
+            normal,
+            drawn.astype(np.float32),
+            pulses,
         )
         return pulses
 
@@ -243,7 +250,9 @@ def test_soft_bounds_have_the_statistics_of_the_published_equations(name: str) -
         assert hidden.std() == pytest.approx(w.std(), rel=0.06)
 
 
-@pytest.mark.parametrize("name", [*NEUROSIM, "gokmen", "capacitor", "ecram", "ecram_mo", "reram_es", "reram_sb"])
+@pytest.mark.parametrize(
+    "name", [*NEUROSIM, "gokmen", "capacitor", "ecram", "ecram_mo", "reram_es", "reram_sb"]
+)
 def test_every_preset_owns_its_numbers(name: str) -> None:
     """Nothing but windows, and spreads that nobody published, is assumed."""
     own = load(name)

@@ -47,7 +47,9 @@ class CrossbarScratch(NamedTuple):
     row: NDArray[np.float32]  # (2, rows) effective input; its noise weight
     column: NDArray[np.float32]  # (3, columns) sum; its variance; random numbers
     pick: NDArray[np.int32]  # (3, cells + 1) layer, row, column of each cell that is written
-    asked: NDArray[np.float32]  # (6, cells + 1) change, target [S]; normals; uniforms; moved [S]; wanted weight
+    asked: NDArray[
+        np.float32
+    ]  # (6, cells + 1) change, target [S]; normals; uniforms; moved [S]; wanted weight
 
 
 class Crossbar(NamedTuple):

@@ -67,7 +67,8 @@ def new_cells(
     """Fresh cells at rest; stuck ones where the wear says so.
 
     `shape` is (layers, rows, columns). The device-to-device factor is normal around 1 with standard deviation
-    `variation`, cut at 0; of a device with traits it multiplies the first two, its steps up and down. Endurance is log-normal between cells (assumed law) with median `wear.endurance`.
+    `variation`, cut at 0; of a device with traits it multiplies the first two, its steps up and down. Endurance is
+    log-normal between cells (assumed law) with median `wear.endurance`.
     """
     draw = generator(seed, name, "cells")
     gain = np.maximum(1.0 + variation * draw.standard_normal(shape), 0.0).astype(np.float32)

@@ -87,7 +87,9 @@ def parameters(name: str) -> ParameterSet:
         raise InputError(f"{name} has a parameter {wrong}; all of a device's are called device.something")
     entry = own.entry(NAME) if NAME in own else load("continuous").entry(NAME)
     mine = {"value": name, "choices": tuple(names()), "elsewhere": GROUP}
-    return own.merged(ParameterSet({NAME: entry.model_copy(update=mine if NAME in own else mine | {"source": name})}))
+    return own.merged(
+        ParameterSet({NAME: entry.model_copy(update=mine if NAME in own else mine | {"source": name})})
+    )
 
 
 def chosen(changes: Mapping[str, Any]) -> str:

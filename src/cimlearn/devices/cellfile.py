@@ -4,8 +4,9 @@
     kind = "pulsed"        or         value = 0.012
     step = 0.012                      source = "chip 7, 30 cells"
 
-`kind` is a kind of this package or a published cell (pulsed without). `cell.*` and `periphery.*` may stand beside `device.*`; of what the
-file leaves out, the kind's preset holds. Where it leaves out the integrators' capacitors, they follow from the window (the same range of weights).
+`kind` is a kind of this package or a published cell (pulsed without). `cell.*` and `periphery.*` may stand beside
+`device.*`; of what the file leaves out, the kind's preset holds. Where it leaves out the integrators' capacitors, they
+follow from the window (the same range of weights).
 """
 
 from __future__ import annotations
@@ -47,9 +48,7 @@ def read(
         raise InputError(f"{name}: device.kind = '{based}' is a file too; name a kind or a published cell")
     own = parameters(str(based))
     chip = load("m2ru")
-    known = ParameterSet(
-        {n: e for n, e in chip.entries().items() if n.split(".")[0] in OTHERS}
-    ).merged(own)
+    known = ParameterSet({n: e for n, e in chip.entries().items() if n.split(".")[0] in OTHERS}).merged(own)
     made = dict(own.entries())
     for key, fields in given.items():
         made[key] = _entry(name, key, fields, known)
@@ -92,7 +91,9 @@ def _entry(name: str, key: str, fields: Any, known: ParameterSet) -> Parameter:
         raise InputError(f"{name}: {key} = {value} is not a value like {known.entry(key).value!r}")
     try:
         old = known.replace({key: value}).entry(key)
-        fresh = Parameter.model_validate({"value": 0, "unit": "1", "origin": origin, "source": "", "help": ""})
+        fresh = Parameter.model_validate(
+            {"value": 0, "unit": "1", "origin": origin, "source": "", "help": ""}
+        )
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
     except ValueError:
@@ -113,7 +114,7 @@ def _capacitors(
     for side in ("hidden", "output"):
         key = f"periphery.{side}_capacitance"
         old = chip.entry(key)
-        source = f"m2ru.toml, {old.value:g} F for a window of {1e6 * span:.0f} uS, in proportion to the window of {name}"
+        source = f"m2ru.toml, {old.value:g} F for {1e6 * span:.0f} uS, in proportion to the window of {name}"
         if key in made and made[key].origin == ORIGIN:
             continue
         value = max(old.value * (high - low) / span, (old.range or (0.0, 0.0))[0])

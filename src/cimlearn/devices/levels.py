@@ -25,8 +25,6 @@ class Levels(NamedTuple):
     spread: NDArray[np.float32]  # (levels,) standard deviation of the resistance [ohm]
     centre: NDArray[np.float32]  # (levels,) mean conductance [S] = 1 / mean, rising
 
-    gambles = True  # it rounds at random
-
     def window(self) -> tuple[float, float]:
         """Conductances [S] of the smallest and the largest weight."""
         return float(self.centre[0]), float(self.centre[-1])

@@ -14,8 +14,8 @@ s is the cell's own step (`traits`), x, x' and x'' are standard normal. f by law
     power          f_up = ((h - w) / (h - l))^bend_up           f_down = ((w - l) / (h - l))^bend_down
     table          f_up and f_down between even points over the window
 
-f is never below 0. The laws, their spreads and the hidden w of write noise are those of the pulsed devices of Rasch et al., IEEE AICAS 2021
-(arXiv 2104.02184), of which the constant step is Gokmen and Vlasov, Front. Neurosci. 10 (2016), 333.
+f is never below 0. The laws, their spreads and the hidden w of write noise are those of the pulsed devices of Rasch et
+al., IEEE AICAS 2021 (arXiv 2104.02184); the constant step is that of Gokmen and Vlasov, Front. Neurosci. 10 (2016), 333.
 """
 
 from __future__ import annotations
@@ -67,8 +67,6 @@ class Pulsed(NamedTuple):
     asymmetry_spread: float  # between cells
     bend_spread: tuple[float, float]  # between cells: up, down
     bound_spread: tuple[float, float]  # between cells, relative: lowest, highest
-
-    gambles = True  # it rounds at random
 
     def window(self) -> tuple[float, float]:
         """Conductances [S] of the smallest and the largest weight."""

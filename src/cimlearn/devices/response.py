@@ -83,7 +83,9 @@ def pulse_response(
     lengths = np.array(trains, np.int64).reshape(-1)
     total = int(np.abs(lengths).sum())
     if cells < 1 or total < 1:
-        raise InputError(f"pulse_response of {cells} cells and trains = {list(trains)}: give at least one of both")
+        raise InputError(
+            f"pulse_response of {cells} cells and trains = {list(trains)}: give at least one of both"
+        )
     if cells * (total + 1) > MOST:
         raise InputError(
             f"pulse_response of {cells} cells times {total} pulses is above {MOST:,}; ask for fewer of either"
@@ -114,7 +116,8 @@ def _made(device: Any, settings: Mapping[str, Any] | None, variation: float | No
     from cimlearn.devices import catalog
 
     found = catalog.parameters(catalog.chosen({catalog.NAME: device})).replace(settings or {})
-    spread = found["cell.variation"] if "cell.variation" in found else 0.1
+    given = found.part("cell").get("variation", 0.1)
+    spread = float(given)
     return catalog.device(found.part("device")), spread if variation is None else variation
 
 

@@ -60,8 +60,10 @@ class Hardware:
 
 
 def crossbar(settings: Mapping[str, Any] | None = None, *, device: str = "continuous") -> Hardware:
-    """Analog crossbars as M2RU has them: `device` is continuous, pulsed, levels (HfO2 table), vteam or ideal, a published
-    cell such as 'ecram', or a file of one's own such as 'mycell.toml'.
+    """Analog crossbars as M2RU has them; `device` says of which cells.
+
+    continuous, pulsed, levels (HfO2 table), vteam or ideal, a published cell such as 'ecram', or a file of one's own
+    such as 'mycell.toml'.
 
     Raises
     ------
@@ -71,7 +73,9 @@ def crossbar(settings: Mapping[str, Any] | None = None, *, device: str = "contin
     own = {n: e for n, e in catalog.parameters(device).entries().items() if not n.startswith(OTHERS)}
     found = _part("m2ru", ANALOG).merged(ParameterSet(own)).merged(_part("to_chip", ()))
     if found["write.scheme"] != "cells":  # never the default; a preset of one's own may ask for it
-        raise InputError("write.scheme = slices is M2RU's; layers of PyTorch models have cells that count alike")
+        raise InputError(
+            "write.scheme = slices is M2RU's; layers of PyTorch models have cells that count alike"
+        )
     return Hardware("crossbar", found, _priced("crossbar", {})).replace(settings or {})
 
 

@@ -85,7 +85,7 @@ def pulse(bar, count):
     fill_normal(bar.state.write_words, normals[:count])
     if bar.gambles:
         fill_uniform(bar.state.write_words, uniforms[:count])
-    pulses = 0
+    pulses = np.int64(0)
     for n in range(count):
         place = np.uint64((pick[0, n] * rows + pick[1, n]) * columns + pick[2, n])
         now, before = conductance[place], states[place]
@@ -100,7 +100,7 @@ def pulse(bar, count):
         states[place] = state if alive else before
         moved[n] = reached - now
     bar.state.counts[PULSES] += pulses
-    start, rounds = 0, 0
+    start, rounds = 0, np.int64(0)
     while start < count:  # one sum per run of cells of the same row
         row, end = pick[1, start], start
         total, longest = 0.0, np.float32(0)

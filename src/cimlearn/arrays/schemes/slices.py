@@ -4,8 +4,10 @@
     |fine part + change| <= carry: the fine cell alone takes the change
     beyond: the coarse cell takes the fine part and the change, then the fine cell what is left of the error
 
-Both are read before and after (write-verify), so nothing but the accumulators is kept in digital memory. Two cells of unequal significance
-with a carry: Agarwal et al., "Achieving ideal accuracies in analog neuromorphic computing using periodic carry", VLSI Technology 2017.
+Both are read before and after (write-verify), so nothing but the accumulators is kept in digital memory. The ratio of
+the slices is exact (no mismatch of the mirrors or capacitors that make it). Two cells of unequal significance with a
+carry: Agarwal et al., "Achieving ideal accuracies in analog neuromorphic computing using periodic carry", VLSI
+Technology 2017.
 """
 
 from __future__ import annotations
