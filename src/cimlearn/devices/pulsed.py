@@ -15,7 +15,8 @@ s is the cell's own step (`traits`), x, x' and x'' are standard normal. f by law
     table          f_up and f_down between even points over the window
 
 f is never below 0. The laws, their spreads and the hidden w of write noise are those of the pulsed devices of Rasch et
-al., IEEE AICAS 2021 (arXiv 2104.02184); the constant step is that of Gokmen and Vlasov, Front. Neurosci. 10 (2016), 333.
+al., IEEE AICAS 2021 (arXiv 2104.02184); the constant step is that of Gokmen and Vlasov, Front. Neurosci.
+10 (2016), 333.
 """
 
 from __future__ import annotations

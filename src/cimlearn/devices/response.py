@@ -96,10 +96,11 @@ def pulse_response(
     fresh = new_cells(
         made, (1, 1, cells), variation=spread, wear=Wear(None, 0.0, 0.0, "low"), seed=seed, name="response"
     )
-    first = start if start is not None else (low if lengths[0] > 0 else high)
-    if not float(made.low) <= first <= float(made.high):
+    least, most = float(made.low), float(made.high)
+    first = start if start is not None else min(max(low if lengths[0] > 0 else high, least), most)
+    if not least <= first <= most:
         raise InputError(
-            f"start = {first:g} S lies outside what the cell reaches, {made.low:g} to {made.high:g} S"
+            f"start = {first:g} S lies outside what the cell reaches, {least:g} to {most:g} S"
         )
     conductance, state = _placed(made, first, cells)
     seen = np.empty((cells, total + 1), np.float32)

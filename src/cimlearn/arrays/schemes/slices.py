@@ -3,6 +3,7 @@
     w = scale (G_1 + G_2 / r - G_ref)                    r: significance
     |fine part + change| <= carry: the fine cell alone takes the change
     beyond: the coarse cell takes the fine part and the change, then the fine cell what is left of the error
+    a fine cell that can't get there (by the verifying read): the same once more
 
 Both are read before and after (write-verify), so nothing but the accumulators is kept in digital memory. The ratio of
 the slices is exact (no mismatch of the mirrors or capacitors that make it). Two cells of unequal significance with a
@@ -60,8 +61,55 @@ def _ask(bar, n, k, i, j, moved):
 
 
 @kernel
+def _land_coarse(bar, change, every):
+    """Let the coarse cells take their fine part and the change: of all weights that are written, or where it is due."""
+    count = 0
+    for i in range(change.shape[0]):
+        for j in range(change.shape[1]):
+            if change[i, j] != 0:
+                part = weight_of(bar, i, j, 2) - weight_of(bar, i, j, 1) + change[i, j]
+                if every or abs(part) > bar.scheme.carry:
+                    _ask(bar, count, COARSE, i, j, part)
+                    count += 1
+    bar.state.counts[VERIFY_READS] += count
+    return pulse_until(bar, count, bar.scheme.tries, HALF * bar.scheme.carry) if count > 0 else 0
+
+
+@kernel
+def _land_fine(bar, change):
+    """Let the fine cell of every weight that is written take what is left."""
+    count = 0
+    for i in range(change.shape[0]):
+        for j in range(change.shape[1]):
+            if change[i, j] != 0:
+                _ask(bar, count, FINE, i, j, bar.scratch.asked[5, count] - weight_of(bar, i, j, 2))
+                count += 1
+    return pulse_until(bar, count, bar.scheme.tries, bar.scheme.tolerance)
+
+
+@kernel
+def _missed(bar, change):
+    """Leave in change (rows, columns) the errors of weights whose fine cell can't get there; answers how many."""
+    wanted, limit = bar.scratch.asked[5], bar.scheme.tolerance + HALF * bar.scheme.least
+    count, left = 0, 0
+    for i in range(change.shape[0]):
+        for j in range(change.shape[1]):
+            if change[i, j] != 0:
+                error = wanted[count] - weight_of(bar, i, j, 2)
+                change[i, j] = error if abs(error) > limit else np.float32(0)
+                if change[i, j] != 0:
+                    wanted[left] = wanted[count]
+                    left += 1
+                count += 1
+    return left
+
+
+@kernel
 def write_slices(bar, change):
-    """Ask every weight for its change (rows, columns)."""
+    """Ask every weight for its change (rows, columns).
+
+    Where the fine cell doesn't get there, though it should (its own bounds are narrow), the weight is carried once more.
+    """
     scheme = bar.scheme
     if scheme.least > 0:
         gathered(scheme, bar.state.pending, change, bar.state.write_words)
@@ -69,21 +117,7 @@ def write_slices(bar, change):
     if count == 0:
         return
     bar.state.counts[VERIFY_READS] += 2 * count
-    carried = 0
-    for i in range(change.shape[0]):
-        for j in range(change.shape[1]):
-            if change[i, j] != 0:
-                fine = weight_of(bar, i, j, 2) - weight_of(bar, i, j, 1)
-                if abs(fine + change[i, j]) > scheme.carry:
-                    _ask(bar, carried, COARSE, i, j, fine + change[i, j])
-                    carried += 1
-    bar.state.counts[VERIFY_READS] += carried
-    rounds = pulse_until(bar, carried, scheme.tries, HALF * scheme.carry) if carried > 0 else 0
-    n = 0
-    for i in range(change.shape[0]):
-        for j in range(change.shape[1]):
-            if change[i, j] != 0:
-                _ask(bar, n, FINE, i, j, bar.scratch.asked[5, n] - weight_of(bar, i, j, 2))
-                n += 1
-    rounds += pulse_until(bar, n, scheme.tries, scheme.tolerance)
+    rounds = _land_coarse(bar, change, False) + _land_fine(bar, change)
+    if scheme.tries > 0 and _missed(bar, change) > 0:
+        rounds += _land_coarse(bar, change, True) + _land_fine(bar, change)
     bar.state.counts[ROW_WRITES] += max(rows, rounds)
