@@ -91,7 +91,10 @@ WRONG: dict[str, tuple[Callable[[Path], list[str]], str]] = {
         "did you mean 'read.noise'?",
     ),
     "toml with wrong seeds": (lambda f: ["run", _toml(f, 'chip = "toy"\nseeds = "two"')], "seeds = two"),
-    "toml with wrong placement": (lambda f: ["run", _toml(f, 'chip = "toy"\non = "gpu"')], "unknown placement 'gpu' of toy"),
+    "toml with wrong placement": (
+        lambda f: ["run", _toml(f, 'chip = "toy"\non = "gpu"')],
+        "unknown placement 'gpu' of toy",
+    ),
     "toml with a number for a text": (lambda f: ["run", _toml(f, "chip = 3")], "chip = 3 must be a text"),
     "toml without chip": (lambda f: ["run", _toml(f, "seeds = 3")], "the key 'chip' is missing"),
     "out below a file": (

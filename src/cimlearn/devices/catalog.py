@@ -11,13 +11,12 @@ from typing import Any, Final
 
 from cimlearn import extensions
 from cimlearn.devices import build, cellfile
-from cimlearn.devices.kind import DeviceKind
+from cimlearn.devices.kind import PARTS, DeviceKind
 from cimlearn.errors import InputError, nearest
 from cimlearn.parameters import ParameterSet, load
 
 GROUP: Final = "cimlearn.devices"
 NAME: Final = "device.kind"
-PARTS: Final = ("device.", "cell.", "periphery.")  # of parameters that a device may own
 BUILT_IN: Final[dict[str, DeviceKind]] = {
     "continuous": DeviceKind("continuous", build.continuous, build.low_high),
     "pulsed": DeviceKind("pulsed", build.pulsed, build.low_high, gambles=True),
@@ -78,10 +77,7 @@ def source(name: str) -> str | None:
 
 def parameters(name: str) -> ParameterSet:
     """Every parameter `device.*` of a kind of device, `device.kind` among them, and its `cell.*` and `periphery.*`."""
-    found = kind(name).parameters
-    own = ParameterSet({})
-    for one in found if isinstance(found, tuple) else (found,):
-        own = own.merged(load(one) if isinstance(one, str) else one)
+    own = kind(name).owned()
     wrong = next((key for key in own if not key.startswith(PARTS)), None)
     if wrong is not None:
         raise InputError(f"{name} has a parameter {wrong}; all of a device's are called device.something")

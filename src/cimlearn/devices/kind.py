@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from cimlearn.parameters import ParameterSet
+from cimlearn.parameters import ParameterSet, load
+
+
+PARTS: Final = ("device.", "cell.", "periphery.")  # of parameters that a device may own
 
 
 @dataclass(frozen=True)
@@ -21,3 +24,10 @@ class DeviceKind:
         None  # [S] without building; None: build it
     )
     gambles: bool = False  # `program` uses `uniform`, so the array draws it
+
+    def owned(self) -> ParameterSet:
+        """The parameters, read from presets where names of these stand."""
+        own = ParameterSet({})
+        for one in self.parameters if isinstance(self.parameters, tuple) else (self.parameters,):
+            own = own.merged(load(one) if isinstance(one, str) else one)
+        return own
