@@ -108,7 +108,7 @@ def _missed(bar, change):
 def write_slices(bar, change):
     """Ask every weight for its change (rows, columns).
 
-    Where the fine cell doesn't get there, though it should (its own bounds are narrow), the weight is carried once more.
+    Where the fine cell doesn't get there (its own bounds are narrow, say), the weight is carried once more.
     """
     scheme = bar.scheme
     if scheme.least > 0:
