@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from cimlearn.parameters import ParameterSet, load
 
-
 PARTS: Final = ("device.", "cell.", "periphery.")  # of parameters that a device may own
 
 

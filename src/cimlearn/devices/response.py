@@ -99,9 +99,7 @@ def pulse_response(
     least, most = float(made.low), float(made.high)
     first = start if start is not None else min(max(low if lengths[0] > 0 else high, least), most)
     if not least <= first <= most:
-        raise InputError(
-            f"start = {first:g} S lies outside what the cell reaches, {least:g} to {most:g} S"
-        )
+        raise InputError(f"start = {first:g} S lies outside what the cell reaches, {least:g} to {most:g} S")
     conductance, state = _placed(made, first, cells)
     seen = np.empty((cells, total + 1), np.float32)
     _trains(made, conductance, state, fresh.gain, changes, kernel_state(seed, "response", "write"), seen)
