@@ -105,5 +105,5 @@ def test_narrow_cells_carry_what_they_cannot_hold() -> None:
     "changes", [{"mapping.cells": 1}, {"mapping.cells": 4}, {"mapping.kind": "pair"}], ids=str
 )
 def test_a_design_without_the_cells_is_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="write.scheme = slices needs two cells"):
+    with pytest.raises(InputError, match=r"write\.scheme = slices needs two cells"):
         bar(np.zeros(SHAPE), {**SLICES, **changes})

@@ -149,7 +149,7 @@ def is_a_function_of_its_arguments(kind: DeviceKind, settings: Any) -> None:
 
 
 def has_owned_parameters(kind: DeviceKind, settings: Any) -> None:
-    """Every parameter is called device.something (or is one of a cell or periphery), and has a unit, a source and a help."""
+    """Every parameter is called device.something (cell and periphery may be too), and has unit, source and help."""
     for name, parameter in kind.owned().entries().items():
         assert name.startswith(PARTS), f"{name} is not called device.something"
         assert parameter.unit and parameter.source and parameter.help, (

@@ -56,6 +56,10 @@ class Hardware:
         found = self.parameters.replace(others)
         if self.kind == "crossbar":
             _check_range(found)
+            if found["write.scheme"] != "cells":
+                raise InputError(
+                    "write.scheme = slices is M2RU's; layers of PyTorch models have cells that count alike: leave it out"
+                )
         return Hardware(self.kind, found, _priced(self.kind, changes))
 
 
