@@ -58,7 +58,7 @@ class Hardware:
             _check_range(found)
             if found["write.scheme"] != "cells":
                 raise InputError(
-                    "write.scheme = slices is M2RU's; layers of PyTorch models have cells that count alike: leave it out"
+                    "write.scheme = slices is M2RU's; layers of PyTorch models know 'cells' only"
                 )
         return Hardware(self.kind, found, _priced(self.kind, changes))
 
@@ -76,10 +76,6 @@ def crossbar(settings: Mapping[str, Any] | None = None, *, device: str = "contin
     """
     own = {n: e for n, e in catalog.parameters(device).entries().items() if not n.startswith(OTHERS)}
     found = _part("m2ru", ANALOG).merged(ParameterSet(own)).merged(_part("to_chip", ()))
-    if found["write.scheme"] != "cells":  # never the default; a preset of one's own may ask for it
-        raise InputError(
-            "write.scheme = slices is M2RU's; layers of PyTorch models have cells that count alike"
-        )
     return Hardware("crossbar", found, _priced("crossbar", {})).replace(settings or {})
 
 
