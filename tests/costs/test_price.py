@@ -153,10 +153,6 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "unknown part of the chip": (["m2ru", "--set", "network.hiden=9"], "did you mean 'network.hidden'?"),
     "unknown setting of the stream": (["m2ru", "--set", "strem.form=flat"], "did you mean 'stream.form'?"),
     "negative price": (["m2ru", "--set", "price.sram=-1"], "price.sram = -1 is out of range"),
-    "no price for 10 bits": (
-        ["m2ru", "--set", "periphery.converter_bits=10"],
-        "no price for a conversion of 10 bits",
-    ),
     "unknown node": (["m2ru", "--set", "technology.node=7nm"], "is not one of: 65nm"),
     "no wear": (["m2ru", "--set", "expected.wear=0"], "expected.wear has no share above 0"),
     "endurance 0": (["m2ru", "--set", "cell.endurance=0"], "cell.endurance = 0 is out of range"),

@@ -82,7 +82,8 @@ def test_working_assumption_of_the_clock() -> None:
 def test_kind_of_device_chooses_its_preset(kind: str, preset: str) -> None:
     chosen = chip_parameters("m2ru", {"device.kind": kind})
     device = {name: chosen[name] for name in chosen if name.startswith("device.")}
-    assert device == dict(parameters.load(preset))
+    own = {name: value for name, value in parameters.load(preset).items() if name.startswith("device.")}
+    assert device == own
     assert set(parameters.load("m2ru")) == set(chosen) - set(device)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from cimlearn.arrays.rules import check as check_arrays
 from cimlearn.chips.base import Chip, Design
 from cimlearn.devices.presets import PRESETS
 from cimlearn.errors import InputError, nearest
@@ -38,7 +39,9 @@ def parameters(chip: str, changes: Mapping[str, Any] | None = None) -> Parameter
     if chip == "m2ru":
         first = load("continuous")
         kind = first.replace({"device.kind": changes.get("device.kind", "continuous")})["device.kind"]
-        return load(PRESETS[kind]).merged(base).replace(changes)
+        found = load(PRESETS[kind]).merged(base).merged(load(PRESETS[kind])).replace(changes)
+        check_arrays(found)
+        return found
     from cimlearn.devices.technology import technology_parameters
 
     name = "cell.technology"

@@ -20,6 +20,11 @@ from cimlearn.units import count, number, percent, quantity
 if TYPE_CHECKING:
     from rich.table import Table
 
+_NOTES = {
+    "unserved": "No circuit serves this as it is set, so the figures above flatter the chip",
+    "ideal": "Ideal here, so without a price",
+    "derived": "Priced by a law outside the table",
+}
 _AGES = {"first_cell": "first cell", "one_percent": "1 %", "ten_percent": "10 % of the cells"}
 
 
@@ -41,7 +46,20 @@ def command(arguments: Namespace) -> None:
     console.print(_parts("part", {name: phase.parts for name, phase in costs.phases.items()}))
     if costs.products:
         console.print(_parts("product of training", costs.products))
+    for line in note_lines(costs):
+        console.print(line, highlight=False, soft_wrap=True)
     console.print(_assumed(arguments.chip, experiment.prices))
+
+
+def note_lines(costs: Costs) -> Iterator[str]:
+    """What the price leaves out, and what no circuit could serve."""
+    for kind, said in _NOTES.items():
+        of_kind = [note for note in costs.notes if note.kind == kind]
+        if of_kind:
+            yield f"{said}:"
+        for note in of_kind:
+            remedy = f" -> {note.remedy}" if note.remedy else ""
+            yield f"  {note.part}: {note.text}{remedy}"
 
 
 def _assumed(chip: str, prices: ParameterSet) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from cimlearn.arrays import rules
 from cimlearn.costs import prices
 from cimlearn.devices.presets import PRESETS
 from cimlearn.devices.technology import technology_parameters
@@ -69,7 +70,7 @@ def crossbar(settings: Mapping[str, Any] | None = None, *, device: str = "contin
     """
     if device not in PRESETS:
         raise InputError(f"unknown device '{device}'; {nearest(device, PRESETS)}")
-    found = _part("m2ru", ANALOG).merged(load(PRESETS[device])).merged(_part("to_chip", ()))
+    found = _part("m2ru", ANALOG).merged(_part(PRESETS[device], ())).merged(_part("to_chip", ()))
     return Hardware("crossbar", found, _priced("crossbar", {})).replace(settings or {})
 
 
@@ -115,7 +116,14 @@ def _part(preset: str, starts: tuple[str, ...]) -> ParameterSet:
 
 
 def _check_range(p: ParameterSet) -> None:
-    """What a crossbar without a range can't have."""
+    """The rules of arrays, what is not simulated here, and what a crossbar without a range can't have."""
+    rules.check(p, ())
+    for name, off in rules.CIRCUIT.items():
+        if p[name] != off:
+            raise InputError(
+                f"{name} = {p[name]:g} is not simulated by cimlearn.torch, which would flatter the model; "
+                f"set it to none here, or run the chip: cimlearn run m2ru"
+            )
     if p["periphery.saturation"] is not None:
         return
     for name in ("periphery.converter_bits", "periphery.offset", "periphery.thermal"):
