@@ -33,6 +33,7 @@ GROUND = {
     "_version",
     "compiled",
     "errors",
+    "extensions",
     "ledger",
     "metrics",
     "noise",
@@ -55,7 +56,7 @@ LOGGERS = {"loggers", *EXPERIMENTS, *REPORT}
 STUDIES = {"studies", *EXPERIMENTS, *REPORT, *OLD}
 PAPERS = {"papers", "devices", "learning", *STUDIES}
 API = {*LOGGERS}
-CLI = {"cli", "api", "devices", "loggers", *PAPERS}
+CLI = {"cli", "spice", "api", "devices", "loggers", *PAPERS}
 ONLINE = {"online", "chips", "streams.base.StreamShape", "experiments.record.histogram", *COSTS}
 ESTIMATORS = {"online", "costs.base.Costs", *GROUND}
 
@@ -68,6 +69,7 @@ ALLOWED = {
     "studies": STUDIES,
     "loggers": LOGGERS,
     "experiments": EXPERIMENTS,
+    "spice": {"spice", "arrays", *EXPERIMENTS},
     "report": REPORT,
     "runfolder": RUN_FOLDER,
     "costs": COSTS,

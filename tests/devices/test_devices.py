@@ -14,9 +14,8 @@ from scipy import stats
 from cimlearn.chips import parameters
 from cimlearn.devices import vteam
 from cimlearn.devices.base import NEVER, Cells, Wear, new_cells, program
-from cimlearn.devices.build import device
+from cimlearn.devices.catalog import BUILT_IN, device
 from cimlearn.devices.continuous import Continuous
-from cimlearn.devices.presets import PRESETS
 from cimlearn.errors import InputError
 
 SINGLE = 3e-7  # float32: relative rounding of a stored conductance, after a few operations
@@ -33,7 +32,7 @@ def exact(one: Any) -> Any:
     return type(one)(*(v if isinstance(v, np.ndarray) else float(v) for v in one))
 
 
-DEVICES = {kind: make(kind) for kind in PRESETS}
+DEVICES = {kind: make(kind) for kind in BUILT_IN}
 
 
 class Landed(NamedTuple):

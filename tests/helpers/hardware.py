@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from cimlearn.arrays.base import product, write
 from cimlearn.arrays.build import crossbar
 from cimlearn.arrays.crossbar import Crossbar
+from cimlearn.devices import catalog
 from cimlearn.devices.continuous import Continuous
-from cimlearn.devices.presets import PRESETS
+from cimlearn.devices.levels import Levels
 from cimlearn.parameters import ParameterSet, load
 
 SIGMAS = 4.5  # a statistic of a fixed seed may lie this many standard errors off (chance 7e-6)
@@ -42,14 +43,15 @@ UNIT = Continuous(
 def unchecked(changes: dict[str, Any]) -> ParameterSet:
     """Parameters of M2RU without the rules between them: the devices of these tests have windows of their own."""
     kind = changes.get("device.kind", "continuous")
-    return load(PRESETS[kind]).merged(load("m2ru")).replace(changes)
+    return catalog.parameters(kind).merged(load("m2ru")).replace(changes)
 
 
 def bar(
     weight: Any, changes: dict[str, Any], device: Any = UNIT, *, name: str = "hidden", seed: int = 1
 ) -> Crossbar:
     """A quiet crossbar programmed to weight (rows, columns), with some parameters changed."""
-    chosen = unchecked({**QUIET, **changes})
+    kind = {"device.kind": "levels"} if isinstance(device, Levels) else {}
+    chosen = unchecked({**QUIET, **kind, **changes})
     return crossbar(device, chosen, np.asarray(weight, np.float32), name=name, seed=seed)
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from cimlearn.devices import rules as device_rules
-from cimlearn.devices.presets import window
+from cimlearn.devices.catalog import window
 from cimlearn.errors import InputError
-from cimlearn.parameters import ParameterSet
+from cimlearn.parameters import ParameterSet, load
 
 ARRAYS: Final = ("hidden", "output")
 # What cimlearn.torch does not simulate, and the value at which it is off.
@@ -21,6 +21,12 @@ CIRCUIT: Final[dict[str, Any]] = {
     "periphery.transconductance": None,
     "periphery.wire": None,
 }
+AROUND: Final = {"vteam": "m2ru_vteam"}  # presets of what stands around a device that can't take the usual
+
+
+def around(device: str) -> ParameterSet:
+    """What the arrays of a kind of device have otherwise than usual: nothing for most."""
+    return load(AROUND[device]) if device in AROUND else ParameterSet({})
 
 
 def check(p: ParameterSet, arrays: Iterable[str] = ARRAYS) -> None:

@@ -81,6 +81,20 @@ class SeedFolder:
             chip.load(tensors, header["values"])
         return position
 
+    def load(self, chip: Chip) -> Position:
+        """Load the last state into `chip` and say where it stands; nothing is written.
+
+        Raises
+        ------
+        InputError
+            If nothing was saved, or it is damaged.
+        """
+        if not self._state.exists():
+            raise InputError(f"{self._state} is missing: this seed saved nothing; run it first")
+        tensors, header = self._read(tensors=True)
+        chip.load(tensors, header["values"])
+        return Position(header["task"], header["example"], header["records"])
+
     def _read(self, *, tensors: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
         """The tensors (if asked for) and the header of the state file."""
         try:
