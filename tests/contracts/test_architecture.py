@@ -84,6 +84,7 @@ ALLOWED = {
     "online": ONLINE,
     "avalanche": {"chips", "streams", *GROUND},
     "continuum": {"streams", *GROUND},
+    "testing": {"testing", *CHIPS, "streams"},
     "torch": {"torch", *COSTS, *LEARNING},
     "presets": set(),
     **dict.fromkeys(GROUND, GROUND | {"presets"}),

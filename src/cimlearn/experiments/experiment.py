@@ -104,7 +104,7 @@ class Experiment:
             "cell": chip.figures(),
             "settings": {name: entries[name] for name in sorted(self.settings)},
             "data": dict(sorted(stream.checksums.items())),
-            **_outside(self),
+            **({"outside": outside} if (outside := _outside(self)) else {}),
             "data_folder": self.data,
             "command": self._command(),
             "versions": _versions(chips.kind(self.chip).packages.get(self.on, ())),
@@ -174,8 +174,8 @@ def shown_parameters(experiment: Experiment) -> dict[str, dict[str, Any]]:
     return _owned(of_chip.merged(of_stream)) | _owned(experiment.prices)
 
 
-def _outside(experiment: Experiment) -> dict[str, Any]:
-    """Everything that lives outside this package, with a digest of its source; nothing where nothing does."""
+def _outside(experiment: Experiment) -> dict[str, str]:
+    """Everything that lives outside this package: its name, and a digest of its source."""
     found = {}
     if (digest := chips.source(experiment.chip)) is not None:
         found[experiment.chip] = digest
@@ -184,7 +184,7 @@ def _outside(experiment: Experiment) -> dict[str, Any]:
     for entry in experiment.parameters[0].entries().values():
         if entry.elsewhere and extensions.is_outside(str(entry.value), entry.elsewhere):
             found[entry.value] = extensions.source(entry.value, entry.elsewhere)
-    return {"outside": dict(sorted(found.items()))} if found else {}
+    return dict(sorted(found.items()))
 
 
 def _owned(parameters: ParameterSet) -> dict[str, dict[str, Any]]:
@@ -197,7 +197,7 @@ def _owned(parameters: ParameterSet) -> dict[str, dict[str, Any]]:
 def same_experiment(before: Mapping[str, Any], now: Experiment) -> bool:
     """Whether the run.json `before` describes the experiment `now` (chip, stream, placement, seeds, parameters)."""
     told = (before["chip"], before["opened"], before["on"], tuple(before["seeds"]))
-    if told != (now.chip, now.stream, now.on, now.seeds):
+    if told != (now.chip, now.stream, now.on, now.seeds) or before.get("outside", {}) != _outside(now):
         return False
     old = {name: entry["value"] for name, entry in before["parameters"].items()}
     new = now.parameters[0].merged(now.parameters[1])
