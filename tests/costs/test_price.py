@@ -65,6 +65,8 @@ def test_json_without_heavy_imports(tmp_path: Path, chip: str, name: str, value:
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     told = json.loads(done.stdout, parse_constant=lambda word: pytest.fail(f"{word} in JSON"))
+    served = told.pop("served", None)
+    assert (served is not None) == (chip == "m2ru")  # today's default is served by no circuit
     assert told == json.loads(json.dumps(price_design(chip, {name: value}).as_dict()))
     assert list(tmp_path.iterdir()) == []
 

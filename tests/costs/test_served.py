@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
+from cimlearn import cli
 from cimlearn.costs.base import Costs
+from cimlearn.experiments.experiment import Experiment
 from cimlearn.experiments.pricing import price_design
+from cimlearn.experiments.served import cheapest
+from cimlearn.streams.shapes import known_shape
 
 AUDITED = 5e-3  # the audit rounds to three digits
 SWING = {"periphery.saturation": 0.35, "periphery.hidden_capacitance": 2e-12 * 0.8 / 0.35} | {
@@ -61,7 +65,7 @@ def test_default_is_named() -> None:
     unserved, ideal = notes("unserved"), notes("ideal")
     assert set(unserved) == {
         "integrators", "rows of hidden", "amplifiers of hidden", "writes of hidden", "rows of output",
-        "amplifiers of output",
+        "amplifiers of output", "noise of hidden",
     }  # fmt: skip
     assert (
         "998 µS" in unserved["amplifiers of hidden"]
@@ -151,3 +155,32 @@ def test_endurance_of_the_literature() -> None:
     base, long = priced(), priced(cell__endurance=1e11)
     assert base.lifetime["first_cell"] and long.lifetime["first_cell"]
     assert long.lifetime["first_cell"] / base.lifetime["first_cell"] == pytest.approx(100)
+
+
+def test_the_cheapest_served_change_is_served() -> None:
+    """Set as it says, nothing is left that no circuit serves; its weights keep their range; the wires say so too."""
+    experiment = Experiment("m2ru", "permuted-mnist")
+    p, of_stream = experiment.parameters
+    found = cheapest(p, experiment.prices, known_shape("permuted-mnist", of_stream))
+    assert found is not None
+    again = price_design("m2ru", found.settings)
+    assert not [note for note in again.notes if note.kind == "unserved"]
+    assert again.phases["inference"].joules == pytest.approx(found.costs.phases["inference"].joules)
+
+    def reach(q: Any) -> float:
+        time = q["periphery.integration"] / q["periphery.clock"]
+        charge = q["periphery.saturation"] * q["periphery.hidden_capacitance"] / time
+        return float(charge / (q["device.high"] - q["device.low"]))
+
+    served = Experiment("m2ru", "permuted-mnist", settings=found.settings).parameters[0]
+    assert reach(served) == pytest.approx(reach(p), rel=1e-3)
+
+
+def test_price_says_how_it_is_served(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["price", "m2ru"]) == 0
+    text = capsys.readouterr().out
+    assert "No circuit serves this as it is set" in text and "Ideal here, so without a price:" in text
+    assert (
+        "Cheapest change that a circuit serves, of those tried: 21.2 mW" in text
+        and "--set device.low=" in text
+    )

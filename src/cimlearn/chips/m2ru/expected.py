@@ -76,6 +76,11 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> Tally:
     return Tally(tallies, passes, updates, new if slots else 0, stored, replayed, copies)
 
 
+def middle(p: ParameterSet) -> float:
+    """Conductance of a cell in the middle of its window [S]."""
+    return 0.5 * sum(window(p.part("device")))
+
+
 def _reads(
     p: ParameterSet, name: str, size: ArraySize, vectors: int, alone: int = 0, zeros: int = 0
 ) -> ArrayTally:

@@ -207,6 +207,16 @@ def _column(m: Machine, chip: Mapping[str, Any], p: ParameterSet, name: str, mea
             "or cells of higher resistance",
         )
     noise = column_noise(m, p, chip, name, mean)
+    range_ = chip.get("periphery.saturation")
+    step = 2 * range_ / 2**m.converter_bits if range_ and m.converter_bits else 0.0
+    if step and noise > step:
+        yield Note(
+            "unserved",
+            f"noise of {name}",
+            f"amplifier and column make {quantity(noise, 'V')} of noise in a cycle, above a converter step of "
+            f"{quantity(step, 'V')}",
+            "more periphery.transconductance, a slower clock, cells of higher resistance or shorter tiles",
+        )
     told = chip.get("periphery.thermal") or 0.0
     if not chip.get("periphery.noise_factor") and noise > told:
         yield Note(
