@@ -19,8 +19,8 @@ from cimlearn.costs.bitserial.machine import DigitalMachine, digital_machine
 from cimlearn.costs.bitserial.size import cycle, digital_area
 from cimlearn.costs.crossbar.area import area
 from cimlearn.costs.crossbar.costs import estimate
-from cimlearn.costs.crossbar.energy import energy
-from cimlearn.costs.crossbar.machine import Machine
+from cimlearn.costs.crossbar.energy import energy, mean_conductance
+from cimlearn.costs.crossbar.machine import Machine, circuit
 from cimlearn.devices.technology import memory_cell
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
@@ -115,6 +115,7 @@ def _machine(model: nn.Module, carried: Conversion) -> Machine:
         state_bits=p["network.state_bits"] or 32,
         word_bits=8,
         change_bits=p["digital.change_bits"],
+        **circuit(p),
     )
 
 
@@ -143,6 +144,7 @@ def _analog(model: nn.Module, carried: Conversion) -> ModelCosts:
         done, made_of, prices, learned=0, rates=None, endurance=None, spread=p["cell.endurance_spread"]
     )
     counts, on = done.counts["predict"], done.conductance_on["predict"]
+    mean = {name: mean_conductance(done, made_of, name) for name in made_of.arrays}
     shares = {}
     for name in made_of.arrays:
         alone = dataclasses.replace(
@@ -157,7 +159,7 @@ def _analog(model: nn.Module, carried: Conversion) -> ModelCosts:
         shares[name] = Share(
             joules / n,
             0.0 if "weight_ih" in name else cycles / made_of.clock / n,
-            math.fsum(area(bare, prices).values()),
+            math.fsum(area(bare, prices, mean).values()),
             counts[name]["products"] / n,
         )
     program = math.fsum(energy(done, made_of, prices)["program"].values()) if done.counts["program"] else 0.0
