@@ -28,7 +28,7 @@ FLOORS = (  # from the ground up; a room imports from its own floor and from tho
     "learning",
     "chips",
     "experiments online continuum torch",
-    "loggers studies avalanche sklearn river testing",
+    "loggers studies spice avalanche sklearn river testing",
     "api papers",
     "cli",
     PACKAGE,  # __init__ and __main__
