@@ -15,8 +15,8 @@ from cimlearn.chips.m2ru.setup import initial_weights, make_rule
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import kernel_state
-from cimlearn.streams import open_stream
 from cimlearn.state import StateError
+from cimlearn.streams import open_stream
 from cimlearn.streams.base import StreamShape
 
 TWIN = (

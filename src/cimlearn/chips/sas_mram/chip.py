@@ -23,6 +23,7 @@ from cimlearn.chips.sas_mram.task import (
     OnChip,
     image_exponent,
     network,
+    read_error,
 )
 from cimlearn.devices.technology import memory_cell
 from cimlearn.learning.adam_miru import pytorch
@@ -190,9 +191,9 @@ class SasMram:
         return learner.answers(self._prepared(images), self._failures(), draw)
 
     def _failures(self) -> Rates:
-        """Probabilities that a stored bit is wrong while it is used: misread, or lost at rest."""
+        """Probabilities that any stored bit is wrong while it is used: misread at random, or lost at rest."""
         p = self.parameters
-        read = error_rate(p, "faults.read_error", self.cell.read_error)
+        read = read_error(p, self.cell)
         lost = self.cell.retention_failure(p["faults.rest_years"] * YEAR)
         either = read + lost - read * lost
         return Rates(either, either)

@@ -146,9 +146,12 @@ class IntRepNet:
             x = y
         return self.head.forward(x, keep=keep)
 
-    def differentiate(self, image: Int8, target: Any) -> None:
-        """Gradients of all that learns, on image (examples, 3, side, side), target (examples,)."""
-        self._backward(softmax_error(self.forward(image), target, fraction=4))
+    def differentiate(self, image: Int8, target: Any, draw: Any = None) -> None:
+        """Gradients of all that learns, on image (examples, 3, side, side), target (examples,).
+
+        `draw`, a torch.Generator, rounds the error of more than 32 classes.
+        """
+        self._backward(softmax_error(self.forward(image), target, fraction=4, generator=draw))
 
     def update(self, *, head: Rule, modules: Rule, backbone: Rule) -> dict[str, Flips]:
         """Change what learns by its gradients, each part by its rule; stored bits that changed."""
