@@ -10,7 +10,7 @@ from cimlearn.arrays.crossbar_counts import ArraySize, ArrayTally
 from cimlearn.chips.base import Design
 from cimlearn.chips.m2ru.counts import Tally, kept, phase_counts
 from cimlearn.chips.m2ru.sizes import inventory, sizes
-from cimlearn.devices.presets import window
+from cimlearn.devices.catalog import window
 from cimlearn.learning.reservoir import expected_stored
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet

@@ -37,7 +37,7 @@ def memory_bits(p: ParameterSet, shape: StreamShape, *, on_chip: bool) -> Counts
     hidden, arrays, word = p["network.hidden"], sizes(p, shape), p["network.state_bits"] or 32
     weights = sum(size.weights for size in arrays.values())
     if is_direct(p):
-        steps = shape.steps if p["rule.feedback"] == "timed" else 1
+        steps = 1 if p["rule.feedback"] in ("direct", "decayed") else shape.steps
         feedback = steps * hidden * shape.classes
     else:
         feedback = hidden * (hidden + shape.classes)
