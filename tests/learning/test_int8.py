@@ -426,3 +426,16 @@ def test_wide_layers_are_exact(full: bool) -> None:
     out = torch.nn.functional.conv2d(twin, kernel, padding=1)
     (right,) = torch.autograd.grad(out, twin, torch.from_numpy(x.astype(np.float64)))
     assert np.array_equal(whole(back.sums), whole(right))
+
+
+def test_ones_of_operands_are_counted_by_their_work() -> None:
+    """0, 1, 3, -1: 0, 1, 2 and 8 ones of 32; 5 multiply-adds: 40 x 11 / 32 = 13.75 -> 14. 127, -128: 8 of 16."""
+    from cimlearn.learning.integer.operands import Operands, ones
+
+    driven = torch.tensor([0.0, 1.0, 3.0, -1.0])
+    assert ones(driven) == 11
+    seen = Operands()
+    seen.note("forward", driven, torch.tensor([127.0, -128.0]), 5)
+    assert dict(seen.counts) == {
+        "forward_driven_bits": 40, "forward_driven_ones": 14, "forward_stored_bits": 40, "forward_stored_ones": 20,
+    }  # fmt: skip

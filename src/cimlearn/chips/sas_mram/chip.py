@@ -17,6 +17,7 @@ from cimlearn.chips.sas_mram.counts import Tally, ledger, memory_bits
 from cimlearn.chips.sas_mram.images import fitted
 from cimlearn.chips.sas_mram.setup import check_replay, frozen_backbone, image_size, stick, wear_law
 from cimlearn.chips.sas_mram.task import (
+    OPERAND_COUNTS,
     TUNED,
     InSoftware,
     Learner,
@@ -272,6 +273,7 @@ class SasMram:
             flipped=sum(one.flipped for one in chips),
             driven=sum(lines.driven() for one in chips for lines in one.lines.values()),
             classified=int(self._state.progress[CLASSIFIED]),
+            ones={name: sum(int(one.ones[n]) for one in chips) for n, name in enumerate(OPERAND_COUNTS)},
         )
         return ledger(self.parameters, self._layers(), self.size, self.shape.classes, done)
 

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from cimlearn.arrays import line_writes, weak
 from cimlearn.arrays.faults import Rates, error_rate, flips, misread
+from cimlearn.arrays.training import OPERANDS
 from cimlearn.arrays.wear import Lines
 from cimlearn.chips.sas_mram.setup import wear_law
 from cimlearn.devices.risks import Risks
 from cimlearn.devices.technology import Technology
 from cimlearn.learning.adam_repnet import RepNetFloat, Settings
+from cimlearn.learning.integer.operands import Operands
 from cimlearn.learning.integer.repnet import IntRepNet
 from cimlearn.learning.integer.repnet import Tuned as TunedPart
 from cimlearn.learning.integer.tensor import Int8, from_float, torch
@@ -31,6 +33,8 @@ from cimlearn.state import check
 Float = NDArray[np.float32]
 Labels = NDArray[np.int64]
 TUNED: Final[dict[str, TunedPart]] = {"repnet": "no", "last": "no", "bias": "bias", "full": "full"}
+LOOKED_AT: Final = 32  # of so many steps one has the ones of its operands counted, the first of a task too
+OPERAND_COUNTS: Final = tuple(f"{name}_{kind}" for name in OPERANDS for kind in ("bits", "ones"))
 TOGETHER: Final = 100  # images classified together; exponents are found over as many
 
 
@@ -103,6 +107,7 @@ class OnChip:
         self.sizes = self.net.sizes()
         self.weak = self._weak()
         self.flipped = 0
+        self.ones = np.zeros(len(OPERAND_COUNTS), np.int64)
 
     def _weak(self) -> dict[str, weak.Weak]:
         """The cells that are misread again and again; frozen ones are the same for every task."""
@@ -123,7 +128,7 @@ class OnChip:
             torch.Generator().manual_seed(_number(self.seed, self.task, self.taken)) if stochastic else None
         )
         read = generator(self.seed, "read", "learn", str(self.task), str(self.taken))
-        with self._misread(self.read_error, read):
+        with self._misread(self.read_error, read), self._observed():
             self.net.differentiate(self._image(x), torch.from_numpy(y), draw)
         head, modules, backbone = (
             rate_rule(_rate(p, f"rule.bits_{part}", seen), p["rule.scale"], p["rule.rounding"], draw)
@@ -132,6 +137,20 @@ class OnChip:
         self.net.update(head=head, modules=modules, backbone=backbone)
         self._write(self.net.weights())
         self.taken += 1
+
+    @contextmanager
+    def _observed(self) -> Iterator[None]:
+        """Count the ones of this step's operands if it is one that is looked at."""
+        if self.taken % LOOKED_AT:
+            yield
+            return
+        seen = Operands()
+        self.net.observe(seen)
+        try:
+            yield
+        finally:
+            self.net.observe(None)
+        self.ones += np.array([seen.counts[name] for name in OPERAND_COUNTS], np.int64)
 
     def _write(self, wanted: dict[str, NDArray[np.int8]]) -> None:
         """Put `wanted` into the cells: lines with a changed bit are written whole; a write may fail."""
@@ -174,6 +193,7 @@ class OnChip:
         """Stored weights, writes of each bit, counters."""
         found: dict[str, NDArray[Any]] = {f"weight.{n}": w for n, w in self.stored.items()}
         found |= {f"writes.{n}": lines.writes for n, lines in self.lines.items()}
+        found["ones"] = self.ones.copy()
         return found | {"counters": np.array([self.taken, self.flipped], np.int64)}
 
     def load(self, tensors: dict[str, NDArray[Any]], start: str) -> None:
@@ -183,6 +203,7 @@ class OnChip:
         for name in self.stored:
             self.stored[name] = tensors[f"{start}weight.{name}"].copy()
             self.lines[name].load(tensors[f"{start}writes.{name}"])
+        self.ones = tensors[f"{start}ones"].copy()
         self.taken, self.flipped = (int(n) for n in tensors[f"{start}counters"])
         self.net.load(self.stored)
 
