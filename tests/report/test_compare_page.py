@@ -72,7 +72,7 @@ class TestWhatIsCompared:
 
     def test_a_twin_has_no_costs_and_no_rank(self, study: Path) -> None:
         (one,) = benchmarks(read_study(study))
-        assert set(one.designs[0].values) == {"accuracy", "forgetting"}
+        assert set(one.designs[0].values) == {"accuracy", "accuracy_new", "forgetting"}
         assert one.best[0] is False and any(one.best)
 
     def test_a_seed_that_ran_twice_counts_once(self, study: Path, tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ class TestNumbers:
         ]  # fmt: skip
         share = column(MEASURES[0], [0.5])
         assert share.text(0.413, 0.0432) == "41.3 ± 4.3" and share.symbol == "%"
-        years = Measure("lifetime_years", "Life", "year", True)
+        years = Measure("lifetime_years", "Lifetime", "year", True, "")
         assert column(years, [math.inf]).text(math.inf) == "never"
 
 

@@ -8,6 +8,7 @@ It answers what a cell of conductance [S] and internal `state` becomes when a ch
 is the cell's own factor (device-to-device variation). Its chance comes from outside: `normal` ~ N(0, 1) and
 `uniform` ~ U[0, 1), so the same arguments give the same answer. `written` is False where the device applied
 no pulse at all (a table device whose rounding gave no level).
+A description whose kernel uses `uniform` has a method `gambles` that answers True; for others nobody draws it.
 Every description begins with `low` and `high`, the bounds of the conductance [S], and has two methods: `window()`
 answers the conductances [S] that the smallest and largest weight are mapped to, `rest()` the conductance [S] and the
 state of a fresh cell near the middle of that window.

@@ -19,7 +19,7 @@ NAME: Final = "device.kind"
 BUILT_IN: Final[dict[str, DeviceKind]] = {
     "continuous": DeviceKind("continuous", build.continuous, build.low_high),
     "ideal": DeviceKind("ideal", build.ideal, build.low_high),
-    "levels": DeviceKind("hfo2_liehr_2020", build.levels, build.level_window, gambles=True),
+    "levels": DeviceKind("hfo2_liehr_2020", build.levels, build.level_window),
     "vteam": DeviceKind("vteam_kvatinsky_2015", build.vteam, build.vteam_window),
 }
 

@@ -20,4 +20,3 @@ class DeviceKind:
     window: Callable[[Mapping[str, Any]], tuple[float, float]] | None = (
         None  # [S] without building; None: build it
     )
-    gambles: bool = False  # `program` uses `uniform`, so the array draws it

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -182,34 +183,39 @@ def load(path: str | Path) -> Study:
         For unknown keys, empty or unequal lists, spreads that are none, and values that a run would refuse.
     """
     file = Path(path)
-    content = read_toml(file)
-    text = file.read_text("utf-8")
+    read_toml(file)  # a file that can't be read has its own message
+    try:
+        return read(file.read_text("utf-8"), file)
+    except InputError as error:
+        text = str(error)
+        raise InputError(text if text.startswith(str(file)) else f"{file}: {text}") from None
+
+
+def read(text: str, file: Path) -> Study:
+    """The study that is described in TOML; `file` names it in messages, and the study where it has no name."""
+    content = tomllib.loads(text)
     if "name" not in content:
         text = f"name = {to_json(file.stem)}\n{text}"
     name = content.pop("name", file.stem)
     if not isinstance(name, str) or not name:
         raise InputError(f"{file}: name = {name!r} must be a text")
     tables = {key: content.pop(key, None) for key in TABLES}
-    try:
-        tables_only(tables)
-        known_parts(content)
-        given = described(content, file)
-        study = Study(
-            name,
-            _base(given),
-            seeds(given.get("seeds"), tables["monte_carlo"]),
-            lists(tables["grid"], "grid"),
-            zipped(tables["zip"]),
-            draws(tables["random"]),
-            chip_spreads(tables["monte_carlo"]),
-            tables["search"] or {},
-            given.get("out"),
-            text,
-        )
-        study.points()
-    except InputError as error:
-        text = str(error)
-        raise InputError(text if text.startswith(str(file)) else f"{file}: {text}") from None
+    tables_only(tables)
+    known_parts(content)
+    given = described(content, file)
+    study = Study(
+        name,
+        _base(given),
+        seeds(given.get("seeds"), tables["monte_carlo"]),
+        lists(tables["grid"], "grid"),
+        zipped(tables["zip"]),
+        draws(tables["random"]),
+        chip_spreads(tables["monte_carlo"]),
+        tables["search"] or {},
+        given.get("out"),
+        text,
+    )
+    study.points()
     return study
 
 

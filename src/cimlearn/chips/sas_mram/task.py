@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.arrays import line_writes, weak
-from cimlearn.arrays.faults import Rates, error_rate, flips, misread
+from cimlearn.arrays.faults import ErrorRates, error_rate, flips, misread
 from cimlearn.arrays.training import OPERANDS
 from cimlearn.arrays.wear import Lines
 from cimlearn.chips.sas_mram.setup import wear_law
@@ -44,7 +44,7 @@ class Learner(Protocol):
     def step(self, x: Float, y: Labels, seen: int) -> None:
         """Learn x (examples, 3, side, side), y (examples,); `seen` examples of the task came before."""
 
-    def answers(self, x: Float, rates: Rates, draw: np.random.Generator) -> Labels:
+    def answers(self, x: Float, rates: ErrorRates, draw: np.random.Generator) -> Labels:
         """(examples,) classes of x (examples, 3, side, side) while stored bits fail at `rates`."""
 
     def tensors(self) -> dict[str, NDArray[Any]]:
@@ -94,7 +94,7 @@ class OnChip:
         self.exponent = image_exponent(backbone)
         self.risks = write_risks(p, cell)
         rate = read_error(p, cell)
-        self.read_error = Rates(rate, rate)
+        self.read_error = ErrorRates(rate, rate)
         self.taken = 0
         self.stored, law = self.net.weights(), wear_law(p, cell)
         self.lines = {
@@ -163,7 +163,7 @@ class OnChip:
         if any(self.stored[name] is not new for name, new in wanted.items()):
             self.net.load(self.stored)
 
-    def answers(self, x: Float, rates: Rates, draw: np.random.Generator) -> Labels:
+    def answers(self, x: Float, rates: ErrorRates, draw: np.random.Generator) -> Labels:
         """Classes, by batches of 100."""
         found = []
         with self._misread(rates, draw):
@@ -173,7 +173,7 @@ class OnChip:
         return np.concatenate(found).astype(np.int64)
 
     @contextmanager
-    def _misread(self, rates: Rates, draw: np.random.Generator) -> Iterator[None]:
+    def _misread(self, rates: ErrorRates, draw: np.random.Generator) -> Iterator[None]:
         """While it lasts, stored bits, frozen and trained, are wrong at `rates`, and weak cells are misread."""
         wrong = misread(self.sizes, self.net.read, rates, generator=draw)
         wrong |= weak.misread(
@@ -230,7 +230,7 @@ class InSoftware:
         """One step."""
         self.learner.step(x, y)
 
-    def answers(self, x: Float, rates: Rates, draw: np.random.Generator) -> Labels:
+    def answers(self, x: Float, rates: ErrorRates, draw: np.random.Generator) -> Labels:
         """Classes; nothing fails in software."""
         return self.learner.predict(x)
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from cimlearn.costs.base import Phase
 from cimlearn.errors import InputError
-from cimlearn.papers.base import Result, Row, Runs, Study
+from cimlearn.papers.base import FigureResult, PaperFigure, Row, Runs
 from cimlearn.papers.plots import bars, largest_parts
 from cimlearn.papers.sas_mram import technologies
 from cimlearn.report.costs import run_costs
@@ -26,7 +26,7 @@ MACROS: Final = "28 nm digital SRAM 50 fJ, 40 nm STT-MRAM 71 fJ, both 8 bits, an
 _SMALL: Final = 0.003  # of the total; smaller parts are drawn together
 
 
-def analyse(runs: Runs, quick: bool) -> Result:
+def analyse(runs: Runs, quick: bool) -> FigureResult:
     """Energy by part and phase."""
     run = runs.get(technologies.POINT)
     costs = None if run is None else run_costs(run)
@@ -52,7 +52,7 @@ def analyse(runs: Runs, quick: bool) -> Result:
         + f". Published macros, without the rest of a chip: {MACROS}. "
         "Estimated from public prices; most sizes are assumed."
     )
-    return Result(rows, caption)
+    return FigureResult(rows, caption)
 
 
 def _of(phase: Phase, parts: tuple[str, ...]) -> list[float]:
@@ -60,7 +60,7 @@ def _of(phase: Phase, parts: tuple[str, ...]) -> list[float]:
     return [2 * phase.parts.get(part, 0.0) / phase.operations for part in parts]
 
 
-def draw(result: Result) -> Figure:
+def draw(result: FigureResult) -> Figure:
     """Parts as bars; parts below 0.3 % of both totals together."""
     shown = largest_parts(result.rows, by="phase", part="part", value="joules", least=_SMALL)
     return bars(
@@ -74,4 +74,4 @@ def draw(result: Result) -> Figure:
     )
 
 
-STUDY: Final = Study("parts", "Energy by part", technologies.points, analyse, draw)
+FIGURE: Final = PaperFigure("parts", "Energy by part", technologies.points, analyse, draw)

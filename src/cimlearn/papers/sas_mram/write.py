@@ -19,10 +19,10 @@ from cimlearn.papers.base import (
     REPRODUCED,
     UNDETERMINED,
     Claim,
-    Result,
+    FigureResult,
+    PaperFigure,
     Row,
     Runs,
-    Study,
 )
 from cimlearn.papers.sas_mram import write_map
 from cimlearn.papers.sas_mram.write_map import PRODUCTS, RAILS, SCHEMES, SHARED, TARGETS, TRANSISTORS, Point
@@ -42,7 +42,7 @@ def points(quick: bool) -> tuple[sweep.Point, ...]:
     return ()
 
 
-def analyse(runs: Runs, quick: bool) -> Result:
+def analyse(runs: Runs, quick: bool) -> FigureResult:
     """The map (transistor x resistance-area product), three axes through the presets, and a verdict."""
     rows: list[Row] = []
     for scheme in SCHEMES:
@@ -65,7 +65,7 @@ def analyse(runs: Runs, quick: bool) -> Result:
         )
         + "."
     )
-    return Result(rows, caption, (_claim(shares, usual, even),))
+    return FigureResult(rows, caption, (_claim(shares, usual, even),))
 
 
 def _row(drawn: str, at: Point) -> Row:
@@ -122,7 +122,7 @@ def _claim(
     )
 
 
-def draw(result: Result) -> Figure:
+def draw(result: FigureResult) -> Figure:
     """Two maps with their line of equal energy, and three axes."""
     with drawing.style():
         figure = Figure(figsize=(9.2, 6.4))
@@ -194,4 +194,4 @@ def _axis(axes: Axes, rows: Sequence[Row], name: str, label: str, values: tuple[
         axes.legend(loc="lower left", bbox_to_anchor=(0.0, 0.27), fontsize=7.5)
 
 
-STUDY: Final = Study("write", "Write energy against SOT-MRAM", points, analyse, draw)
+FIGURE: Final = PaperFigure("write", "Write energy against SOT-MRAM", points, analyse, draw)

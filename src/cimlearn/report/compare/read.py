@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cimlearn.errors import InputError
-from cimlearn.report.measures import Sample, samples
+from cimlearn.report.samples import Sample, samples
 from cimlearn.runfolder.records import Run, read_json, read_run
 from cimlearn.units import plural
 
@@ -41,6 +41,7 @@ class Compared:
     unreadable: dict[str, str] = field(default_factory=dict)  # folder -> why
     drawn: tuple[str, ...] = ()  # parameters that a Monte Carlo study draws for each seed
     failures: dict[str, str] = field(default_factory=dict)  # runs of the study that could not be run -> why
+    others: int = 0  # runs in the folder that don't belong to the study (any more), and are left out
 
 
 def find_runs(folder: Path) -> list[Path]:
@@ -66,7 +67,8 @@ def read_study(folder: Path | str) -> Compared:
     """Every run in `folder`; those that can't be read are named.
 
     Where the folder has a study's description (study.toml), the parameters in its [monte_carlo] are `drawn`; where it
-    has failures.json, what stands there did not run.
+    has runs.json, only the runs that stand there are read, in that order; where it has failures.json, what stands there
+    did not run.
 
     Raises
     ------
@@ -75,7 +77,8 @@ def read_study(folder: Path | str) -> Compared:
     """
     folder = Path(folder)
     runs, unreadable = [], {}
-    for found in find_runs(folder):
+    there, own = _own_runs(folder)
+    for found in own:
         try:
             runs.append(read_run(found))
         except InputError as error:
@@ -87,7 +90,9 @@ def read_study(folder: Path | str) -> Compared:
         )
     name = Path(os.path.abspath(folder)).name
     entries = _entries(runs, [_name(run.folder, folder) for run in runs])
-    return Compared(f"Study ‘{name}’", entries, unreadable, _drawn(folder), _failures(folder))
+    return Compared(
+        f"Study ‘{name}’", entries, unreadable, _drawn(folder), _failures(folder), there - len(own)
+    )
 
 
 def _drawn(folder: Path) -> tuple[str, ...]:
@@ -101,6 +106,18 @@ def _drawn(folder: Path) -> tuple[str, ...]:
     for part, keys in content.get("monte_carlo", {}).items():
         names += [f"{part}.{key}" for key in keys] if isinstance(keys, dict) and "." not in part else [part]
     return tuple(name for name in names if "." in name)
+
+
+def _own_runs(folder: Path) -> tuple[int, list[Path]]:
+    """How many run folders there are, and those of the study in its order; all where no runs.json says which."""
+    found, file = find_runs(folder), folder / "runs.json"
+    if not file.is_file():
+        return len(found), found
+    listed = read_json(file)
+    if not isinstance(listed, dict):
+        raise InputError(f"{file} is damaged (no table of runs); remove it to read every run in the folder")
+    places = {folder / str(path): k for k, path in enumerate(listed.values())}
+    return len(found), sorted((path for path in found if path in places), key=places.__getitem__)
 
 
 def _failures(folder: Path) -> dict[str, str]:
