@@ -28,10 +28,12 @@ GROUND = {
     "metrics",
     "noise",
     "parameters",
+    "places",
     "quantize",
     "random",
     "state",
     "units",
+    "untrusted",
 }
 DEVICES = {"devices", *GROUND}
 ARRAYS = {"arrays", *DEVICES}

@@ -25,6 +25,7 @@ from cimlearn.report.html.quantity import column
 from cimlearn.report.html.scales import scale
 from cimlearn.report.html.shell import asset
 from cimlearn.report.measures import MEASURES, Measure
+from cimlearn.untrusted import limits
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +143,18 @@ class TestWhatIsCompared:
         (tmp_path / "s/runs/m2ru,float/run.json").write_text("{")
         compared = read_study(tmp_path / "s")
         assert len(compared.entries) == 6
-        assert "Left out:" in page(compared) and "read as JSON" in page(compared)
+        assert "Left out:" in page(compared) and "not JSON" in page(compared)
+
+    def test_the_root_and_too_many_folders_are_refused(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with pytest.raises(InputError, match="/ is the root of all folders"):
+            read_study("/")
+        for number in range(12):
+            (tmp_path / str(number)).mkdir()
+        monkeypatch.setattr(limits, "FOLDERS", 10)
+        with pytest.raises(InputError, match="more than 10 folders"):
+            read_study(tmp_path)
 
     @pytest.mark.parametrize("name", ["nothing", "broken"])
     def test_a_folder_without_a_run(self, tmp_path: Path, name: str) -> None:

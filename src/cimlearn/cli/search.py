@@ -36,6 +36,7 @@ def command(arguments: Namespace) -> int:
     if arguments.timeout is not None and not arguments.timeout > 0:
         raise InputError(f"--timeout {arguments.timeout:g}: give seconds above 0")
     search = search_of(load(arguments.study))
+    arguments.interrupts.hint = "the same command goes on"
     if arguments.storage is not None:
         search = replace(search, storage=arguments.storage)
     count = min(arguments.workers or cores(), search.trials)

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import all_parameters
-from cimlearn.experiments.file import read_toml
 from cimlearn.runfolder.files import make, write_atomic, write_json
 from cimlearn.studies.results import need_arrow, write_results
 from cimlearn.studies.study import Study, load
 from cimlearn.studies.sweep import Outcome, Retried, Tell, run_points
 from cimlearn.studies.workers.base import Workers
+from cimlearn.untrusted.text import read_toml
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ The file is that of an experiment (`cimlearn run FILE.toml`) and says besides wh
 from __future__ import annotations
 
 import itertools
+import math
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,7 +26,7 @@ from typing import Any
 from cimlearn import chips, random
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment, all_parameters
-from cimlearn.experiments.file import described, first_stream, read_toml
+from cimlearn.experiments.file import described, first_stream
 from cimlearn.parameters import ParameterSet, is_whole
 from cimlearn.runfolder.files import to_json
 from cimlearn.studies.axes import Draws, Spread, value_text
@@ -42,8 +42,10 @@ from cimlearn.studies.tables import (
     tables_only,
     zipped,
 )
+from cimlearn.untrusted import limits
+from cimlearn.untrusted.text import parse_toml, read_toml
 
-_MOST = 1_000_000  # runs of a study
+_LONGEST = 200  # bytes of a study's name
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,13 @@ class Study:
     search: Mapping[str, Any] = field(default_factory=dict)  # of `cimlearn search`
     out: str | None = None  # folder that the file names
     text: str | None = field(default=None, compare=False)  # of the file, with the study's name
+
+    def __post_init__(self) -> None:
+        if not re.match(r"\w", self.name) or len(self.name.encode()) > _LONGEST:
+            raise InputError(
+                f"name = {ascii(self.name)[:60]}: a study's name begins with a letter or digit and has at most "
+                f"{_LONGEST} bytes, because its folder is called so"
+            )
 
     @property
     def varied(self) -> tuple[str, ...]:
@@ -89,6 +98,7 @@ class Study:
         twice = [name for name, count in Counter(self.varied).items() if count > 1]
         if twice:
             raise InputError(f"study {self.name}: {twice[0]} varies in two tables; keep one of them")
+        self._count()
         points = tuple(self._all())
         known = Counter(point.name for point in points)
         again = next((name for name, count in known.items() if count > 1), None)
@@ -97,6 +107,15 @@ class Study:
                 f"study {self.name}: two runs are called {again}; a list may hold a value only once"
             )
         return points
+
+    def _count(self) -> None:
+        """Raise InputError for more runs than a study may have, before any is made."""
+        draws = self.random.count if self.random is not None else 1
+        lists = [len(values) for values in self.grid.values()]
+        together = [len(values) for values in self.zipped.values()][:1]
+        runs = math.prod((*lists, *together, draws, len(self.seeds)))
+        if runs > limits.RUNS:
+            raise InputError(f"study {self.name} has {runs:,} runs; the limit is {limits.RUNS:,}: vary less")
 
     def _all(self) -> Iterator[Point]:
         """Each point; the seed changes fastest."""
@@ -193,7 +212,7 @@ def load(path: str | Path) -> Study:
 
 def read(text: str, file: Path) -> Study:
     """The study that is described in TOML; `file` names it in messages, and the study where it has no name."""
-    content = tomllib.loads(text)
+    content = parse_toml(text.encode(), str(file))
     if "name" not in content:
         text = f"name = {to_json(file.stem)}\n{text}"
     name = content.pop("name", file.stem)
@@ -202,7 +221,7 @@ def read(text: str, file: Path) -> Study:
     tables = {key: content.pop(key, None) for key in TABLES}
     tables_only(tables)
     known_parts(content)
-    given = described(content, file)
+    given = described(content, file, TABLES)
     study = Study(
         name,
         _base(given),
