@@ -25,7 +25,7 @@ from cimlearn.random import kernel_state
 
 
 def describe_periphery(p: ParameterSet, name: str) -> PeripheryDescription:
-    """The periphery that the parameters ask for; `name` is 'hidden' or 'output'."""
+    """The periphery that the parameters ask for; `name` is 'hidden', 'output' or 'feedback'."""
     if p["periphery.converter_bits"] is not None and p["periphery.saturation"] is None:
         raise InputError(
             "periphery.saturation = none gives the converter no range; "
@@ -55,8 +55,13 @@ def write_scheme(p: ParameterSet) -> WriteScheme:
     )
 
 
-def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name: str, seed: int) -> Crossbar:
-    """An array called `name` ('hidden' or 'output'), programmed once to weight (rows, columns)."""
+def crossbar(
+    device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name: str, seed: int, together: int = 1
+) -> Crossbar:
+    """An array called `name` ('hidden', 'output' or 'feedback'), programmed once to weight (rows, columns).
+
+    `together` neighbouring rows are read at once and stay in one tile.
+    """
     rows, columns = weight.shape
     cells, (low, high) = p["mapping.cells"], device.window()
     bound = p[f"mapping.{name}_range"]
@@ -66,7 +71,7 @@ def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name:
     reference = 0.0 if paired else 0.5 * cells * (low + high)
     shape = (len(sign), rows, columns)
     wear = Wear(p["cell.endurance"], p["cell.endurance_spread"], p["cell.stuck"], p["cell.stuck_at"])
-    tiles = row_tiles(rows, p["tile.rows"])
+    tiles = row_tiles(rows, p["tile.rows"], together)
     fresh = new_cells(device, shape, variation=p["cell.variation"], wear=wear, seed=seed, name=name)
     bar = Crossbar(
         device=device,
