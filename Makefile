@@ -31,12 +31,12 @@ clean:
 	rm -rf .venv build dist site .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/run-installed: pyproject.toml
+.venv/run-installed: pyproject.toml constraints.txt
 	$(PYTHON3) -m venv .venv
-	$(PIP) -e '.[mnist]'
+	$(PIP) -c constraints.txt -e '.[mnist]'
 	touch $@
 
-.venv/test-installed: pyproject.toml
+.venv/test-installed: pyproject.toml constraints.txt
 	$(PYTHON3) -m venv .venv
-	$(PIP) -e '.[mnist,torch,study,river,tensorboard,mlflow,docs,dev]'
+	$(PIP) -c constraints.txt -e '.[mnist,torch,study,river,tensorboard,mlflow,docs,dev]'
 	touch $@

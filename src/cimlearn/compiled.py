@@ -10,19 +10,31 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from functools import cache, update_wrapper
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core import config
+from numba.core.caching import FunctionCache
 from numba.extending import overload
 
 KEPT = 4  # folders of compiled code that stay; older ones are removed
 # Everything that a kernel may import (tests/contracts/test_architecture.py): folders, and files beside this one.
 SEEN = ("arrays", "chips", "devices", "learning", "networks")
-SEEN_FILES = ("compiled", "errors", "ledger", "noise", "parameters", "quantize", "random")
+SEEN_FILES = (
+    "compiled",
+    "errors",
+    "extensions",
+    "ledger",
+    "noise",
+    "parameters",
+    "quantize",
+    "random",
+    "state",
+)
 
 
 @cache
@@ -52,15 +64,74 @@ OPTIONS: Any = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", 
 
 
 def _compile(function: Callable[..., Any], *, from_python: bool) -> Callable[..., Any]:
+    compiler: Any = numba.njit
+    options = {"no_cpython_wrapper": not from_python, "no_cfunc_wrapper": True, **OPTIONS}
+    made: Any = compiler(**options)(function)
+    if from_python and hasattr(made, "_cache"):  # it has none where kernels run as Python
+        made._cache = _Cache(function)
+    return made
+
+
+def _saved(function: Callable[..., Any], folder: str) -> Any:
+    """Numba's cache of the code of one function, in `folder`."""
     settings: Any = config
     before = settings.CACHE_DIR
-    settings.CACHE_DIR = _cache_folder()
+    settings.CACHE_DIR = folder
     try:
-        compiler: Any = numba.njit
-        options = {"no_cpython_wrapper": not from_python, "no_cfunc_wrapper": True, **OPTIONS}
-        return compiler(cache=from_python, **options)(function)
+        return FunctionCache(function)
     finally:
         settings.CACHE_DIR = before
+
+
+class _Cache:
+    """The compiled code of one kernel on disk.
+
+    Code for types that are defined outside this package (a device of one's own) lies in a folder of its own, named by
+    a digest of their sources: it is never taken for that of another version of them, and who doesn't have them never
+    meets it.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._by_origin = {"": _saved(function, _cache_folder())}
+
+    def load_overload(self, signature: Any, target: Any) -> Any:
+        """What was compiled for these types, None if nothing was."""
+        return self._of(signature).load_overload(signature, target)
+
+    def save_overload(self, signature: Any, compiled: Any) -> None:
+        """Keep what was compiled for these types."""
+        self._of(signature).save_overload(signature, compiled)
+
+    def _of(self, signature: Any) -> Any:
+        origin = _origin(frozenset(_modules(signature.args if hasattr(signature, "args") else signature)))
+        if origin not in self._by_origin:
+            self._by_origin[origin] = _saved(self._function, str(Path(_cache_folder()) / origin))
+        return self._by_origin[origin]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._by_origin[""], name)
+
+
+def _modules(kinds: Any) -> Iterator[str]:
+    """The modules outside this package that define a NamedTuple among Numba's types `kinds`."""
+    for one in kinds:
+        module = getattr(getattr(one, "instance_class", None), "__module__", "cimlearn")
+        if module.partition(".")[0] != "cimlearn":
+            yield module
+        yield from _modules(getattr(one, "types", ()))
+
+
+@cache
+def _origin(modules: frozenset[str]) -> str:
+    """A digest of the sources of modules; nothing for none."""
+    if not modules:
+        return ""
+    digest = hashlib.sha256()
+    for name in sorted(modules):
+        file = getattr(sys.modules[name], "__file__", None)
+        digest.update(name.encode() + (Path(file).read_bytes() if file else b""))
+    return digest.hexdigest()[:16]
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,6 +9,7 @@ A preset is one TOML file per publication. Each entry is a table `[part.key]`:
     help = "..."           what it is, in one sentence
     range = [1, 4096]      numbers only: smallest and largest allowed
     choices = ["a", "b"]   strings only
+    elsewhere = "group"    a choice may also be an object outside this package (extensions.py)
     optional = true        "none" is allowed
 """
 
@@ -22,6 +23,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from cimlearn import extensions
 from cimlearn.errors import InputError, nearest
 
 Origin = Literal["paper", "authors", "literature", "derived", "assumed"]
@@ -41,6 +43,9 @@ class Parameter(BaseModel):
     help: str
     range: tuple[float, float] | None = None
     choices: tuple[str, ...] | None = None
+    elsewhere: str | None = (
+        None  # group of objects outside this package that may be named too (extensions.py)
+    )
     optional: bool = False
     changed: bool = False  # set by the user, so origin and source are the user's
 
@@ -66,7 +71,10 @@ def _convert(name: str, parameter: Parameter, given: Any) -> Value:
             return None
         raise InputError(f"{name} can't be switched off (none); it takes a value like {sample!r}")
     if parameter.choices is not None:
-        raise InputError(f"{name} = {given!r} is not one of: {', '.join(parameter.choices)}")
+        if parameter.elsewhere and extensions.is_outside(str(given), parameter.elsewhere):
+            return str(given)
+        more = ", file.py:NAME" if parameter.elsewhere else ""
+        raise InputError(f"{name} = {given!r} is not one of: {', '.join(parameter.choices)}{more}")
     if isinstance(sample, bool):
         text = str(given).lower()
         if text in ("true", "1", "yes", "on"):

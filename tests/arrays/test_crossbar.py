@@ -15,8 +15,7 @@ from cimlearn.arrays.base import ACTIVE_BITS, PULSES, ROW_WRITES, VECTORS, VERIF
 from cimlearn.arrays.build import describe_periphery
 from cimlearn.arrays.crossbar import Crossbar
 from cimlearn.chips import parameters
-from cimlearn.devices.build import device
-from cimlearn.devices.presets import PRESETS
+from cimlearn.devices.catalog import BUILT_IN, device
 from cimlearn.errors import InputError
 
 SUM = 2e-6  # float32 products and sums, relative to the sum of magnitudes
@@ -315,7 +314,7 @@ SCHEMES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("kind", PRESETS)
+@pytest.mark.parametrize("kind", BUILT_IN)
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("mapping", [("reference", 1), ("pair", 2)], ids=str)
 def test_writes_are_conserved(kind: str, scheme: str, mapping: tuple[str, int]) -> None:
@@ -358,7 +357,7 @@ def test_weights_stay_in_their_range() -> None:
         assert array.state.weight[0] == pytest.approx([1, -1])
 
 
-@pytest.mark.parametrize("kind", PRESETS)
+@pytest.mark.parametrize("kind", BUILT_IN)
 @pytest.mark.parametrize("mapping", [("reference", 1), ("pair", 1)], ids=str)
 def test_every_device_reaches_its_range(kind: str, mapping: tuple[str, int]) -> None:
     """Pushed up, and then down, again and again, 200 weights reach +w_max and -w_max (on average: levels are noisy)."""
@@ -369,7 +368,7 @@ def test_every_device_reaches_its_range(kind: str, mapping: tuple[str, int]) -> 
         assert sign * array.state.weight.mean() == pytest.approx(1, abs=0.05)
 
 
-@pytest.mark.parametrize("kind", PRESETS)
+@pytest.mark.parametrize("kind", BUILT_IN)
 def test_programming_follows_the_weights_asked(kind: str) -> None:
     """Seven weights, each 200 times: without chance as asked for linear devices, on average for levels
     (stochastic rounding), in the same order for VTEAM (nonlinear, pulse taken for the middle).

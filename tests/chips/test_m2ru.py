@@ -15,7 +15,6 @@ from cimlearn.chips.m2ru.setup import initial_weights, make_rule
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import kernel_state
-from cimlearn.state import StateError
 from cimlearn.streams import open_stream
 from cimlearn.streams.base import StreamShape
 
@@ -413,75 +412,6 @@ def same(one: M2RU, two: M2RU) -> bool:
 
 
 NOISY: dict[str, Any] = {"replay__slots": 12, "rule__batch": 2}
-
-
-def test_same_seed_same_bytes() -> None:
-    x, y = examples(30)
-    one, two, other = make(**NOISY), make(**NOISY), make(seed=4, **NOISY)
-    assert same(one, two)
-    for chip in (one, two, other):
-        chip.learn(x, y)
-    assert same(one, two)
-    assert np.array_equal(one.predict(x), two.predict(x))
-    assert one.ledger() == two.ledger()
-    assert np.abs(one.weights()["hidden"] - other.weights()["hidden"]).max() > 0.01
-
-
-@pytest.mark.parametrize("on", ["chip", "float"])
-def test_predict_does_not_disturb_learning(on: str) -> None:
-    x, y = examples(31)
-    one, two = make(on, **NOISY), make(on, **NOISY)
-    for part in (slice(0, 13), slice(13, 31)):
-        one.learn(x[part], y[part])
-        two.learn(x[part], y[part])
-        two.predict(x)
-    a, b = one.state()[0], two.state()[0]
-    differ = {name for name in a if a[name].tobytes() != b[name].tobytes()}
-    assert differ == {name for name in a if "predict" in name or name == "classified"}
-    assert one.ledger().counts["learn"] == two.ledger().counts["learn"]
-
-
-@pytest.mark.parametrize("on", ["chip", "float"])
-def test_chunk_borders_do_not_matter(on: str) -> None:
-    x, y = examples(31)
-    one, two = make(on, **NOISY), make(on, **NOISY)
-    one.learn(x, y)
-    for part in (slice(0, 1), slice(1, 8), slice(8, 8), slice(8, 31)):
-        two.learn(x[part], y[part])
-    assert same(one, two)
-
-
-@pytest.mark.parametrize("on", ["chip", "float"])
-def test_state_resumes_exactly(on: str) -> None:
-    """Stopped in the middle of a batch, with an accumulator, replay and copies: the rest gives the same
-    bytes.
-    """
-    more = {"write__least": 0.01, "replay__random": "lfsr"} | NOISY
-    x, y = examples(51)
-    whole, first = make(on, **more), make(on, **more)
-    whole.learn(x[:21], y[:21])
-    whole.predict(x[:9])
-    first.learn(x[:21], y[:21])
-    first.predict(x[:9])
-    tensors, values = first.state()
-    first.learn(x, y)  # what was handed out is a copy
-    second = make(on, **more)
-    second.load(tensors, values)
-    for chip in (whole, second):
-        chip.learn(x[21:], y[21:])
-    assert np.array_equal(whole.predict(x), second.predict(x))
-    assert same(whole, second)
-    assert whole.ledger() == second.ledger()
-    assert whole.learned() == second.learned() == 102
-
-
-def test_a_wrong_state_is_refused() -> None:
-    chip = make("float")
-    tensors, values = chip.state()
-    with pytest.raises(StateError, match=r"lacks hidden\.weight of shape \(12, 8\)"):
-        chip.load({k: v for k, v in tensors.items() if k != "hidden.weight"}, values)
-    with pytest.raises(StateError, match=r"has hidden\.weight of shape \(2, 2\)"):
-        chip.load(tensors | {"hidden.weight": np.zeros((2, 2), np.float32)}, values)
 
 
 def test_ledger_counts_what_cells_saw() -> None:

@@ -16,8 +16,8 @@ from cimlearn.chips.base import Design  # noqa: E402
 from cimlearn.chips.sas_mram.chip import SasMram  # noqa: E402
 from cimlearn.costs import prices  # noqa: E402
 from cimlearn.costs.base import Costs  # noqa: E402
-from cimlearn.costs.chips import Done, pricing  # noqa: E402
 from cimlearn.costs.lifetime import Rates  # noqa: E402
+from cimlearn.costs.models import Done, pricing  # noqa: E402
 from cimlearn.experiments.pricing import expected_wear, price  # noqa: E402
 from cimlearn.learning.reservoir import expected_stored  # noqa: E402
 from cimlearn.ledger import Ledger  # noqa: E402
@@ -72,7 +72,7 @@ def made(case: str) -> tuple[SasMram, Any]:
 
 def told(p: Any, **shares: Any) -> Design:
     """What is expected of it."""
-    own = prices.parameters({"expected.tasks": TASKS, **shares}, "sas-mram")
+    own = prices.parameters({"expected.tasks": TASKS, **shares}, "bitserial")
     return design("sas-mram", p.merged(own), SHAPE, learned=LEARNED, predicted=PREDICTED)
 
 
@@ -116,7 +116,7 @@ def numbers(told: dict[str, Any], start: str = "") -> dict[str, float]:
 def costs(chip: SasMram, p: Any, rates: Rates) -> Costs:
     """What the run costs that the chip has had."""
     done = Done(chip.ledger(), chip.inventory(), p, chip.figures(), LEARNED, rates)
-    return pricing("sas-mram").costs(done, prices.parameters(chip="sas-mram"), None)
+    return pricing("bitserial").costs(done, prices.parameters(model="bitserial"), None)
 
 
 @pytest.mark.parametrize("case", ["default", "transposes in SRAM", "single cells", "shared"])
@@ -128,7 +128,7 @@ def test_costs_before_are_those_after(case: str) -> None:
     bits = ledger["update"]["mram_bits_written"] / copies
     shares = [ledger["cells"]["bits_flipped"] / bits] + 3 * [ledger["cells"]["bits_driven"] / bits]
     own = {"expected.driven": shares, "expected.tasks": TASKS, "expected.examples": LEARNED}
-    q = prices.parameters(own | {"expected.wear": 1}, "sas-mram")
+    q = prices.parameters(own | {"expected.wear": 1}, "bitserial")
     before = price("sas-mram", p, q, SHAPE)
     after = costs(chip, p, expected_wear(told(p, **own), LEARNED, (1.0,)))
     assert before.twin == after.twin == {}
@@ -136,7 +136,7 @@ def test_costs_before_are_those_after(case: str) -> None:
     assert len(figures) > 40
     assert numbers(before.as_dict()) == pytest.approx(figures, rel=ROUNDING)
 
-    usual = price("sas-mram", p, prices.parameters(own | {"expected.driven": [0.5] * 4}, "sas-mram"), SHAPE)
+    usual = price("sas-mram", p, prices.parameters(own | {"expected.driven": [0.5] * 4}, "bitserial"), SHAPE)
     for name, phase in after.phases.items():
         other = usual.phases[name]
         assert other.seconds == pytest.approx(phase.seconds, rel=ROUNDING)
@@ -167,7 +167,7 @@ def test_a_backbone_without_its_weights(tmp_path: Path) -> None:
     settings = {"network.backbone": "mobilenet_v2", "network.side": 64, "rule.batch": 2}
     expected = design(
         "sas-mram",
-        parameters("sas-mram", settings).merged(prices.parameters({"expected.tasks": 1}, "sas-mram")),
+        parameters("sas-mram", settings).merged(prices.parameters({"expected.tasks": 1}, "bitserial")),
         SHAPE,
         learned=3,
         predicted=1,
@@ -193,7 +193,7 @@ def test_lines_have_their_own_share() -> None:
     shares = {"expected.driven": [0.1, 0.2, 0.3, 0.4], "expected.tasks": 1}
     for line, wanted in ((1, 0.1), (2, 0.2), (3, 0.25), (4, 0.3), (8, 0.4), (16, 0.64)):
         p = parameters("sas-mram", {"network.train": "last", "rule.batch": 1, "line.bits": line})
-        own = prices.parameters(shares, "sas-mram")
+        own = prices.parameters(shares, "bitserial")
         cells = design("sas-mram", p.merged(own), SHAPE, learned=1000, predicted=1).ledger.counts["learn"][
             "cells"
         ]

@@ -66,50 +66,6 @@ def test_a_new_chip_answers_as_its_backbone_would() -> None:
     assert np.array_equal(with_modules.predict(x, 0), without.predict(x, 0))
 
 
-def test_chunk_borders_change_nothing() -> None:
-    x, y = examples(29)
-    one, two = make(), make()
-    one.learn(x, y)
-    for start, end in ((0, 3), (3, 20), (20, 29)):
-        two.learn(x[start:end], y[start:end])
-    mine, other = one.state()[0], two.state()[0]
-    assert mine.keys() == other.keys()
-    for name in mine:
-        if (
-            name != "calibration"
-        ):  # how many images the first call brought; it is used only with network.static
-            assert np.array_equal(mine[name], other[name]), name
-
-
-@pytest.mark.parametrize("on", ["chip", "float"])
-def test_it_goes_on_exactly_from_its_state(on: str) -> None:
-    x, y = examples(44)
-    settings = {
-        "network__tasks": "shared",
-        "replay__slots": 6,
-        "faults__write_error": "1e-3",
-        "rule__flip": True,
-    }
-    whole, first = make(on, **settings), make(on, **settings)
-    whole.learn(x, y)
-    first.learn(x[:21], y[:21])
-    tensors, values = first.state()
-    second = make(on, **settings)
-    second.load(tensors, values)
-    second.learn(x[21:], y[21:])
-    assert np.array_equal(whole.predict(x, 0), second.predict(x, 0))
-    mine, other = whole.state()[0], second.state()[0]
-    assert mine.keys() == other.keys()
-    assert all(np.array_equal(mine[name], other[name]) for name in mine)
-    assert whole.ledger() == second.ledger()
-
-
-def test_a_state_of_another_shape_is_refused() -> None:
-    tensors, values = make().state()
-    with pytest.raises(ValueError, match="the state has steps of shape"):
-        make(rule__batch=4).load(tensors, values)
-
-
 def test_counts_by_hand() -> None:
     """24 examples in 3 batches of 8, last layer only: 128 features and 3 classes.
 

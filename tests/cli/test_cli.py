@@ -61,7 +61,7 @@ WRONG: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "no chip": (lambda f: ["run"], "name a chip"),
     "unknown chip": (lambda f: ["run", "toi"], "unknown chip 'toi'; did you mean 'toy'?"),
     "unknown stream": (lambda f: ["run", "toy", "--stream", "blob"], "did you mean 'blobs'?"),
-    "unknown placement": (lambda f: ["run", "toy", "--on", "gpu"], "invalid choice: 'gpu'"),
+    "unknown placement": (lambda f: ["run", "toy", "--on", "gpu"], "unknown placement 'gpu' of toy"),
     "unknown parameter": (
         lambda f: ["run", "toy", "--set", "read.noize=1"],
         "unknown parameter 'read.noize'; did you mean 'read.noise'?",
@@ -91,7 +91,10 @@ WRONG: dict[str, tuple[Callable[[Path], list[str]], str]] = {
         "did you mean 'read.noise'?",
     ),
     "toml with wrong seeds": (lambda f: ["run", _toml(f, 'chip = "toy"\nseeds = "two"')], "seeds = two"),
-    "toml with wrong placement": (lambda f: ["run", _toml(f, 'chip = "toy"\non = "gpu"')], "on = 'gpu'"),
+    "toml with wrong placement": (
+        lambda f: ["run", _toml(f, 'chip = "toy"\non = "gpu"')],
+        "unknown placement 'gpu' of toy",
+    ),
     "toml with a number for a text": (lambda f: ["run", _toml(f, "chip = 3")], "chip = 3 must be a text"),
     "toml without chip": (lambda f: ["run", _toml(f, "seeds = 3")], "the key 'chip' is missing"),
     "out below a file": (

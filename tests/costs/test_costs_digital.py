@@ -41,9 +41,9 @@ from cimlearn.costs.bitserial.energy import (
 from cimlearn.costs.bitserial.machine import cell, digital_machine
 from cimlearn.costs.bitserial.size import cycle, digital_area, digital_seconds
 from cimlearn.costs.bitserial.wear import digital_wear
-from cimlearn.costs.chips import MACHINES, pricing
 from cimlearn.costs.lifetime import YEAR, Rates, years
 from cimlearn.costs.logic import add_energy
+from cimlearn.costs.models import MODELS, pricing
 from cimlearn.devices.technology import names, technology
 from cimlearn.errors import InputError
 from cimlearn.experiments.pricing import price_design
@@ -306,7 +306,7 @@ def test_no_learning() -> None:
 
 
 def test_each_chip_has_its_prices() -> None:
-    assert set(MACHINES) == set(prices.SETS)
+    assert set(MODELS) == set(prices.SETS)
     assert at()["technology.node"] == "28nm"
     assert at(technology__node="22nm")["technology.feature"] == 22e-9
     assert "price.converter" not in at() and "price.write_only_changed" not in prices.parameters()
@@ -423,7 +423,10 @@ WRONG: dict[str, tuple[Any, str]] = {
     ),
     "empty ledger": (lambda: digital_energy({}, made(), at()), r"the ledger is empty: nothing was done"),
     "no inference": (lambda: whole({"learn": COUNTS["learn"]}), r"the ledger holds no inference"),
-    "unknown chip": (lambda: pricing("m3ru"), r"no prices for the chip 'm3ru'; known: m2ru, sas-mram"),
+    "unknown chip": (
+        lambda: pricing("optical"),
+        r"no prices for chips of kind 'optical'; known: crossbar, bitserial",
+    ),
     "no design": (lambda: price_design("m3ru"), r"unknown chip 'm3ru'"),
 }
 
@@ -438,7 +441,7 @@ def test_wrong_input_is_named(case: str) -> None:
 
 def test_analog_cells_have_no_stand_in(tmp_path: Path) -> None:
     run = read_run(make_run(tmp_path / "r", tasks=1))
-    with pytest.raises(InputError, match="the cells of m2ru are analog"):
+    with pytest.raises(InputError, match="these cells are analog"):
         reprice(run, CELL)
 
 

@@ -16,8 +16,7 @@ from cimlearn.costs.crossbar.energy import energy
 from cimlearn.costs.crossbar.latency import seconds
 from cimlearn.costs.crossbar.machine import machine
 from cimlearn.costs.lifetime import Rates, from_histogram
-from cimlearn.devices.build import device
-from cimlearn.devices.presets import PRESETS, window
+from cimlearn.devices.catalog import BUILT_IN, device, window
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
 
@@ -99,7 +98,7 @@ def test_no_price_makes_it_cheaper_to_do_more() -> None:
     assert whole(periphery__converters=32).phases["inference"].seconds < whole().phases["inference"].seconds
 
 
-@pytest.mark.parametrize("kind", PRESETS)
+@pytest.mark.parametrize("kind", BUILT_IN)
 def test_window_without_building_the_device(kind: str) -> None:
     described = chips.parameters("m2ru", {"device.kind": kind}).part("device")
     assert window(described) == pytest.approx(device(described).window(), rel=FLOAT32)

@@ -119,7 +119,7 @@ def test_the_digital_chip_is_shown_too(capsys: pytest.CaptureFixture[str]) -> No
     for works in told["energy"]["by_product"]["learning"], told["energy"]["by_part"]["learning"]:
         for name, joules in works.items():
             assert (name.replace("_", " ") in table) == (joules > 0), name
-    known = prices.parameters(chip="sas-mram")
+    known = prices.parameters(model="bitserial")
     assumed = sum(known.entry(name).origin == "assumed" for name in known)
     assert table.splitlines()[-1].startswith(f"{assumed} of {len(known)} prices are assumed; ")
 

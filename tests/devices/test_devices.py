@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
@@ -13,11 +12,12 @@ from scipy import stats
 
 from cimlearn.chips import parameters
 from cimlearn.devices import vteam
-from cimlearn.devices.base import NEVER, Cells, Wear, new_cells, program
-from cimlearn.devices.build import device
+from cimlearn.devices.base import NEVER, Cells, Wear, new_cells
+from cimlearn.devices.catalog import BUILT_IN, device
 from cimlearn.devices.continuous import Continuous
-from cimlearn.devices.presets import PRESETS
 from cimlearn.errors import InputError
+from cimlearn.testing import Check, checks
+from cimlearn.testing.devices import pulse
 
 SINGLE = 3e-7  # float32: relative rounding of a stored conductance, after a few operations
 FOREVER = Wear(None, 0.0, 0.0, "low")
@@ -33,114 +33,23 @@ def exact(one: Any) -> Any:
     return type(one)(*(v if isinstance(v, np.ndarray) else float(v) for v in one))
 
 
-DEVICES = {kind: make(kind) for kind in PRESETS}
+DEVICES = {kind: make(kind) for kind in BUILT_IN}
 
 
-class Landed(NamedTuple):
-    conductance: np.ndarray
-    state: np.ndarray
-    written: np.ndarray
+CONTRACT = [
+    pytest.param(check, id=f"{name}:{check}") for name, kind in BUILT_IN.items() for check in checks(kind)
+]
 
 
-@numba.njit
-def _program(device, conductance, state, gain, change, normal, uniform, written):
-    for n in range(conductance.size):
-        conductance[n], state[n], written[n] = program(
-            device, conductance[n], state[n], gain[n], change[n], normal[n], uniform[n]
-        )
-
-
-def pulse(device: Any, start: Any, change: Any, *, state=0.0, gain=1.0, normal=0.0, uniform=0.5) -> Landed:
-    """One pulse on each of many cells (everything is broadcast)."""
-    given = np.broadcast_arrays(
-        *(np.asarray(v, np.float32) for v in (start, state, gain, change, normal, uniform))
-    )
-    g, s, *rest = (v.flatten() for v in given)
-    written = np.zeros(g.size, np.bool_)
-    _program(device, g, s, *rest, written)
-    return Landed(g, s, written)
-
-
-def places(device: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Conductances over the window [S], and the states that belong to them."""
-    if hasattr(device, "centre"):
-        state = np.arange(count) % device.centre.size
-        return device.centre[state], state.astype(np.float32)
-    return np.linspace(device.low, device.high, count).astype(np.float32), np.zeros(count, np.float32)
-
-
-def stays_in_the_window(device: Any) -> None:
-    """Whatever is asked, up to a hundred windows, with the wildest chance."""
-    rng = np.random.default_rng(0)
-    n, window = 20_000, device.high - device.low
-    start, state = places(device, n)
-    change = window * rng.choice([-100, -1, -0.1, -1e-3, 1e-3, 0.1, 1, 100], n)
-    got = pulse(device, start, change, state=state, gain=3 * rng.random(n), normal=3 * rng.standard_normal(n),
-                uniform=rng.random(n, np.float32))  # fmt: skip
-    assert np.all(got.conductance >= device.low * (1 - SINGLE))
-    assert np.all(got.conductance <= device.high * (1 + SINGLE))
-    assert np.all(np.isfinite(got.state))
-
-
-def no_change_asked_changes_nothing(device: Any) -> None:
-    start, state = places(device, 50)
-    got = pulse(device, start, 0.0, state=state, normal=2.0, uniform=0.0)
-    assert np.allclose(got.conductance, start, rtol=SINGLE, atol=0)
-
-
-def follows_the_sign(device: Any) -> None:
-    """Without chance, a tenth of the window asked upwards from the middle raises, downwards lowers."""
-    window = device.high - device.low
-    start, state = (v[20:30] for v in places(device, 50))
-    inner = (state > 0) & (state < 9) if hasattr(device, "centre") else np.ones(10, bool)
-    for sign in (1, -1):
-        got = pulse(device, start[inner], sign * 0.3 * window, state=state[inner])
-        assert np.all(sign * (got.conductance - start[inner]) > 0)
-        assert np.all(got.written)
-
-
-def stops_at_the_ends(device: Any) -> None:
-    """Without chance, three windows asked, again and again, lead to the end and stay there."""
-    window = device.high - device.low
-    start, state = places(device, 10)
-    for sign in (1, -1):
-        g, s = start, state
-        for _ in range(200):
-            g, s, _ = pulse(device, g, sign * 3 * window, state=s)
-        assert np.ptp(g) <= 1e-5 * window
-        end = (start.max() if sign > 0 else start.min()) if hasattr(device, "centre") else None
-        assert np.allclose(g, end or (device.high if sign > 0 else device.low), rtol=1e-5)
-
-
-def is_a_function_of_its_arguments(device: Any) -> None:
-    start, state = places(device, 50)
-    args = {"state": state, "gain": 1.1, "normal": 0.7, "uniform": 0.3}
-    one, two = (pulse(device, start, 1e-5, **args) for _ in range(2))
-    assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
-
-
-CHECKS: tuple[Callable[[Any], None], ...] = (
-    stays_in_the_window,
-    no_change_asked_changes_nothing,
-    follows_the_sign,
-    stops_at_the_ends,
-    is_a_function_of_its_arguments,
-)
-
-
-@pytest.mark.parametrize(
-    ("kind", "check"),
-    [(kind, check) for kind in DEVICES for check in CHECKS],
-    ids=[f"{kind}:{check.__name__}" for kind in DEVICES for check in CHECKS],
-)
-def test_contract(kind: str, check: Callable[[Any], None]) -> None:
-    check(DEVICES[kind])
+@pytest.mark.parametrize("check", CONTRACT)
+def test_contract(check: Check) -> None:
+    check()
 
 
 def test_ideal_lands_where_it_is_asked() -> None:
     """G + change, cut to the window, whatever gain and chance are."""
     ideal = DEVICES["ideal"]
-    start, _ = places(ideal, 40)
+    start = np.linspace(ideal.low, ideal.high, 40).astype(np.float32)
     for change in (1e-5, -3e-5, 5e-4):
         got = pulse(ideal, start, change, gain=2.0, normal=3.0)
         wanted = np.clip(start.astype(float) + change, ideal.low, ideal.high)

@@ -6,7 +6,7 @@ import pytest
 
 from cimlearn import parameters
 from cimlearn.chips import parameters as chip_parameters
-from cimlearn.devices.presets import PRESETS
+from cimlearn.devices.catalog import BUILT_IN
 from cimlearn.errors import InputError
 
 # Liehr et al., IIRW 2020: HfO2 1T1R, 65 nm, ten levels (reference/m2ru.md, section 5)
@@ -78,7 +78,7 @@ def test_working_assumption_of_the_clock() -> None:
     assert (clock.value, clock.unit, clock.origin) == (2e7, "Hz", "assumed")
 
 
-@pytest.mark.parametrize(("kind", "preset"), PRESETS.items())
+@pytest.mark.parametrize(("kind", "preset"), [(name, kind.parameters) for name, kind in BUILT_IN.items()])
 def test_kind_of_device_chooses_its_preset(kind: str, preset: str) -> None:
     chosen = chip_parameters("m2ru", {"device.kind": kind})
     device = {name: chosen[name] for name in chosen if name.startswith("device.")}

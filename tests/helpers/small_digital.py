@@ -70,7 +70,7 @@ def made(cell: dict[str, Any] | None = None, **changes: Any) -> DigitalMachine:
 
 def at(**changes: Any) -> prices.ParameterSet:
     """The chip's prices; `price__add` stands for price.add."""
-    return prices.parameters({name.replace("__", "."): v for name, v in changes.items()}, "sas-mram")
+    return prices.parameters({name.replace("__", "."): v for name, v in changes.items()}, "bitserial")
 
 
 def make_digital_run(folder: Path, **settings: Any) -> Path:

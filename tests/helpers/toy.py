@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-import cimlearn.chips
+import cimlearn.chips.catalog
 import cimlearn.streams
 from cimlearn import random
+from cimlearn.chips.base import Kind
 from cimlearn.errors import InputError, nearest
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import Parameter, ParameterSet
@@ -137,14 +138,15 @@ class Blobs:
             yield Chunk(x[i : i + size], y[i : i + size])
 
 
-def chip_parameters(chip: str, changes: Mapping[str, Any]) -> ParameterSet:
-    if chip != "toy":
-        raise InputError(f"unknown chip '{chip}'; {nearest(chip, ['toy'])}")
+def chip_parameters(changes: Mapping[str, Any]) -> ParameterSet:
     return CHIP.replace(changes)
 
 
-def build(chip: str, on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -> NearestMean:
+def build(on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -> NearestMean:
     return NearestMean(parameters, shape, seed)
+
+
+KIND = Kind("toy", ("chip", "float", "adam"), chip_parameters, build, costs="crossbar")
 
 
 def stream_parameters(name: str) -> ParameterSet:
@@ -158,11 +160,7 @@ def open_stream(name: str, *, seed: int, data: str | None = None, settings: Para
 
 
 REPLACED = {
-    cimlearn.chips: {
-        "parameters": chip_parameters,
-        "build": build,
-        "check_placement": lambda chip, on: None,
-    },
+    cimlearn.chips.catalog: {"BUILT_IN": {"toy": KIND}},
     cimlearn.streams: {
         "parameters": stream_parameters,
         "open_stream": open_stream,

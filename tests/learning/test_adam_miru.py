@@ -161,42 +161,6 @@ def same(one: AdamTwin, other: AdamTwin) -> bool:
     return a.keys() == b.keys() and all(a[name].tobytes() == b[name].tobytes() for name in a)
 
 
-@pytest.mark.parametrize("borders", [(1,), (5, 7, 8), (6, 12, 40), tuple(range(1, 57))])
-def test_chunk_borders_change_nothing(borders: tuple[int, ...]) -> None:
-    x, y = examples(57)
-    whole, parts = twin(replay__ratio=2), twin(replay__ratio=2)
-    whole.learn(x, y)
-    for low, high in zip((0, *borders), (*borders, 57), strict=True):
-        parts.learn(x[low:high], y[low:high])
-        parts.predict(x[:3])
-    assert whole.learned() == 57 + 2 * (54 - 6)  # nothing is there to replay with the first batch
-    for _ in range(len(borders) + 1):
-        whole.predict(x[:3])
-    assert same(whole, parts)
-
-
-def test_resume_is_exact() -> None:
-    x, y = examples(90)
-    whole, first, second = twin(), twin(), twin()
-    whole.learn(x, y)
-    first.learn(x[:40], y[:40])  # 4 examples wait
-    second.learn(x[50:], y[50:])  # something else, to be forgotten
-    tensors, values = first.state()
-    first.learn(x[40:], y[40:])
-    second.load({name: tensor.copy() for name, tensor in tensors.items()}, values)
-    second.learn(x[40:], y[40:])
-    assert same(whole, first)
-    assert same(whole, second)
-    assert whole.learned() == second.learned() == 90 + 84
-    assert np.array_equal(whole.predict(x), second.predict(x))
-
-
-def test_load_refuses_another_shape() -> None:
-    tensors, values = twin().state()
-    with pytest.raises(ValueError, match=r"hidden\.weight of shape"):
-        twin(network__hidden=9).load(tensors, values)
-
-
 def test_counts_and_memory() -> None:
     chip = twin()
     x, y = examples(27)

@@ -18,7 +18,7 @@ from cimlearn.arrays.crossbar import (
 )
 from cimlearn.arrays.periphery import PeripheryDescription, periphery
 from cimlearn.devices.base import Wear, new_cells
-from cimlearn.devices.levels import Levels
+from cimlearn.devices.catalog import kind
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import kernel_state
@@ -75,7 +75,7 @@ def crossbar(
     fresh = new_cells(device, shape, variation=p["cell.variation"], wear=wear, seed=seed, name=name)
     bar = Crossbar(
         device=device,
-        gambles=isinstance(device, Levels),
+        gambles=kind(p["device.kind"]).gambles,
         scheme=write_scheme(p),
         periphery=periphery(
             describe_periphery(p, name),

@@ -1,17 +1,20 @@
 """The contract of a chip: networks mapped on arrays, a learning rule, replay; it never knows the stream.
 
-`Design` is what can be said of one without a run (experiments/pricing.py).
+`Design` is what can be said of one without a run (experiments/pricing.py); `Kind` declares one, in one place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.ledger import Ledger
+from cimlearn.parameters import ParameterSet
+from cimlearn.streams.base import StreamShape
 
 
 class Chip(Protocol):
@@ -83,3 +86,43 @@ class Design(NamedTuple):
     cell: Mapping[str, Any]  # figures of its memory, as the chip's
     cells: int  # that learning writes
     writes: int  # that all of them see in the ledger, together
+
+
+class Builder(Protocol):
+    """How a chip, or one of its software twins, is made."""
+
+    def __call__(self, on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -> Chip:
+        """Ready to learn examples of `shape`; `on` is one of the kind's placements."""
+
+
+class Designer(Protocol):
+    """What can be said of a chip without a run."""
+
+    def __call__(self, p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int) -> Design:
+        """After `learned` new examples of `shape` and `predicted` ones; `p` holds `expected.*` too."""
+
+
+def _never(p: ParameterSet) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One accelerator, declared in one place: everything that the program asks of a chip before it is built."""
+
+    name: str
+    placements: tuple[str, ...]  # 'chip' and its software twins, such as 'float'
+    parameters: Callable[[Mapping[str, Any]], ParameterSet]  # all of them, with changes 'part.key' -> value
+    build: Builder
+    design: Designer | None = None  # None: costs are known after a run only
+    device: str | None = None  # the parameter that names its memory cell
+    costs: str | None = None  # how it is priced (costs/models.py): 'crossbar', 'bitserial'; None: not at all
+    first_streams: tuple[str, ...] = (
+        "permuted-mnist",
+        "permuted-digits",
+    )  # where none is named: the first there
+    first_settings: Mapping[str, Any] = field(default_factory=dict)  # that keep such a run short
+    packages: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # placement -> what else decides its bytes
+    told_tasks: Callable[[ParameterSet], bool] = _never  # whether it is told the task when it classifies

@@ -6,12 +6,12 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Final
 
+from cimlearn import chips
 from cimlearn.cli import explore
 from cimlearn.cli.comparing import over_of, show
-from cimlearn.errors import InputError, nearest
+from cimlearn.errors import InputError
 from cimlearn.report.compare.read import read_runs
 
-CHOOSES: Final = {"m2ru": "device.kind", "sas-mram": "cell.technology"}  # the parameter that names the device
 _CHIP: Final = "sas-mram"
 _FOLDER: Final = "compared"
 _OF_DEVICES: Final = (
@@ -53,8 +53,9 @@ def _devices(arguments: Namespace) -> None:
     if arguments.over:
         raise InputError("--over goes with run folders; to average over it, compare the finished runs")
     arguments.chip = arguments.chip or _CHIP
-    if arguments.chip not in CHOOSES:
-        raise InputError(f"unknown chip '{arguments.chip}'; {nearest(arguments.chip, CHOOSES)}")
-    arguments.vary = [f"{CHOOSES[arguments.chip]}={arguments.devices}"]
+    device = chips.kind(arguments.chip).device
+    if device is None:
+        raise InputError(f"{arguments.chip} has one memory cell; --devices needs a chip that has a choice")
+    arguments.vary = [f"{device}={arguments.devices}"]
     arguments.out = arguments.out or f"{_FOLDER}/{arguments.chip}"
     explore.command(arguments)

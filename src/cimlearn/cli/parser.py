@@ -66,7 +66,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         help="a known stream, data sets in a row (mnist+cifar10), a .csv, .parquet or .npz file, or a folder",
     )
     parser.add_argument(
-        "--on", choices=("chip", "float", "adam"), help="the chip (default) or a software twin of it"
+        "--on", metavar="PLACEMENT", help="chip (default), or a software twin of it: float, adam"
     )
     parser.add_argument("--seeds", metavar="N|LIST", help="how many seeds, or which: 0,3,5 (default 1)")
     _add_set(parser)

@@ -1,4 +1,4 @@
-"""The parameters that prices need, by chip: of operations and pieces, of the technology node, of the digital twin."""
+"""The parameters that prices need, by model of costs: of operations and pieces, the technology node, the twin."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, NamedTuple
 
+from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet, load
 
 NODE: Final = "technology.node"
@@ -13,15 +14,15 @@ PARTS: Final = ("technology", "price", "operation", "twin", "expected")
 
 
 class Priced(NamedTuple):
-    """Which prices a chip has."""
+    """Which prices a model of costs has."""
 
     node: str  # where none is chosen
     presets: tuple[str, ...]
 
 
 SETS: Final = {
-    "m2ru": Priced("65nm", ("prices", "prices_m2ru", "expected")),
-    "sas-mram": Priced("28nm", ("prices", "prices_sas_mram", "expected_sas_mram")),
+    "crossbar": Priced("65nm", ("prices", "prices_m2ru", "expected")),
+    "bitserial": Priced("28nm", ("prices", "prices_sas_mram", "expected_sas_mram")),
 }
 
 
@@ -39,18 +40,22 @@ def _defaults(node: str, presets: tuple[str, ...]) -> ParameterSet:
     return found
 
 
-def parameters(changes: Mapping[str, Any] | None = None, chip: str = "m2ru") -> ParameterSet:
-    """Every price parameter of a chip with `changes` applied; `technology.node` chooses the node's preset.
+def parameters(changes: Mapping[str, Any] | None = None, model: str | None = "crossbar") -> ParameterSet:
+    """Every price parameter of a model of costs with `changes` applied; `technology.node` chooses the node's preset.
 
-    A chip without prices of its own has those of M2RU.
+    None, a chip without prices, has no such parameter.
 
     Raises
     ------
     InputError
-        For an unknown name or node, or a value that is missing, negative or otherwise out of range.
+        For an unknown model, name or node, or a value that is missing, negative or otherwise out of range.
     """
     changes = dict(changes or {})
-    usual, presets = SETS.get(chip, SETS["m2ru"])
+    if model is None:
+        return ParameterSet({}).replace(changes)
+    if model not in SETS:
+        raise InputError(f"no prices for chips of kind '{model}'; known: {', '.join(SETS)}")
+    usual, presets = SETS[model]
     if NODE not in changes:
         return _defaults(usual, presets).replace(changes)
     chosen = _defaults(usual, presets).replace({NODE: changes.pop(NODE)}).entry(NODE)

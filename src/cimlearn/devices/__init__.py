@@ -1,1 +1,5 @@
-"""The physics of one memory cell: window, programming, read, wear. A device never knows a network."""
+"""One memory cell: its window, what a write does to it, how it wears."""
+
+from cimlearn.devices.kind import DeviceKind
+
+__all__ = ["DeviceKind"]

@@ -1,17 +1,19 @@
-"""Make a device from the `device.*` parameters of its preset."""
+"""Make the devices of this package from the `device.*` parameters of their presets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cimlearn.devices.continuous import Continuous
-from cimlearn.devices.ideal import Ideal
-from cimlearn.devices.levels import Levels
-from cimlearn.devices.vteam import Vteam
 from cimlearn.errors import InputError
+
+if TYPE_CHECKING:
+    from cimlearn.devices.continuous import Continuous
+    from cimlearn.devices.ideal import Ideal
+    from cimlearn.devices.levels import Levels
+    from cimlearn.devices.vteam import Vteam
 
 
 def _window(low: float, high: float) -> tuple[np.float32, np.float32]:
@@ -20,15 +22,24 @@ def _window(low: float, high: float) -> tuple[np.float32, np.float32]:
     return np.float32(low), np.float32(high)
 
 
-def _continuous(p: dict[str, Any]) -> Continuous:
+def continuous(p: Mapping[str, Any]) -> Continuous:
+    """Continuous conductance."""
+    from cimlearn.devices.continuous import Continuous
+
     return Continuous(*_window(p["low"], p["high"]), np.float32(p["cycle"]), bool(p["soft"]))
 
 
-def _ideal(p: dict[str, Any]) -> Ideal:
+def ideal(p: Mapping[str, Any]) -> Ideal:
+    """The ideal cell."""
+    from cimlearn.devices.ideal import Ideal
+
     return Ideal(*_window(p["low"], p["high"]))
 
 
-def _levels(p: dict[str, Any]) -> Levels:
+def levels(p: Mapping[str, Any]) -> Levels:
+    """A table of levels."""
+    from cimlearn.devices.levels import Levels
+
     mean, spread = np.array(p["mean"], np.float32), np.array(p["spread"], np.float32)
     if mean.shape != spread.shape or mean.size < 2:
         raise InputError(
@@ -47,7 +58,10 @@ def _levels(p: dict[str, Any]) -> Levels:
     )
 
 
-def _vteam(p: dict[str, Any]) -> Vteam:
+def vteam(p: Mapping[str, Any]) -> Vteam:
+    """VTEAM."""
+    from cimlearn.devices.vteam import Vteam
+
     low, high = _window(1.0 / p["r_off"], 1.0 / p["r_on"])
     if p["v_reset"] <= p["v_off"] or p["v_set"] >= p["v_on"]:
         raise InputError(
@@ -70,14 +84,16 @@ def _vteam(p: dict[str, Any]) -> Vteam:
     return Vteam(low, high, *(float(p[name]) for name in names))
 
 
-_MAKERS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
-    "continuous": _continuous,
-    "ideal": _ideal,
-    "levels": _levels,
-    "vteam": _vteam,
-}
+def low_high(p: Mapping[str, Any]) -> tuple[float, float]:
+    """The window [S] of a device whose parameters name it."""
+    return p["low"], p["high"]
 
 
-def device(parameters: dict[str, Any]) -> Any:
-    """The device described by the `device` part of a parameter set."""
-    return _MAKERS[parameters["kind"]](parameters)
+def level_window(p: Mapping[str, Any]) -> tuple[float, float]:
+    """From the first to the last level [S]."""
+    return 1.0 / p["mean"][0], 1.0 / p["mean"][-1]
+
+
+def vteam_window(p: Mapping[str, Any]) -> tuple[float, float]:
+    """From the off to the on resistance, as conductances [S]."""
+    return 1.0 / p["r_off"], 1.0 / p["r_on"]

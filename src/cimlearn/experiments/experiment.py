@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from cimlearn import chips, streams
+from cimlearn import chips, extensions, streams
 from cimlearn._version import __version__
 from cimlearn.chips.base import Chip
 from cimlearn.costs import prices
@@ -63,7 +63,7 @@ class Experiment:
     def prices(self) -> ParameterSet:
         """What things cost, with the settings put in; prices never change a record."""
         own = {name: value for name, value in self.settings.items() if is_price(name)}
-        return prices.parameters(own, self.chip)
+        return prices.parameters(own, chips.kind(self.chip).costs)
 
     def open_stream(self, seed: int) -> Stream:
         """The stream of one seed."""
@@ -90,6 +90,7 @@ class Experiment:
             "cimlearn": __version__,
             "chip": self.chip,
             "on": self.on,
+            "costs": chips.kind(self.chip).costs,
             "stream": stream.name,
             "opened": self.stream if isinstance(self.stream, str) else None,
             "scenario": TOLD if chips.told_tasks(self.chip, self.parameters[0]) else stream.scenario,
@@ -103,9 +104,10 @@ class Experiment:
             "cell": chip.figures(),
             "settings": {name: entries[name] for name in sorted(self.settings)},
             "data": dict(sorted(stream.checksums.items())),
+            **({"outside": outside} if (outside := _outside(self)) else {}),
             "data_folder": self.data,
             "command": self._command(),
-            "versions": _versions(self.on),
+            "versions": _versions(chips.kind(self.chip).packages.get(self.on, ())),
         }
 
     def _command(self) -> list[str]:
@@ -172,6 +174,19 @@ def shown_parameters(experiment: Experiment) -> dict[str, dict[str, Any]]:
     return _owned(of_chip.merged(of_stream)) | _owned(experiment.prices)
 
 
+def _outside(experiment: Experiment) -> dict[str, str]:
+    """Everything that lives outside this package: its name, and a digest of its source."""
+    found = {}
+    if (digest := chips.source(experiment.chip)) is not None:
+        found[experiment.chip] = digest
+    if isinstance(experiment.stream, str) and (digest := streams.source(experiment.stream)) is not None:
+        found[experiment.stream] = digest
+    for entry in experiment.parameters[0].entries().values():
+        if entry.elsewhere and extensions.is_outside(str(entry.value), entry.elsewhere):
+            found[entry.value] = extensions.source(entry.value, entry.elsewhere)
+    return dict(sorted(found.items()))
+
+
 def _owned(parameters: ParameterSet) -> dict[str, dict[str, Any]]:
     """Parameters by name with their owners, as plain values."""
     fields = ("value", "unit", "origin", "source", "help", "changed")
@@ -182,7 +197,7 @@ def _owned(parameters: ParameterSet) -> dict[str, dict[str, Any]]:
 def same_experiment(before: Mapping[str, Any], now: Experiment) -> bool:
     """Whether the run.json `before` describes the experiment `now` (chip, stream, placement, seeds, parameters)."""
     told = (before["chip"], before["opened"], before["on"], tuple(before["seeds"]))
-    if told != (now.chip, now.stream, now.on, now.seeds):
+    if told != (now.chip, now.stream, now.on, now.seeds) or before.get("outside", {}) != _outside(now):
         return False
     old = {name: entry["value"] for name, entry in before["parameters"].items()}
     new = now.parameters[0].merged(now.parameters[1])
@@ -231,6 +246,11 @@ def _refuse_other(before: Mapping[str, Any], now: Mapping[str, Any], folder: Pat
             raise InputError(
                 f"data file {file} is not what the run in {folder} began with; restore it or start anew"
             )
+    for name in sorted(before.get("outside", {}).keys() & now.get("outside", {}).keys()):
+        if before["outside"][name] != now["outside"][name]:
+            raise InputError(
+                f"{name} is not what the run in {folder} began with; restore its source or start anew"
+            )
     for key in ("chip", "on", "seeds"):
         _refuse_change(key, before[key], now[key], folder)
     _refuse_change("stream", Path(before["stream"]).name, Path(now["stream"]).name, folder)  # files may move
@@ -252,10 +272,10 @@ def _refuse_change(key: str, old: Any, new: Any, folder: Path) -> None:
         )
 
 
-def _versions(on: str) -> dict[str, str]:
-    """Versions of what computes the result."""
+def _versions(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of what computes the result: `packages` beside those that every chip needs."""
     found = {"python": platform.python_version(), "cimlearn": __version__}
-    for package in ("numpy", "numba", *(("torch",) if on == "adam" else ())):
+    for package in ("numpy", "numba", *packages):
         with suppress(PackageNotFoundError):
             found[package] = version(package)
     return found

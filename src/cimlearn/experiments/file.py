@@ -20,7 +20,6 @@ WORDS: Final = (
     "data",
     "out",
 )  # plain texts; a path is relative to the current folder
-PLACES: Final = ("chip", "float", "adam")
 _MOST_SEEDS = 10_000
 
 
@@ -56,10 +55,12 @@ def described(content: Mapping[str, Any], file: Path) -> dict[str, Any]:
             raise InputError(f"{file}: {key} = {value!r} must be a text")
         else:
             given[key] = value
-    if given.get("on", "chip") not in PLACES:
-        raise InputError(f"{file}: on = '{given['on']}' is not one of: {', '.join(PLACES)}")
     if "chip" not in given:
         raise InputError(f"{file}: the key 'chip' is missing; for example chip = \"m2ru\"")
+    try:
+        chips.check_placement(given["chip"], given.get("on", "chip"))
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
     return given
 
 
@@ -81,6 +82,5 @@ def first_stream(
     chip: str, settings: Mapping[str, Any], data: str | Path | None
 ) -> tuple[str, dict[str, Any]]:
     """The stream of a run that names none, and the settings with those that keep it short."""
-    names = chips.FIRST_STREAMS.get(chip, chips.FIRST_STREAMS["m2ru"])
-    short = chips.FIRST_SETTINGS.get(chip, {})
-    return streams.default_stream(data, names), {**short, **settings}
+    kind = chips.kind(chip)
+    return streams.default_stream(data, kind.first_streams), {**kind.first_settings, **settings}

@@ -2,7 +2,7 @@
 
 Work that depends on data (bits that are 1, conductances, wear) is a parameter of its own, `expected.*`; sizes, cycles
 and passes are exact (`expected.py` of each chip). A run prices what it counted instead (report/costs.py), by the same
-equations (costs/chips.py).
+equations (costs/models.py).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any, Final
 from cimlearn import chips
 from cimlearn.chips.base import Design
 from cimlearn.costs.base import Costs
-from cimlearn.costs.chips import Done, pricing
 from cimlearn.costs.lifetime import Rates
+from cimlearn.costs.models import Done, pricing
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
 from cimlearn.parameters import ParameterSet
@@ -26,8 +26,7 @@ PREDICTED: Final = 1000  # examples classified; all costs are per example
 
 def usual_stream(chip: str) -> str:
     """The stream whose shape is taken where none is given; InputError for an unknown chip."""
-    chips.check(chip)
-    return chips.FIRST_STREAMS[chip][0]
+    return chips.kind(chip).first_streams[0]
 
 
 def price_design(
@@ -72,7 +71,7 @@ def price(chip: str, p: ParameterSet, prices: ParameterSet, shape: StreamShape) 
     design = chips.design(chip, p.merged(prices), shape, learned=learned, predicted=PREDICTED)
     rates = expected_wear(design, learned, prices["expected.wear"])
     done = Done(design.ledger, design.inventory, p, design.cell, learned, rates)
-    return pricing(chip).costs(done, prices, None)
+    return pricing(chips.kind(chip).costs).costs(done, prices, None)
 
 
 def expected_wear(design: Design, learned: int, shares: tuple[float, ...]) -> Rates:

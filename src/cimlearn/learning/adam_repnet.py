@@ -72,7 +72,19 @@ class RepNetFloat:
             else torch.optim.SGD(self._groups, lr=0.0, momentum=s.momentum, weight_decay=s.decay)
         )
         self._rates = [group["lr"] for group in self._optimiser.param_groups]
+        self._start_moments()
         network.eval()
+
+    def _start_moments(self) -> None:
+        """Make the optimiser's state now, as its first step would: a state dict has the same names ever after."""
+        for group in self._optimiser.param_groups:
+            for weight in group["params"]:
+                own = self._optimiser.state[weight]
+                if self.settings.optimiser == "adam":
+                    own["step"] = torch.tensor(0.0)
+                    own["exp_avg"], own["exp_avg_sq"] = torch.zeros_like(weight), torch.zeros_like(weight)
+                elif self.settings.momentum:
+                    own["momentum_buffer"] = torch.zeros_like(weight)
 
     def learn(self, x: Float, y: Labels) -> None:
         """`epochs` passes over x (examples, 3, height, width) and y (examples,), in new orders each time."""

@@ -15,16 +15,63 @@ copies read from the arrays every N examples come close to backpropagation (docs
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
+from cimlearn import extensions
 from cimlearn.compiled import kernel
+from cimlearn.errors import InputError
+
+GROUP: Final = "cimlearn.feedback"  # of entry points
+
+
+@dataclass(frozen=True)
+class FeedbackKind:
+    """A direct feedback that lives outside this package.
+
+    `table(psi, recurrent, steps, keep, feed)` answers Psi_t (steps, classes, hidden) for psi (hidden, classes), the
+    recurrent weights U_0 (hidden, hidden) that were programmed, lambda and beta. It is kept in a digital memory.
+    """
+
+    table: Callable[[NDArray[np.float32], NDArray[np.float32], int, float, float], NDArray[np.float32]]
+
+
+def elsewhere(
+    kind: str, psi: NDArray[np.float32], recurrent: NDArray[np.float32], steps: int, keep: float, feed: float
+) -> NDArray[np.float32]:
+    """(steps, classes, hidden) Psi_t of a feedback outside this package ('myrule.py:NAME').
+
+    Raises
+    ------
+    InputError
+        If the object is no FeedbackKind, or its table has another shape or holds a value that is not finite.
+    """
+    found = extensions.load(kind, GROUP)
+    if not isinstance(found, FeedbackKind):
+        raise InputError(
+            f"{kind} is a {type(found).__name__}; a feedback is a cimlearn.learning.dfa.FeedbackKind"
+        )
+    table = np.asarray(found.table(psi.copy(), recurrent.copy(), steps, keep, feed), np.float32)
+    wanted = (steps, psi.shape[1], psi.shape[0])
+    if table.shape != wanted:
+        raise InputError(
+            f"{kind}: the table has the shape {table.shape}; it must be (steps, classes, hidden) = {wanted}"
+        )
+    if not np.isfinite(table).all():
+        raise InputError(f"{kind}: the table holds values that are not finite")
+    return np.ascontiguousarray(table)
 
 
 def feedback(
     kind: str, psi: NDArray[np.float32], recurrent: NDArray[np.float32], steps: int, keep: float, feed: float
 ) -> NDArray[np.float32]:
     """(steps, classes, hidden) Psi_t for psi (hidden, classes) and U_0 (hidden, hidden), row = sending unit."""
+    if extensions.is_outside(kind, GROUP):
+        return elsewhere(kind, psi, recurrent, steps, keep, feed)
     table = np.zeros((steps, psi.shape[1], psi.shape[0]), np.float32)
     now = psi.astype(np.float64)
     step = keep * np.eye(psi.shape[0]) + (1 - keep) * feed * recurrent.astype(np.float64)

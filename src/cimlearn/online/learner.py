@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn import chips
+from cimlearn.chips import m2ru
 from cimlearn.chips.m2ru.chip import M2RU
 from cimlearn.costs import prices
 from cimlearn.costs.base import Costs
-from cimlearn.costs.chips import Done, pricing
 from cimlearn.costs.lifetime import from_histogram
+from cimlearn.costs.models import Done, pricing
 from cimlearn.costs.prices import is_price
 from cimlearn.errors import InputError, nearest
 from cimlearn.experiments.record import histogram
@@ -77,7 +78,7 @@ class Learner:
         self.settings = {**DEFAULTS, **(settings or {})}
         mine = {name: value for name, value in self.settings.items() if is_price(name)}
         rest = {name: value for name, value in self.settings.items() if name not in mine}
-        self.prices = prices.parameters(mine, "m2ru")
+        self.prices = prices.parameters(mine, m2ru.KIND.costs)
         self.shape = StreamShape(steps, features, classes, signed=scaling is None)
         self.chip = M2RU(chips.parameters("m2ru", rest), self.shape, seed=seed, on=on)
         self.ranges = Ranges(features)
@@ -127,7 +128,7 @@ class Learner:
             raise InputError("a float twin has no hardware to price; make the learner with on='chip'")
         if self.learned == 0:
             raise InputError("nothing was learned yet, so there is no work to price; learn something")
-        return pricing("m2ru").costs(
+        return pricing(m2ru.KIND.costs).costs(
             Done(
                 ledger=self.ledger(),
                 inventory=self.chip.inventory(),

@@ -8,8 +8,8 @@ from typing import Any
 
 from cimlearn.costs import prices
 from cimlearn.costs.base import Costs
-from cimlearn.costs.chips import Done, pricing
 from cimlearn.costs.lifetime import YEAR, Rates, from_histogram, share_stuck
+from cimlearn.costs.models import Done, pricing
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
 from cimlearn.runfolder.records import Record, Run, RunParameter
@@ -48,8 +48,7 @@ def run_costs(
         return None
     if not run.prices:
         raise InputError(f"{run.folder}: run.json has an inventory but no prices; run it again")
-    chip = pricing(run.config["chip"])
-    return chip.costs(_done(run, record), price_parameters(run, changes), technology)
+    return pricing(run.costs).costs(_done(run, record), price_parameters(run, changes), technology)
 
 
 def reprice(
@@ -94,7 +93,7 @@ def ageing(run: Run) -> Ageing:
     if record is None:
         raise InputError(f"{run.folder}: nothing is recorded, so nothing wears; learn at least one task")
     p = price_parameters(run)
-    law = pricing(run.config["chip"]).wear(_done(run, record), p, None)
+    law = pricing(run.costs).wear(_done(run, record), p, None)
     names = (law.median_name, law.spread_name)
     return Ageing(law.rates, p["operation.rate"], law.median, law.spread, names)
 
@@ -102,14 +101,13 @@ def ageing(run: Run) -> Ageing:
 def price_parameters(run: Run, changes: Mapping[str, Any] | None = None) -> prices.ParameterSet:
     """The prices that a run was made with, with `changes` put in; another node brings its own prices."""
     changes = changes or {}
-    chip = run.config["chip"]
-    known = prices.parameters(chip=chip)
+    known = prices.parameters(model=run.costs)
     kept = {
         name: entry.value
         for name, entry in run.prices.items()
         if name in known and (entry.changed or prices.NODE not in changes)
     }
-    return prices.parameters({**kept, **changes}, chip)
+    return prices.parameters({**kept, **changes}, run.costs)
 
 
 def used_prices(run: Run) -> dict[str, RunParameter]:

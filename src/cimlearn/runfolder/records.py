@@ -124,6 +124,13 @@ class Run:
         return tuple(self.config["seeds"])
 
     @property
+    def costs(self) -> str | None:
+        """How the chip is priced (costs/models.py); run folders from before run.json said so are of two chips."""
+        if "costs" in self.config:
+            return self.config["costs"]
+        return {"m2ru": "crossbar", "sas-mram": "bitserial"}.get(self.config["chip"])
+
+    @property
     def task_names(self) -> tuple[str, ...]:
         """The tasks that were asked for, in order."""
         return tuple(str(task["name"]) for task in self.config["tasks"])

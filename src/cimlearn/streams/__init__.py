@@ -1,8 +1,8 @@
 """Task streams: images, sensors, your own arrays and tables; and where their data comes from."""
 
 from cimlearn.streams.arrays import ArrayStream
-from cimlearn.streams.base import Chunk, ClassCounts, Stream, StreamShape, TaskInfo
-from cimlearn.streams.catalog import default_stream, describe, names, open_stream, parameters
+from cimlearn.streams.base import Chunk, ClassCounts, Stream, StreamKind, StreamShape, TaskInfo
+from cimlearn.streams.catalog import default_stream, describe, names, open_stream, parameters, source
 from cimlearn.streams.datasets import DatasetStream
 from cimlearn.streams.described import described
 from cimlearn.streams.tables.stream import TableStream
@@ -13,6 +13,7 @@ __all__ = [
     "ClassCounts",
     "DatasetStream",
     "Stream",
+    "StreamKind",
     "StreamShape",
     "TableStream",
     "TaskInfo",
@@ -22,4 +23,5 @@ __all__ = [
     "names",
     "open_stream",
     "parameters",
+    "source",
 ]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cimlearn.parameters import ParameterSet
 
 
 class StreamShape(NamedTuple):
@@ -38,6 +42,22 @@ class ClassCounts(NamedTuple):
 
     train: NDArray[np.int64]  # (classes,)
     held_out: NDArray[np.int64]  # (classes,)
+
+
+@dataclass(frozen=True)
+class StreamKind:
+    """A stream that lives outside this package: its settings with their owners, and how it is opened."""
+
+    parameters: ParameterSet  # all called 'stream.something'
+    open: Opener
+    shape: Callable[[Mapping[str, Any]], StreamShape] | None = None  # from the settings alone; None: open it
+
+
+class Opener(Protocol):
+    """How a stream is opened."""
+
+    def __call__(self, settings: Mapping[str, Any], *, seed: int, data: str | Path | None) -> Stream:
+        """`settings` are the values without 'stream.' in front; `data` is the folder that the user named, if any."""
 
 
 class Stream(Protocol):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from cimlearn import extensions
 from cimlearn.errors import InputError, nearest
 from cimlearn.parameters import Parameter, ParameterSet, load
 from cimlearn.streams import images, sensors
 from cimlearn.streams.arrayfiles import open_arrays
-from cimlearn.streams.base import Stream
+from cimlearn.streams.base import Stream, StreamKind
 from cimlearn.streams.delay import Delayed
 from cimlearn.streams.folders import FolderStream
 from cimlearn.streams.sequences import open_sequence, pieces
@@ -18,13 +19,16 @@ from cimlearn.streams.sources.imagesets import load_images
 from cimlearn.streams.tables.files import SUFFIXES, is_table
 from cimlearn.streams.tables.stream import open_table
 
+GROUP: Final = "cimlearn.streams"  # of entry points
 DOMAIN, CLASS = "domain-incremental", "class-incremental"
 
 
 class Named(NamedTuple):
     """What a name stands for."""
 
-    family: str  # permuted | rotated | split | sequence | people | activities | file | folder | table
+    family: (
+        str  # permuted | rotated | split | sequence | people | activities | file | folder | table | elsewhere
+    )
     source: str  # data set
     scenario: str = DOMAIN
 
@@ -58,7 +62,28 @@ _PARTS = {
     "file": ("common", "arrays"),
     "folder": ("common", "arrays", "folder"),
     "table": ("common", "table"),
+    "elsewhere": ("common",),
 }
+
+
+def _is_elsewhere(name: str) -> bool:
+    return "+" not in name and extensions.is_outside(name, GROUP)
+
+
+def source(name: str) -> str | None:
+    """SHA-256 of the source of a stream that lives outside this package; None for one of ours."""
+    return extensions.source(name, GROUP) if _is_elsewhere(name) else None
+
+
+def elsewhere(name: str) -> StreamKind:
+    """The stream that a name outside this package names. Raises InputError where it is none."""
+    found = extensions.load(name, GROUP)
+    if not isinstance(found, StreamKind):
+        raise InputError(f"{name} is a {type(found).__name__}; a stream is a cimlearn.streams.StreamKind")
+    wrong = next((key for key in found.parameters if not key.startswith("stream.")), None)
+    if wrong is not None:
+        raise InputError(f"{name} has a parameter {wrong}; all of a stream's are called stream.something")
+    return found
 
 
 def names() -> list[str]:
@@ -76,6 +101,8 @@ def describe(name: str | Path) -> Named:
     """
     if str(name) in CATALOG:
         return CATALOG[str(name)]
+    if isinstance(name, str) and _is_elsewhere(name):
+        return Named("elsewhere", name)
     path = Path(name).expanduser()
     if isinstance(name, str) and "+" in name and "/" not in name and not path.exists():
         pieces(name)
@@ -102,7 +129,8 @@ def parameters(name: str | Path) -> ParameterSet:
     for part in (*_PARTS[family], *own):
         start = part + "."
         mine |= {f"stream.{key[len(start) :]}": p for key, p in entries.items() if key.startswith(start)}
-    return ParameterSet(mine)
+    own_parameters = elsewhere(str(name)).parameters if family == "elsewhere" else ParameterSet({})
+    return ParameterSet(mine).merged(own_parameters)
 
 
 def default_stream(
@@ -125,8 +153,8 @@ def open_stream(
     Parameters
     ----------
     name
-        One of `names()`, data sets in a row ('mnist+cifar10'), the path of a .csv, .parquet or .npz file, or a folder
-        of .npy files.
+        One of `names()`, data sets in a row ('mnist+cifar10'), the path of a .csv, .parquet or .npz file, a folder
+        of .npy files, or a stream outside this package ('mystream.py:NAME').
     seed
         Seed (>= 0) of permutations, orders and draws.
     data
@@ -155,6 +183,8 @@ def _open(
     name: str | Path, named: Named, chosen: dict[str, Any], data: str | Path | None, *, seed: int
 ) -> Stream:
     """The stream itself, its labels at once."""
+    if named.family == "elsewhere":
+        return elsewhere(str(name)).open(chosen, seed=seed, data=data)
     if named.family == "table":
         return open_table(Path(name).expanduser(), chosen, seed=seed)
     if named.family == "file":

@@ -7,7 +7,7 @@ from pathlib import Path
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
-from cimlearn.streams.catalog import DOMAIN, describe
+from cimlearn.streams.catalog import DOMAIN, describe, elsewhere
 from cimlearn.streams.images import image_shape, split_classes
 from cimlearn.streams.sensors import ACTIVITIES, activity_classes, shape_of
 from cimlearn.streams.sequences import sequence_shape
@@ -30,8 +30,10 @@ def known_shape(name: str | Path, settings: ParameterSet) -> StreamShape:
         If the name is unknown, a setting doesn't fit, or only the data knows the shape (a file, a folder).
     """
     named, chosen = describe(name), settings.part("stream")
+    if named.family == "elsewhere" and (shape := elsewhere(str(name)).shape) is not None:
+        return shape(chosen)
     shared = named.scenario == DOMAIN
-    if named.family in ("file", "folder", "table"):
+    if named.family in ("file", "folder", "table", "elsewhere"):
         raise InputError(
             f"the shape of {name} is known only once its data is read; name a stream of the same shape, "
             f"or run it for its costs: cimlearn run CHIP --stream {name}"

@@ -36,9 +36,9 @@ def known_parts(content: Table) -> None:
         if not isinstance(value, Mapping) and key not in words:
             raise InputError(f"unknown key '{key}'; {nearest(key, [*words, 'name', *TABLES])}")
     chip = content.get("chip")
-    if chip not in chips.CHIPS:
+    if not isinstance(chip, str) or not chips.is_known(chip):
         return  # the experiment says that better
-    names = (*chips.parameters(chip), *prices.parameters(chip=chip))
+    names = (*chips.parameters(chip), *prices.parameters(model=chips.kind(chip).costs))
     parts = {"stream"} | {name.split(".")[0] for name in names}
     for key, value in content.items():
         if isinstance(value, Mapping) and key not in parts:

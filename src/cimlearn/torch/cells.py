@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cimlearn.arrays.build import crossbar, describe_periphery
 from cimlearn.arrays.crossbar import Crossbar
 from cimlearn.arrays.periphery import Periphery, periphery
-from cimlearn.devices.build import device
+from cimlearn.devices.catalog import device
 from cimlearn.parameters import Parameter, ParameterSet
 from cimlearn.torch.layout import Layout
 

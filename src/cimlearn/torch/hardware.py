@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from cimlearn.costs import prices
-from cimlearn.devices.presets import PRESETS
+from cimlearn.devices import catalog
 from cimlearn.devices.technology import technology_parameters
-from cimlearn.errors import InputError, nearest
+from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet, load
 
 Kind = Literal["crossbar", "bit-serial"]
@@ -67,9 +67,7 @@ def crossbar(settings: Mapping[str, Any] | None = None, *, device: str = "contin
     InputError
         For an unknown device or setting, or a value out of range.
     """
-    if device not in PRESETS:
-        raise InputError(f"unknown device '{device}'; {nearest(device, PRESETS)}")
-    found = _part("m2ru", ANALOG).merged(load(PRESETS[device])).merged(_part("to_chip", ()))
+    found = _part("m2ru", ANALOG).merged(catalog.parameters(device)).merged(_part("to_chip", ()))
     return Hardware("crossbar", found, _priced("crossbar", {})).replace(settings or {})
 
 
@@ -101,7 +99,7 @@ def _priced(kind: Kind, changes: Mapping[str, Any]) -> ParameterSet:
     logic = _part("prices_m2ru", LOGIC)
     own = {name: value for name, value in changes.items() if name in logic}
     others = {name: value for name, value in changes.items() if name not in logic}
-    return prices.parameters(others, "sas-mram").merged(logic.replace(own))
+    return prices.parameters(others, "bitserial").merged(logic.replace(own))
 
 
 def _part(preset: str, starts: tuple[str, ...]) -> ParameterSet:

@@ -48,6 +48,13 @@ class AdamState(NamedTuple):
     offset: NDArray[np.float64]  # (1,) mean input, subtracted
 
 
+class AdamScratch(NamedTuple):
+    """Memory that holds nothing between two batches."""
+
+    old: Float  # (replayed, steps, features) recalled examples
+    slots: NDArray[np.int64]  # (replayed,) where they were
+
+
 class AdamTwin:
     """MiRU-2 trained by backpropagation through time and Adam, with the chip's replay memory."""
 
@@ -61,8 +68,9 @@ class AdamTwin:
         self.memory = make_memory(p, shape, seed)
         batch = p["adam.batch"]
         replayed = batch * p["replay.ratio"] if p["replay.slots"] else 0
-        self._old = np.zeros((replayed, shape.steps, shape.features), np.float32)  # recalled examples
-        self._slots = np.zeros(replayed, np.int64)
+        self._scratch = AdamScratch(
+            np.zeros((replayed, shape.steps, shape.features), np.float32), np.zeros(replayed, np.int64)
+        )
         waiting = Waiting(
             np.zeros((batch, shape.steps, shape.features), np.float32), np.zeros(batch, np.int64)
         )
@@ -100,10 +108,10 @@ class AdamTwin:
 
     def _learn_batch(self) -> None:
         """One step on the examples that wait and on recalled ones; then the new ones go to the memory."""
-        new, old = len(self._state.waiting.x), len(self._old) if self.memory.state.seen[0] else 0
-        recall_many(self.memory, self._slots[:old], self._old[:old])
-        x = self._inputs(np.concatenate([self._state.waiting.x, self._old[:old]]))
-        target = np.concatenate([self._hard(self._state.waiting.y), self._soft(self._slots[:old])])
+        new, old = len(self._state.waiting.x), len(self._scratch.old) if self.memory.state.seen[0] else 0
+        recall_many(self.memory, self._scratch.slots[:old], self._scratch.old[:old])
+        x = self._inputs(np.concatenate([self._state.waiting.x, self._scratch.old[:old]]))
+        target = np.concatenate([self._hard(self._state.waiting.y), self._soft(self._scratch.slots[:old])])
         weight = np.ones(new + old, np.float32)
         weight[new:] = self.parameters["adam.weight"]
         answers = self.network.step(x, target, weight)

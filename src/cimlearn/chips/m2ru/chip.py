@@ -29,7 +29,7 @@ from cimlearn.chips.m2ru.setup import (
     make_work,
 )
 from cimlearn.chips.m2ru.sizes import feedback_size, inventory, is_probed, memory_bits
-from cimlearn.devices.build import device
+from cimlearn.devices.catalog import device
 from cimlearn.learning.replay import BufferState
 from cimlearn.ledger import Ledger
 from cimlearn.networks.miru import Miru

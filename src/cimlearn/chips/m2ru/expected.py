@@ -19,7 +19,7 @@ from cimlearn.chips.m2ru.sizes import (
     sharing,
     sizes,
 )
-from cimlearn.devices.presets import window
+from cimlearn.devices.catalog import window
 from cimlearn.learning.reservoir import expected_stored
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet

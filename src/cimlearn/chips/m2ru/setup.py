@@ -78,7 +78,7 @@ def make_rule(
     output_rate = np.concatenate(
         [np.full(hidden, chosen["rate_output"]), np.full(1, chosen["rate_output_bias"])]
     )
-    steps = shape.steps if p["rule.feedback"] in ("direct", "decayed", "timed") else 0
+    steps = 0 if p["rule.feedback"] in ("through", "probed") else shape.steps
     return Rule(
         feedback=feedback(p["rule.feedback"], psi, recurrent, steps, keep, feed),
         refresh=(p["rule.refresh"] or 0) if p["rule.feedback"] == "through" else 0,

@@ -87,7 +87,7 @@ def memory_bits(p: ParameterSet, shape: StreamShape, *, on_chip: bool) -> Counts
     if is_probed(p):
         feedback = 0  # in cells
     elif is_direct(p):
-        steps = shape.steps if p["rule.feedback"] == "timed" else 1
+        steps = 1 if p["rule.feedback"] in ("direct", "decayed") else shape.steps
         feedback = steps * hidden * shape.classes
     else:
         feedback = hidden * (hidden + shape.classes)

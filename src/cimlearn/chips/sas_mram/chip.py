@@ -312,7 +312,7 @@ class SasMram:
         """Everything that `load` needs."""
         tensors = copied(self._state)
         for task, learner in self.learners.items():
-            tensors |= {f"task{task}.{name}": value for name, value in learner.tensors().items()}
+            tensors |= {f"task{task}.{name}": value.copy() for name, value in learner.tensors().items()}
         return tensors, {"chip": "sas-mram", "on": self.on, "task": self.task, "tasks": sorted(self.learners)}
 
     def load(self, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> None:
@@ -323,6 +323,4 @@ class SasMram:
             self._calibrated()
         self.task, self.learners = int(values["task"]), {}
         for task in values["tasks"]:
-            start = f"task{task}."
-            mine = {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
-            self._learner(int(task)).load(mine)
+            self._learner(int(task)).load(tensors, f"task{task}.")

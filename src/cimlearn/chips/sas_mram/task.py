@@ -44,8 +44,8 @@ class Learner(Protocol):
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Everything that changes, by name."""
 
-    def load(self, tensors: dict[str, NDArray[Any]]) -> None:
-        """Go on from `tensors`."""
+    def load(self, tensors: dict[str, NDArray[Any]], start: str) -> None:
+        """Go on from those `tensors` whose names begin with `start`."""
 
 
 def network(backbone: Backbone, p: ParameterSet, norm: str, *, seed: int, task: int) -> RepNet:
@@ -160,14 +160,14 @@ class OnChip:
         found |= {f"writes.{n}": lines.writes for n, lines in self.lines.items()}
         return found | {"counters": np.array([self.taken, self.flipped], np.int64)}
 
-    def load(self, tensors: dict[str, NDArray[Any]]) -> None:
+    def load(self, tensors: dict[str, NDArray[Any]], start: str) -> None:
         """Go on from `tensors`; raises StateError where one is missing or has another shape."""
         for key, own in self.tensors().items():
-            check(key, tensors, own.shape, own.dtype)
+            check(start + key, tensors, own.shape, own.dtype)
         for name in self.stored:
-            self.stored[name] = tensors[f"weight.{name}"].copy()
-            self.lines[name].load(tensors[f"writes.{name}"])
-        self.taken, self.flipped = (int(n) for n in tensors["counters"])
+            self.stored[name] = tensors[f"{start}weight.{name}"].copy()
+            self.lines[name].load(tensors[f"{start}writes.{name}"])
+        self.taken, self.flipped = (int(n) for n in tensors[f"{start}counters"])
         self.net.load(self.stored)
 
 
@@ -201,11 +201,12 @@ class InSoftware:
         """Everything that changes."""
         return {name: np.asarray(value.numpy()) for name, value in self.learner.tensors().items()}
 
-    def load(self, tensors: dict[str, NDArray[Any]]) -> None:
+    def load(self, tensors: dict[str, NDArray[Any]], start: str) -> None:
         """Go on from `tensors`; raises StateError where one is missing or has another shape."""
         for key, own in self.tensors().items():
-            check(key, tensors, own.shape, own.dtype)
-        self.learner.load({name: torch.from_numpy(np.array(value)) for name, value in tensors.items()})
+            check(start + key, tensors, own.shape, own.dtype)
+        mine = {name: tensors[start + name] for name in self.tensors()}
+        self.learner.load({name: torch.from_numpy(np.array(value)) for name, value in mine.items()})
 
 
 def image_exponent(backbone: Backbone) -> int:

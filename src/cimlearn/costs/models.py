@@ -1,4 +1,4 @@
-"""How each chip is priced: a table by name, so that reports never ask which chip it is."""
+"""How chips are priced: a table of models by the kind of their arrays, so that reports never ask which chip it is."""
 
 from __future__ import annotations
 
@@ -45,22 +45,24 @@ Instead = Mapping[str, Any] | None  # figures of another memory cell to price th
 
 @dataclass(frozen=True)
 class Pricing:
-    """How one chip is priced."""
+    """How one kind of chip is priced."""
 
     costs: Callable[[Done, ParameterSet, Instead], Costs]
     wear: Callable[[Done, ParameterSet, Instead], Wear]
 
 
-def pricing(chip: str) -> Pricing:
-    """How `chip` is priced. Raises InputError for a chip without prices."""
-    if chip not in MACHINES:
-        raise InputError(f"no prices for the chip '{chip}'; known: {', '.join(MACHINES)}")
-    return MACHINES[chip]
+def pricing(model: str | None) -> Pricing:
+    """The model of this name ('crossbar', 'bitserial'). Raises InputError for one without prices."""
+    if model is None:
+        raise InputError("this chip has no prices: its kind names no model of costs")
+    if model not in MODELS:
+        raise InputError(f"no prices for chips of kind '{model}'; known: {', '.join(MODELS)}")
+    return MODELS[model]
 
 
-def _m2ru(done: Done, p: ParameterSet, instead: Instead) -> Costs:
+def _crossbar(done: Done, p: ParameterSet, instead: Instead) -> Costs:
     """Analog crossbars."""
-    law = _m2ru_wear(done, p, instead)
+    law = _crossbar_wear(done, p, instead)
     return estimate(
         done.ledger,
         machine(done.inventory, done.parameters),
@@ -72,23 +74,23 @@ def _m2ru(done: Done, p: ParameterSet, instead: Instead) -> Costs:
     )
 
 
-def _m2ru_wear(done: Done, p: ParameterSet, instead: Instead) -> Wear:
+def _crossbar_wear(done: Done, p: ParameterSet, instead: Instead) -> Wear:
     """Parameters of the chip, which the simulator draws from."""
     if instead is not None:
         raise InputError(
-            "the cells of m2ru are analog, so no other memory can stand in for them; reprice a run of sas-mram"
+            "these cells are analog, so no other memory can stand in for them; reprice a run of sas-mram"
         )
     median, spread = "cell.endurance", "cell.endurance_spread"
     return Wear(done.rates, done.parameters[median], done.parameters[spread], median, spread)
 
 
-def _sas_mram(done: Done, p: ParameterSet, instead: Instead) -> Costs:
+def _bitserial(done: Done, p: ParameterSet, instead: Instead) -> Costs:
     """Digital bit-serial sub-arrays."""
-    rates = _sas_mram_wear(done, p, instead).rates
+    rates = _bitserial_wear(done, p, instead).rates
     return digital_estimate(done.ledger, _digital(done, instead), p, learned=done.learned, rates=rates)
 
 
-def _sas_mram_wear(done: Done, p: ParameterSet, instead: Instead) -> Wear:
+def _bitserial_wear(done: Done, p: ParameterSet, instead: Instead) -> Wear:
     """The law of the memory cell, which the simulator draws from."""
     made_of = _digital(done, instead)
     rates = digital_wear(done.ledger, made_of, p, learned=done.learned, counted=done.rates)
@@ -100,7 +102,7 @@ def _digital(done: Done, instead: Instead) -> DigitalMachine:
     return digital_machine(done.inventory, done.parameters, done.cell, instead=instead)
 
 
-MACHINES: Final = {
-    "m2ru": Pricing(_m2ru, _m2ru_wear),
-    "sas-mram": Pricing(_sas_mram, _sas_mram_wear),
+MODELS: Final = {
+    "crossbar": Pricing(_crossbar, _crossbar_wear),
+    "bitserial": Pricing(_bitserial, _bitserial_wear),
 }
