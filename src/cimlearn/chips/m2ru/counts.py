@@ -17,6 +17,7 @@ from cimlearn.chips.m2ru.sizes import (
     feedback_groups,
     is_direct,
     is_probed,
+    probe_steps,
     probed_together,
     sizes,
 )
@@ -121,9 +122,9 @@ def _digital_cycles(p: ParameterSet, shape: StreamShape, tally: Tally, *, learni
         if is_probed(p):
             size = all_sizes(p, shape)["feedback"]
             cycles["gradient_cycles"] += tally.driven * (size.cycles + size.convert_cycles)
-            signs = probed_together(p, shape) * hidden
-            sums = -(-signs * (shape.classes + 1) // lanes) + -(-signs * shape.classes // lanes)
-            cycles["state_cycles"] += tally.probes * sums
+            disturbed, _ = probe_steps(p, shape, tally.probes)
+            each = -(-hidden * (shape.classes + 1) // lanes) + -(-hidden * shape.classes // lanes)
+            cycles["state_cycles"] += disturbed * each  # signs summed, and changes made of signs
         cycles["sweep_cycles"] = tally.updates * -(-weights // lanes) * (2 if _sparse(p) else 1)
     return cycles
 
@@ -140,10 +141,12 @@ def _probing(p: ParameterSet, shape: StreamShape, tally: Tally) -> Counts:
     """
     if not is_probed(p):
         return {}
-    signs, classes = tally.probes * probed_together(p, shape) * p["network.hidden"], shape.classes
+    hidden, classes = p["network.hidden"], shape.classes
+    signs = tally.probes * probed_together(p, shape) * hidden
+    disturbed, _ = probe_steps(p, shape, tally.probes)
     return {
         "random_signs": signs + tally.probes + tally.driven // feedback_groups(p, shape),
-        "add": signs * (classes + 1) + 2 * tally.probes * classes,
+        "add": disturbed * hidden * (classes + 1) + 2 * tally.probes * classes,
         "scale": 2 * tally.probes * classes,
     }
 

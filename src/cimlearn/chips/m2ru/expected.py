@@ -15,6 +15,7 @@ from cimlearn.chips.m2ru.sizes import (
     feedback_size,
     inventory,
     is_probed,
+    probe_steps,
     probed_together,
     sharing,
     sizes,
@@ -68,7 +69,8 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> Tally:
     copies = -(-new // refresh) if refresh and p["rule.feedback"] == "through" else 0
     passes = new + replayed
     rows = copies * p["network.hidden"]  # each copy reads every recurrent and output row alone
-    probes, again = probing(p, shape, new)
+    probes = new // p["rule.probe_every"] if probed_together(p, shape) else 0
+    disturbed, again = probe_steps(p, shape, probes)
     vectors = {"hidden": passes * shape.steps + again, "output": passes + probes}
     tallies = {}
     for name, size in arrays.items():
@@ -84,7 +86,7 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> Tally:
     stored, driven = expected_stored(new, slots), 0
     if is_probed(p):
         driven = round(passes * p["expected.taught"]) * feedback_groups(p, shape)
-        tallies["feedback"] = _feedback(p, shape, driven, probes, updates)
+        tallies["feedback"] = _feedback(p, shape, driven, disturbed, updates)
     return Tally(
         tallies,
         passes,
@@ -99,26 +101,15 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> Tally:
     )
 
 
-def probing(p: ParameterSet, shape: StreamShape, new: int) -> tuple[int, int]:
-    """Probes among `new` examples, and the steps that they run again, from the one after the first disturbed."""
-    together = probed_together(p, shape)
-    if not together:
-        return 0, 0
-    probes = new // p["rule.probe_every"]
-    each = [shape.steps - 1 - first for first in range(0, shape.steps, together)]
-    turns, rest = divmod(probes, len(each))
-    return probes, turns * sum(each) + sum(each[:rest])
-
-
-def _feedback(p: ParameterSet, shape: StreamShape, driven: int, probes: int, updates: int) -> ArrayTally:
+def _feedback(p: ParameterSet, shape: StreamShape, driven: int, disturbed: int, updates: int) -> ArrayTally:
     """The feedback array: groups of rows that errors drive, rows that probes read alone, and writes of both rules."""
-    size, together = feedback_size(p, shape), probed_together(p, shape)
+    size = feedback_size(p, shape)
     each = size._replace(rows=shape.classes)
-    reads = _reads(p, "feedback", each, driven, alone=probes * together * shape.classes)
+    reads = _reads(p, "feedback", each, driven, alone=disturbed * shape.classes)
     followed = sum(
         sharing(p, shape) * n < p["rule.follow"] for n in range(feedback_groups(p, shape))
     )  # groups
-    rows = (probes * together + updates * followed) * shape.classes
+    rows = (disturbed + updates * followed) * shape.classes
     layers = size.layers if p["write.cells"] == "all" else 1
     pulses = round(rows * size.columns * layers * p["expected.pulses_per_change"])
     due = min(1.0, p["expected.pulses_per_change"])

@@ -37,6 +37,18 @@ def probed_together(p: ParameterSet, shape: StreamShape) -> int:
     return int(min(p["rule.probe_steps"] or shape.steps, shape.steps))
 
 
+def probe_steps(p: ParameterSet, shape: StreamShape, probes: int) -> tuple[int, int]:
+    """Steps that `probes` probes disturb, block after block, and those that they run again, from the next one on."""
+    together = probed_together(p, shape)
+    if not together:
+        return 0, 0
+    starts = range(0, shape.steps, together)
+    turns, rest = divmod(probes, len(starts))
+    disturbed = turns * shape.steps + min(rest * together, shape.steps)
+    again = turns * sum(shape.steps - 1 - t for t in starts) + sum(shape.steps - 1 - t for t in starts[:rest])
+    return disturbed, again
+
+
 def feedback_size(p: ParameterSet, shape: StreamShape) -> ArraySize:
     """The array of a probed feedback: a row per group of steps and class.
 
