@@ -15,9 +15,8 @@ DEVICE: Final = "device.kind"
 
 def parameters(changes: Mapping[str, Any]) -> ParameterSet:
     """Every parameter with the changes applied; the device brings its own."""
-    usual = load("continuous")
-    name = usual.replace({k: v for k, v in changes.items() if k == DEVICE})[DEVICE]
-    return devices.parameters(name).merged(load("m2ru")).replace(changes)
+    own = devices.parameters(devices.chosen(changes))
+    return own.merged(load("m2ru")).merged(own).replace(changes)
 
 
 def build(on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -> Chip:
