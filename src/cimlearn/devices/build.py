@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cimlearn.devices import rules
+from cimlearn.devices.rules import window_of
 
 if TYPE_CHECKING:
     from cimlearn.devices.continuous import Continuous
@@ -15,12 +16,6 @@ if TYPE_CHECKING:
     from cimlearn.devices.levels import Levels
     from cimlearn.devices.pulsed import Pulsed
     from cimlearn.devices.vteam import Vteam
-
-
-def window_of(low: float, high: float) -> tuple[np.float32, np.float32]:
-    """A window [S]; InputError where it has no width."""
-    rules.window(low, high)
-    return np.float32(low), np.float32(high)
 
 
 def continuous(p: Mapping[str, Any]) -> Continuous:

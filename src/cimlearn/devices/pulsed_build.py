@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from cimlearn.devices.build import window_of
 from cimlearn.devices.pulsed import LAWS, SIGMAS, Pulsed
 from cimlearn.devices.pulsed_mean import mean_step
+from cimlearn.devices.rules import window_of
 from cimlearn.errors import InputError
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
+import numpy as np
+
 from cimlearn.errors import InputError
 
 Numbers = Mapping[str, Any]  # the `device` part of a parameter set
@@ -21,6 +23,12 @@ def window(low: float, high: float, names: tuple[str, str] = ("device.low", "dev
     """A window [S] has two ends."""
     if not low < high:
         raise InputError(f"{names[0]} = {low:g} S is not below {names[1]} = {high:g} S; swap or change them")
+
+
+def window_of(low: float, high: float) -> tuple[np.float32, np.float32]:
+    """The ends of a window [S] as kernels take them; InputError where it has no width."""
+    window(low, high)
+    return np.float32(low), np.float32(high)
 
 
 def resistances(device: Numbers) -> None:
