@@ -8,7 +8,7 @@ changes with any file that a kernel may import. See docs/decisions/0002-compiled
 from __future__ import annotations
 
 import hashlib
-import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +20,8 @@ import numba
 from numba.core import config
 from numba.core.caching import FunctionCache
 from numba.extending import overload
+
+from cimlearn.places import cache_folder
 
 KEPT = 4  # folders of compiled code that stay; older ones are removed
 # Everything that a kernel may import (tests/contracts/test_architecture.py): folders, and files beside this one.
@@ -47,12 +49,13 @@ def _cache_folder() -> str:
         if first not in SEEN and first.removesuffix(".py") not in SEEN_FILES:
             continue
         digest.update(file.read_bytes())
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cimlearn" / "compiled"
+    base = cache_folder() / "compiled"
     folder = base / digest.hexdigest()[:16]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder.touch()
-        others = sorted(base.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+        ours = (path for path in base.iterdir() if re.fullmatch("[0-9a-f]{16}", path.name) and path.is_dir())
+        others = sorted(ours, key=lambda path: path.stat().st_mtime, reverse=True)
         for old in others[KEPT:]:
             shutil.rmtree(old, ignore_errors=True)
     except OSError:

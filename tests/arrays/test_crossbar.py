@@ -421,11 +421,11 @@ def test_first_programming_is_verified() -> None:
     changes = mapped("reference", 1) | {"cell.variation": 0.2, "write.tolerance": 0.01}
     verified = bar(asked, changes | {"write.first_tries": 50}, noisy)
     blind = bar(asked, changes, noisy)
-    assert np.abs(verified.weight - asked).max() <= 0.01 + IN_STEP
-    assert np.abs(blind.weight - asked).max() > 0.1
-    assert blind.counts[VERIFY_READS] == 0
+    assert np.abs(verified.state.weight - asked).max() <= 0.01 + IN_STEP
+    assert np.abs(blind.state.weight - asked).max() > 0.1
+    assert blind.state.counts[VERIFY_READS] == 0
     # every cell's last read finds it near, and every other is followed by a pulse
-    assert verified.counts[VERIFY_READS] == verified.counts[PULSES] > 400
+    assert verified.state.counts[VERIFY_READS] == verified.state.counts[PULSES] > 400
     check_in_step(verified)
 
 
@@ -531,9 +531,9 @@ def test_write_verify_ends_near_its_target() -> None:
     # a cell with q pulses was read q times, one that used all its tries was not read after the last
     assert array.state.counts[VERIFY_READS] == np.where(early, pulses, tries).sum()
     blind = bar(start, changes, noisy)
-    wanted = blind.weight + change[0]
+    wanted = blind.state.weight + change[0]
     write_all(blind, change)
-    assert np.median(np.abs(blind.weight - wanted)) > 10 * np.median(off)
+    assert np.median(np.abs(blind.state.weight - wanted)) > 10 * np.median(off)
 
 
 def test_exact_cells_need_no_second_pulse() -> None:

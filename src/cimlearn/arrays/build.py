@@ -18,7 +18,6 @@ from cimlearn.arrays.crossbar import (
 from cimlearn.arrays.periphery import PeripheryDescription, periphery
 from cimlearn.arrays.schemes.scheme import SLICES, write_scheme
 from cimlearn.devices.base import Wear, new_cells
-from cimlearn.devices.catalog import kind
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import kernel_state
@@ -65,7 +64,7 @@ def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name:
     fresh = new_cells(device, shape, variation=p["cell.variation"], wear=wear, seed=seed, name=name)
     bar = Crossbar(
         device=device,
-        gambles=kind(p["device.kind"]).gambles,
+        gambles=hasattr(device, "gambles") and device.gambles(),
         scheme=scheme,
         significance=significance,
         periphery=periphery(

@@ -180,7 +180,8 @@ def _add_explore(parser: argparse.ArgumentParser) -> None:
         help="values of a parameter (repeatable)",
     )
     _add_base(parser)
-    _add_sweep(parser, "new or earlier folder (default explored); finished runs are used again")
+    _add_sweep(parser, "new or earlier folder (default studied/NAME); finished runs are used again")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
 def _add_study(parser: argparse.ArgumentParser) -> None:
@@ -241,7 +242,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     )
     _add_base(parser)
     _add_sweep(
-        parser, "folder of the page (default compared); with --devices of the runs too (compared/CHIP)"
+        parser, "folder of the page (default compared); with --devices of the study (default studied/NAME)"
     )
     _add_rows(parser)
 
@@ -251,6 +252,7 @@ def _add_base(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stream", metavar="NAME|PATH", help="a known stream, an .npz file or a folder")
     parser.add_argument("--seeds", metavar="N|LIST", help="how many seeds, or which: 0,3,5 (default 1)")
     _add_set(parser)
+    parser.add_argument("--name", metavar="NAME", help="of the study (default: chip, stream and what varies)")
     parser.set_defaults(on=None)
 
 

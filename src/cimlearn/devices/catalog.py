@@ -19,12 +19,12 @@ GROUP: Final = "cimlearn.devices"
 NAME: Final = "device.kind"
 BUILT_IN: Final[dict[str, DeviceKind]] = {
     "continuous": DeviceKind("continuous", build.continuous, build.low_high),
-    "pulsed": DeviceKind("pulsed", build.pulsed, build.low_high, gambles=True),
-    "levels": DeviceKind("hfo2_liehr_2020", build.levels, build.level_window, gambles=True),
+    "pulsed": DeviceKind("pulsed", build.pulsed, build.low_high),
+    "levels": DeviceKind("hfo2_liehr_2020", build.levels, build.level_window),
     "vteam": DeviceKind("vteam_kvatinsky_2015", build.vteam, build.vteam_window),
     "ideal": DeviceKind("ideal", build.ideal, build.low_high),
 }
-# Published cells, each a preset of its own on that of pulsed cells (docs/theory/panel-cells.md).
+# Published cells, each a preset of its own on that of pulsed cells (docs/theory/cells.md).
 PUBLISHED: Final = (
     "gokmen",
     "capacitor",

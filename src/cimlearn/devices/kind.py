@@ -22,7 +22,6 @@ class DeviceKind:
     window: Callable[[Mapping[str, Any]], tuple[float, float]] | None = (
         None  # [S] without building; None: build it
     )
-    gambles: bool = False  # `program` uses `uniform`, so the array draws it
 
     def owned(self) -> ParameterSet:
         """The parameters, read from presets where names of these stand."""
