@@ -47,13 +47,13 @@ def test_writes_a_cell_and_a_figure(table: Path, capsys: pytest.CaptureFixture[s
     ("words", "said"),
     [
         (["device", "fit"], "name the table"),
-        (["device", "fit", "nothing.csv"], "can't read nothing.csv"),
+        (["device", "fit", "nothing.csv"], "nothing.csv can't be read"),
         (["device", "fit", "pulses.csv", "--law", "cubic"], "--law cubic: give one of constant"),
         (["device", "fit", "pulses.csv", "--window", "wide"], "give two conductances"),
         (["device", "fit", "pulses.csv", "--window", "1e-5,1e-5"], "has no width"),
         (["device", "fit", "pulses.csv", "--unit", "V"], "--unit V: give one of"),
         (["device", "sram", "pulses.csv"], "takes no table"),
-        (["price", "m2ru", "--set", "device=none.toml"], "can't read none.toml"),
+        (["price", "m2ru", "--set", "device=none.toml"], "none.toml can't be read"),
     ],
 )
 def test_wrong_words_are_one_line(

@@ -11,7 +11,6 @@ follow from the window (the same range of weights).
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any, Final
 from cimlearn.devices.kind import DeviceKind
 from cimlearn.errors import InputError, nearest
 from cimlearn.parameters import Parameter, ParameterSet, load
+from cimlearn.untrusted.text import read_toml
 
 ORIGIN: Final = "measured here"
 OTHERS: Final = ("cell", "periphery")  # parts that a file may name beside `device`
@@ -58,12 +58,7 @@ def read(
 
 def _content(name: str) -> dict[str, dict[str, Any]]:
     """The tables of a file."""
-    try:
-        content = tomllib.loads(Path(name).read_text("utf-8"))
-    except OSError as error:
-        raise InputError(f"can't read {name}: {error.strerror}") from None
-    except ValueError as error:
-        raise InputError(f"{name} is not a TOML file: {error}") from None
+    content = read_toml(Path(name))
     wrong = next((part for part, table in content.items() if not isinstance(table, Mapping)), None)
     if wrong is not None:
         raise InputError(f"{name}: {wrong} stands outside a table; write it below [device]")
