@@ -538,8 +538,7 @@ def test_integrators_must_hold_one_weight() -> None:
     """Four cells in a range of 0.8: scale = 1.6 / (4 x 242.987 uS) = 1646 ohm, 1.52 V for a product of 1 at 2 pF, so
     0.8 V is reached at 0.53 < 0.8.
     """
-    p = parameters("m2ru", {"mapping.cells": 4, "mapping.hidden_range": 0.8})
     with pytest.raises(
         InputError, match=r"hidden_capacitance = 2e-12 F .* 0\.53, below the largest weight 0\.8"
     ):
-        M2RU(p, SHAPE, seed=0)
+        parameters("m2ru", {"mapping.cells": 4, "mapping.hidden_range": 0.8})

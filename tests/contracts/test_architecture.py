@@ -48,7 +48,7 @@ LOGGERS = {"loggers", *EXPERIMENTS, *REPORT}
 STUDIES = {"studies", *EXPERIMENTS, *REPORT}
 PAPERS = {"papers", "devices", "learning", *STUDIES}
 API = {*LOGGERS}
-CLI = {"cli", "api", "devices", "loggers", *PAPERS}
+CLI = {"cli", "spice", "api", "devices", "loggers", *PAPERS}
 ONLINE = {"online", "chips", "streams.base.StreamShape", "experiments.record.histogram", *COSTS}
 ESTIMATORS = {"online", "costs.base.Costs", *GROUND}
 
@@ -61,6 +61,7 @@ ALLOWED = {
     "studies": STUDIES,
     "loggers": LOGGERS,
     "experiments": EXPERIMENTS,
+    "spice": {"spice", "arrays", *EXPERIMENTS},
     "report": REPORT,
     "runfolder": RUN_FOLDER,
     "costs": COSTS,

@@ -305,7 +305,7 @@ def test_endurance_is_exact_to_1e15() -> None:
     [
         ("continuous", {"low": 3e-4}, r"device\.low = 0\.0003 S is not below device\.high"),
         ("ideal", {"low": 1e-4, "high": 1e-4}, r"device\.low = 0\.0001 S is not below"),
-        ("vteam", {"r_on": 30000}, r"device\.low"),
+        ("vteam", {"r_on": 30000}, r"device\.r_off .* is not below 1 / device\.r_on"),
         ("levels", {"mean": [3.0, 2.0]}, r"device\.mean has 2 levels and device\.spread 10"),
         ("levels", {"mean": [3.0], "spread": [1.0]}, "at least 2"),
         ("levels", {"mean": [2.0, 3.0], "spread": [1.0, 1.0]}, r"device\.mean must fall"),

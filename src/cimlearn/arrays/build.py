@@ -7,41 +7,51 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cimlearn.arrays import rules
 from cimlearn.arrays.base import COUNTERS
+from cimlearn.arrays.circuit import Circuit, describe, loads, seen
 from cimlearn.arrays.crossbar import (
     Crossbar,
     CrossbarScratch,
     CrossbarState,
     program_all,
     row_tiles,
+    solve_circuit,
 )
 from cimlearn.arrays.periphery import PeripheryDescription, periphery
 from cimlearn.arrays.schemes.scheme import SLICES, write_scheme
 from cimlearn.devices.base import Wear, new_cells
-from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import kernel_state
 
 
 def describe_periphery(p: ParameterSet, name: str) -> PeripheryDescription:
     """The periphery that the parameters ask for; `name` is 'hidden' or 'output'."""
-    if p["periphery.converter_bits"] is not None and p["periphery.saturation"] is None:
-        raise InputError(
-            "periphery.saturation = none gives the converter no range; "
-            "set periphery.converter_bits = none too, or a voltage"
-        )
+    rules.check(p, ())
     return PeripheryDescription(
         input_bits=p["periphery.input_bits"],
         converter_bits=p["periphery.converter_bits"],
         read_voltage=p["periphery.read_voltage"],
-        bit_time=1.0 / p["periphery.clock"],
+        bit_time=p["periphery.integration"] / p["periphery.clock"],
         capacitance=p[f"periphery.{name}_capacitance"],
         saturation=p["periphery.saturation"],
         cycle_mismatch=p["periphery.cycle_mismatch"],
         column_mismatch=p["periphery.column_mismatch"],
         offset=p["periphery.offset"],
         thermal=p["periphery.thermal"],
+        transconductance=p["periphery.transconductance"],
+        noise_factor=p["periphery.noise_factor"],
+        temperature=p["periphery.temperature"],
     )
+
+
+def circuit_of(device: Any, p: ParameterSet, shape: tuple[int, int], *, name: str, seed: int) -> Circuit:
+    """The circuit of an array of `shape` (rows, columns) called `name`: the same each time it is asked for."""
+    rows, columns = shape
+    layers = p["mapping.cells"] * (2 if p["mapping.kind"] == "pair" else 1)
+    tiles = len(row_tiles(rows, p["tile.rows"])) - 1
+    middle = 0.5 * sum(device.window())
+    return describe(p, (layers, rows, columns), tiles, middle=middle, seed=seed, name=name)
 
 
 def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name: str, seed: int) -> Crossbar:
@@ -61,6 +71,9 @@ def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name:
     shape = (len(sign), rows, columns)
     wear = Wear(p["cell.endurance"], p["cell.endurance_spread"], p["cell.stuck"], p["cell.stuck_at"])
     tiles = row_tiles(rows, p["tile.rows"])
+    circuit = circuit_of(device, p, (rows, columns), name=name, seed=seed)
+    tallest = int(np.diff(tiles).max())
+    hanging = len(sign) + (cells if circuit.group == 1 else 0)  # cells of a row on one virtual ground
     fresh = new_cells(device, shape, variation=p["cell.variation"], wear=wear, seed=seed, name=name)
     bar = Crossbar(
         device=device,
@@ -74,12 +87,14 @@ def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name:
             columns=columns,
             seed=seed,
             name=name,
+            column=0.5 * (low + high) * hanging * tallest,
         ),
         sign=sign,
         scale=float(scale),
         reference=float(reference),
         read_variance=float(p["cell.read_noise"] ** 2),
         tiles=tiles,
+        loads=loads(circuit),
         state=CrossbarState(
             cells=fresh,
             weight=np.zeros((rows, columns), np.float32),
@@ -91,6 +106,7 @@ def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name:
             write_words=kernel_state(seed, name, "write"),
             counts=np.zeros(COUNTERS, np.int64),
             on=np.zeros(1),
+            seen=seen(circuit, shape, len(tiles) - 1),
         ),
         scratch=CrossbarScratch(
             row=np.zeros((2, rows), np.float32),
@@ -100,5 +116,6 @@ def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name:
         ),
     )
     program_all(bar, np.clip(weight, -bound, bound).astype(np.float32), 0.5 * (low + high))
+    solve_circuit(bar, circuit)
     bar.state.row_on[:] = bar.state.cells.conductance.sum(axis=(0, 2), dtype=np.float64)
     return bar

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.arrays.base import ACTIVE_BITS, VECTORS, product, write
+from cimlearn.arrays.circuit import Circuit, Loads, Seen, solve
 from cimlearn.arrays.periphery import Periphery
 from cimlearn.arrays.plain import accumulate
 from cimlearn.arrays.schemes.cells import pulse_until, write_cells
@@ -39,6 +40,7 @@ class CrossbarState(NamedTuple):
     write_words: NDArray[np.uint64]  # (4,) generator of write noise
     counts: NDArray[np.int64]  # (COUNTERS,)
     on: NDArray[np.float64]  # (1,) conductance switched on by active input bits [S]
+    seen: Seen  # what the circuit makes of the cells; empty where it is exact
 
 
 class CrossbarScratch(NamedTuple):
@@ -65,6 +67,7 @@ class Crossbar(NamedTuple):
     reference: float  # G_ref [S]
     read_variance: float  # (relative standard deviation of a cell's read, per cycle)^2
     tiles: NDArray[np.int64]  # (row tiles + 1,) first row of each tile, then the number of rows
+    loads: Loads
     state: CrossbarState
     scratch: CrossbarScratch
 
@@ -127,7 +130,55 @@ def _product(bar, x, applied, out):
 
 @kernel
 def _refresh(bar):
-    """Bring the weights and their read variances in step with the cells."""
+    """Bring the weights and their read variances in step with the cells, and with the circuit where it isn't exact."""
+    if bar.state.seen.path.size > 0:
+        _refresh_seen(bar)
+    else:
+        _refresh_exact(bar)
+
+
+@kernel
+def _refresh_seen(bar):
+    """Weights and read variances through shares, references, loads and gains (arrays/circuit.py)."""
+    weight, variance, seen, loads = bar.state.weight, bar.state.variance, bar.state.seen, bar.loads
+    unit = np.float32(bar.read_variance * bar.scale * bar.scale)
+    held, columns = np.float32(loads.transconductance), weight.shape[1]
+    load = bar.scratch.column[1]
+    for tile in range(bar.tiles.size - 1):
+        for j in range(columns):
+            load[j] = 0
+        for i in range(bar.tiles[tile], bar.tiles[tile + 1]):
+            for j in range(columns):
+                reference = seen.reference[i, j]
+                weight[i, j] = -reference
+                variance[i, j] = reference * reference if loads.cells else np.float32(0)
+                load[j] += reference if loads.beside else np.float32(0)
+            for k in range(bar.sign.size):
+                for j in range(columns):
+                    g = bar.state.cells.conductance[k, i, j]
+                    reached = g * seen.path[k, i, j]
+                    weight[i, j] += bar.sign[k] * reached
+                    variance[i, j] += reached * reached
+                    load[j] += g
+        mean = np.float32(0)
+        for j in range(columns):  # load becomes the gain of each column
+            load[j] = held / (held + load[j]) if held > 0 else np.float32(1)
+            mean += load[j] / np.float32(columns)
+        for j in range(columns):
+            if loads.calibration == 1:
+                load[j] /= mean
+            elif loads.calibration == 2:
+                load[j] = np.float32(1)
+            load[j] *= seen.trim[tile, j]
+        for i in range(bar.tiles[tile], bar.tiles[tile + 1]):
+            for j in range(columns):
+                weight[i, j] *= np.float32(bar.scale) * load[j]
+                variance[i, j] *= unit * load[j] * load[j]
+
+
+@kernel
+def _refresh_exact(bar):
+    """Weights and read variances of the cells alone."""
     weight, variance = bar.state.weight, bar.state.variance
     scale, reference = np.float32(bar.scale), np.float32(bar.reference)
     unit = np.float32(bar.read_variance * bar.scale * bar.scale)
@@ -181,6 +232,17 @@ def program_all(bar, wanted, middle):
                 bar.scratch.asked[1, n] = inside(bar.device, np.float32(target))
         pulse_until(bar, rows * columns, bar.scheme.first_tries, bar.scheme.tolerance)
     _refresh(bar)
+
+
+@entry
+def _refresh_all(bar):
+    _refresh(bar)
+
+
+def solve_circuit(bar: Crossbar, circuit: Circuit) -> None:
+    """Solve the wires of `bar` for its cells as they are, and bring its weights in step."""
+    solve(bar, circuit)
+    _refresh_all(bar)
 
 
 def row_tiles(rows: int, largest: int) -> NDArray[np.int64]:

@@ -49,6 +49,9 @@ def make_parser() -> argparse.ArgumentParser:
     _add_search(
         commands.add_parser("search", help="choose designs with Optuna: accuracy, energy, lifetime, area")
     )
+    _add_export(
+        commands.add_parser("export", help="arrays of a run as SPICE netlists, for a circuit simulator")
+    )
     _add_query(commands.add_parser("query", help="SQL over the results of a study"))
     _add_compare(
         commands.add_parser("compare", help="runs side by side in one page; or one chip on several memories")
@@ -92,6 +95,22 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--quiet", action="store_true", help="print the summary only")
     parser.add_argument("--no-report", action="store_true", help="write no report.html")
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="a run folder of m2ru")
+    parser.add_argument(
+        "--spice", metavar="DIR", required=True, help="folder of the netlists; made if missing"
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="seed to export (default: the first of the run)"
+    )
+    parser.add_argument("--array", choices=("hidden", "output"), help="one array only (default: both)")
+    parser.add_argument(
+        "--input",
+        metavar="LIST",
+        help="inputs of all rows in -1 .. 1, as 0.5,-1,... (default: evenly spaced from -1 to 1)",
+    )
 
 
 def _add_show(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cimlearn.errors import InputError
+from cimlearn.devices import rules
 
 if TYPE_CHECKING:
     from cimlearn.devices.continuous import Continuous
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 def window_of(low: float, high: float) -> tuple[np.float32, np.float32]:
     """A window [S]; InputError where it has no width."""
-    if not low < high:
-        raise InputError(f"device.low = {low:g} S is not below device.high = {high:g} S; swap or change them")
+    rules.window(low, high)
     return np.float32(low), np.float32(high)
 
 
@@ -42,13 +41,8 @@ def levels(p: Mapping[str, Any]) -> Levels:
     """A table of levels."""
     from cimlearn.devices.levels import Levels
 
+    rules.levels(p["mean"], p["spread"])
     mean, spread = np.array(p["mean"], np.float32), np.array(p["spread"], np.float32)
-    if mean.shape != spread.shape or mean.size < 2:
-        raise InputError(
-            f"device.mean has {mean.size} levels and device.spread {spread.size}; give both the same number, at least 2"
-        )
-    if np.any(mean[1:] >= mean[:-1]) or mean[-1] <= 0:
-        raise InputError("device.mean must fall from level to level and stay above 0 ohm; sort it")
     low, high = 1.0 / float(mean[0]), 1.0 / float(mean[-1])
     margin = p["margin"]
     return Levels(
@@ -71,12 +65,9 @@ def vteam(p: Mapping[str, Any]) -> Vteam:
     """VTEAM."""
     from cimlearn.devices.vteam import Vteam
 
+    rules.resistances(p)
+    rules.pulses(p)
     low, high = window_of(1.0 / p["r_off"], 1.0 / p["r_on"])
-    if p["v_reset"] <= p["v_off"] or p["v_set"] >= p["v_on"]:
-        raise InputError(
-            f"device.v_reset = {p['v_reset']:g} V or device.v_set = {p['v_set']:g} V lies within the thresholds "
-            f"({p['v_on']:g} to {p['v_off']:g} V) and moves nothing; raise the amplitude"
-        )
     names = (
         "k_off",
         "k_on",

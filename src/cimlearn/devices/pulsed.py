@@ -77,6 +77,10 @@ class Pulsed(NamedTuple):
         """Conductances [S] of the smallest and the largest weight."""
         return float(self.middle - self.half), float(self.middle + self.half)
 
+    def gambles(self) -> bool:
+        """It rounds to whole pulses at random, so the array draws uniform numbers."""
+        return True
+
     def rest(self) -> tuple[float, float]:
         """(conductance [S], hidden conductance [S]) of a fresh cell."""
         return float(self.middle), float(self.middle)

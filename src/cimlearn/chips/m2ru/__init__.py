@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from cimlearn.arrays import rules
 from cimlearn.chips.base import Chip, Design, Kind
 from cimlearn.devices import catalog as devices
 from cimlearn.parameters import ParameterSet, load
@@ -15,8 +16,11 @@ DEVICE: Final = "device.kind"
 
 def parameters(changes: Mapping[str, Any]) -> ParameterSet:
     """Every parameter with the changes applied; the device brings its own."""
-    own = devices.parameters(devices.chosen(changes))
-    return own.merged(load("m2ru")).merged(own).replace(changes)
+    name = devices.chosen(changes)
+    own = devices.parameters(name)
+    found = own.merged(load("m2ru")).merged(rules.around(name)).merged(own).replace(changes)
+    rules.check(found)
+    return found
 
 
 def build(on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -> Chip:

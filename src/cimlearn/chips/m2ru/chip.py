@@ -5,14 +5,16 @@ The same class runs the float twin: the same rule, stream and replay on plain fl
 
 from __future__ import annotations
 
+import sys
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.arrays.base import ACTIVE_BITS, PULSES, ROW_WRITES, VECTORS, VERIFY_READS
-from cimlearn.arrays.build import crossbar
-from cimlearn.arrays.crossbar import Crossbar
+from cimlearn.arrays.build import circuit_of, crossbar
+from cimlearn.arrays.circuit import Circuit
+from cimlearn.arrays.crossbar import Crossbar, solve_circuit
 from cimlearn.arrays.crossbar_counts import ArrayTally
 from cimlearn.arrays.plain import plain
 from cimlearn.chips.m2ru import answering, kernels
@@ -20,7 +22,6 @@ from cimlearn.chips.m2ru.counts import Tally, phase_counts
 from cimlearn.chips.m2ru.kernels import LearnState
 from cimlearn.chips.m2ru.setup import (
     Float,
-    check_reach,
     initial_weights,
     make_memory,
     make_rule,
@@ -59,12 +60,15 @@ class M2RU:
         first, second, psi = initial_weights(p, shape, seed)
         hidden: Any
         output: Any
+        self._circuits: dict[str, Circuit] = {}  # of arrays whose wires are solved again while they learn
+        self._interval = p["periphery.wire_interval"] * p["rule.batch"]  # new examples between two solutions
         if on == "chip":
             cell = device(p.part("device"))
             hidden = crossbar(cell, p, first, name="hidden", seed=seed)
             output = crossbar(cell, p, second, name="output", seed=seed)
-            for name, array in (("hidden", hidden), ("output", output)):
-                check_reach(p, name, array.periphery.reach)
+            if p["periphery.wire"] is not None:
+                for name, weight in (("hidden", first), ("output", second)):
+                    self._circuits[name] = circuit_of(cell, p, weight.shape, name=name, seed=seed)
         else:
             hidden, output = plain(first), plain(second)
         state_bits = p["network.state_bits"] if on == "chip" else None
@@ -99,7 +103,20 @@ class M2RU:
 
     def learn(self, x: Float, y: NDArray[np.int64]) -> None:
         """Learn x (examples, steps, features) with classes y (examples,), each once as new."""
-        kernels.learn(self.net, self.memory, self.rule, self.work, x, y)
+        start = 0
+        while start < len(x):
+            end = min(len(x), start + self._until_solved())
+            kernels.learn(self.net, self.memory, self.rule, self.work, x[start:end], y[start:end])
+            start = end
+            if self._circuits and self.work.state.progress[kernels.NEW] % self._interval == 0:
+                for name, circuit in self._circuits.items():
+                    solve_circuit(self.arrays()[name], circuit)
+
+    def _until_solved(self) -> int:
+        """New examples until the wires are solved again: at stated updates, whatever the chunks."""
+        if not self._circuits:
+            return sys.maxsize
+        return self._interval - int(self.work.state.progress[kernels.NEW]) % self._interval
 
     def predict(self, x: Float, task: int | None = None) -> NDArray[np.int64]:
         """(examples,) the class of each of x (examples, steps, features)."""

@@ -59,10 +59,11 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> Tally:
     copies = -(-new // refresh) if refresh and p["rule.feedback"] == "through" else 0
     passes = new + replayed
     rows = copies * p["network.hidden"]  # each copy reads every recurrent and output row alone
+    zeros = copies if p["periphery.zero_read"] else 0  # and once no row at all
     vectors = {"hidden": passes * shape.steps, "output": passes}
     tallies = {}
     for name, size in arrays.items():
-        reads = _reads(p, name, size, vectors[name], alone=rows)
+        reads = _reads(p, name, size, vectors[name], alone=rows, zeros=zeros)
         together = size.layers if p["write.cells"] == "all" else 1
         proposed = updates * kept(p, name, size) * together
         pulses = round(proposed * p["expected.pulses_per_change"])
@@ -75,12 +76,19 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> Tally:
     return Tally(tallies, passes, updates, new if slots else 0, stored, replayed, copies)
 
 
-def _reads(p: ParameterSet, name: str, size: ArraySize, vectors: int, alone: int = 0) -> ArrayTally:
+def middle(p: ParameterSet) -> float:
+    """Conductance of a cell in the middle of its window [S]."""
+    return 0.5 * sum(window(p.part("device")))
+
+
+def _reads(
+    p: ParameterSet, name: str, size: ArraySize, vectors: int, alone: int = 0, zeros: int = 0
+) -> ArrayTally:
     """`vectors` inputs driven into one array, with the expected share of active bits and conductance.
 
-    `alone` more inputs are 1 on a single row, all their bits active, and 0 elsewhere.
+    `alone` more inputs are 1 on a single row, all their bits active, and 0 elsewhere; `zeros` more are 0 everywhere.
     """
     active = round(vectors * size.cycles * size.rows * p[f"expected.{name}_bits_on"]) + alone * size.cycles
     low, high = window(p.part("device"))
     mean = low + p["expected.conductance"] * (high - low)
-    return ArrayTally(vectors + alone, active, 0, 0, 0, active * size.columns * size.layers * mean)
+    return ArrayTally(vectors + alone + zeros, active, 0, 0, 0, active * size.columns * size.layers * mean)

@@ -43,6 +43,7 @@ class Rule(NamedTuple):
     replay_weight: float  # weight of a replayed example's change
     soft: float  # share of the stored answer in the target of a replayed example
     centre_over: int  # examples that the input offset is measured on
+    zero_read: bool  # what is read into the feedback copies is less a read without input
 
 
 class LearnState(NamedTuple):
@@ -96,8 +97,12 @@ def sparsify(change, keep, whole, work):
 
 
 @kernel
-def read_copies(net, work, features):
-    """Renew the digital copies of output and recurrent weights by reading the arrays row by row."""
+def read_copies(net, work, features, zero_read):
+    """Renew the digital copies of output and recurrent weights by reading the arrays row by row.
+
+    A read of one row holds the integrators' offset as well; with `zero_read` what a read without input shows is
+    taken off, once for all rows.
+    """
     hidden = work.scratch.trace.state.size
     row = work.scratch.trace.buffer
     for i in range(hidden):
@@ -112,6 +117,16 @@ def read_copies(net, work, features):
         product(net.hidden, row[: features + hidden + 1], work.scratch.trace.rows[0], work.scratch.delta[0])
         for j in range(hidden):
             work.state.recurrent_copy[j, i] = work.scratch.delta[0, j]
+    if zero_read:
+        for n in range(row.size):
+            row[n] = 0
+        product(net.output, row[: hidden + 1], work.scratch.trace.readout, work.scratch.trace.out)
+        product(net.hidden, row[: features + hidden + 1], work.scratch.trace.rows[0], work.scratch.delta[0])
+        for i in range(hidden):
+            for k in range(work.scratch.trace.out.size):
+                work.state.output_copy[k, i] -= work.scratch.trace.out[k]
+            for j in range(hidden):
+                work.state.recurrent_copy[j, i] -= work.scratch.delta[0, j]
     work.state.progress[COPIES] += 1
 
 
@@ -215,7 +230,7 @@ def learn(net, memory, rule, work, x, y):
     """Learn x (examples, steps, features), y (examples,) in order."""
     for n in range(x.shape[0]):
         if rule.refresh > 0 and work.state.progress[NEW] % rule.refresh == 0:
-            read_copies(net, work, x.shape[2])
+            read_copies(net, work, x.shape[2], rule.zero_read)
         work.state.progress[NEW] += 1
         measure_offset(x[n], work, rule.centre_over)
         centred(x[n], work)

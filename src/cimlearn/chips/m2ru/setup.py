@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.chips.m2ru.kernels import PROGRESS, LearningLoop, LearnScratch, LearnState, Rule
-from cimlearn.errors import InputError
 from cimlearn.learning.dfa import feedback
 from cimlearn.learning.replay import Buffer, buffer
 from cimlearn.networks.miru import trace
@@ -79,6 +78,7 @@ def make_rule(p: ParameterSet, shape: StreamShape, psi: Float, recurrent: Float)
         replay_weight=float(p["replay.weight"]),
         soft=float(p["replay.soft"]),
         centre_over=p["rule.centre_over"],
+        zero_read=p["periphery.zero_read"],
     )
 
 
@@ -106,17 +106,6 @@ def make_work(p: ParameterSet, shape: StreamShape, psi: Float, recurrent: Float)
         counted=np.zeros(widest, np.float32),
     )
     return LearningLoop(state, scratch)
-
-
-def check_reach(p: ParameterSet, name: str, reach: float) -> None:
-    """Raise InputError where the integrators of array `name` saturate (at `reach`) on less than one weight."""
-    bound, charge = p[f"mapping.{name}_range"], p[f"periphery.{name}_capacitance"]
-    if reach < bound:
-        raise InputError(
-            f"periphery.{name}_capacitance = {charge:g} F lets the integrators saturate at {reach:.2g}, below the "
-            f"largest weight {bound:g}; several cells per weight and small ranges need more charge: "
-            f"at least {charge * bound / reach:.2g} F, several times that for sums of weights"
-        )
 
 
 def make_memory(p: ParameterSet, shape: StreamShape, seed: int) -> Buffer:
