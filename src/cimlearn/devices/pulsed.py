@@ -69,10 +69,6 @@ class Pulsed(NamedTuple):
     bend_spread: tuple[float, float]  # between cells: up, down
     bound_spread: tuple[float, float]  # between cells, relative: lowest, highest
 
-    def gambles(self) -> bool:
-        """It rounds to whole pulses at random."""
-        return True
-
     def window(self) -> tuple[float, float]:
         """Conductances [S] of the smallest and the largest weight."""
         return float(self.middle - self.half), float(self.middle + self.half)
