@@ -26,7 +26,7 @@ from cimlearn.random import kernel_state
 
 
 def describe_periphery(p: ParameterSet, name: str) -> PeripheryDescription:
-    """The periphery that the parameters ask for; `name` is 'hidden' or 'output'."""
+    """The periphery that the parameters ask for; `name` is 'hidden', 'output' or 'feedback'."""
     rules.check(p, ())
     return PeripheryDescription(
         input_bits=p["periphery.input_bits"],
@@ -45,17 +45,24 @@ def describe_periphery(p: ParameterSet, name: str) -> PeripheryDescription:
     )
 
 
-def circuit_of(device: Any, p: ParameterSet, shape: tuple[int, int], *, name: str, seed: int) -> Circuit:
+def circuit_of(
+    device: Any, p: ParameterSet, shape: tuple[int, int], *, name: str, seed: int, together: int = 1
+) -> Circuit:
     """The circuit of an array of `shape` (rows, columns) called `name`: the same each time it is asked for."""
     rows, columns = shape
     layers = p["mapping.cells"] * (2 if p["mapping.kind"] == "pair" else 1)
-    tiles = len(row_tiles(rows, p["tile.rows"])) - 1
+    tiles = len(row_tiles(rows, p["tile.rows"], together)) - 1
     middle = 0.5 * sum(device.window())
     return describe(p, (layers, rows, columns), tiles, middle=middle, seed=seed, name=name)
 
 
-def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name: str, seed: int) -> Crossbar:
-    """An array called `name` ('hidden' or 'output'), programmed once to weight (rows, columns)."""
+def crossbar(
+    device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name: str, seed: int, together: int = 1
+) -> Crossbar:
+    """An array called `name` ('hidden', 'output' or 'feedback'), programmed once to weight (rows, columns).
+
+    `together` neighbouring rows are read at once and stay in one tile.
+    """
     rows, columns = weight.shape
     cells, (low, high) = p["mapping.cells"], device.window()
     bound = p[f"mapping.{name}_range"]
@@ -70,8 +77,8 @@ def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name:
     reference = 0.0 if paired else 0.5 * significance * (low + high)
     shape = (len(sign), rows, columns)
     wear = Wear(p["cell.endurance"], p["cell.endurance_spread"], p["cell.stuck"], p["cell.stuck_at"])
-    tiles = row_tiles(rows, p["tile.rows"])
-    circuit = circuit_of(device, p, (rows, columns), name=name, seed=seed)
+    tiles = row_tiles(rows, p["tile.rows"], together)
+    circuit = circuit_of(device, p, (rows, columns), name=name, seed=seed, together=together)
     tallest = int(np.diff(tiles).max())
     hanging = len(sign) + (cells if circuit.group == 1 else 0)  # cells of a row on one virtual ground
     fresh = new_cells(device, shape, variation=p["cell.variation"], wear=wear, seed=seed, name=name)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.base import ACTIVE_BITS, VECTORS, product, write
+from cimlearn.arrays.base import ACTIVE_BITS, VECTORS, product, product_rows, write, write_rows
 from cimlearn.arrays.circuit import Circuit, Loads, Seen, solve
 from cimlearn.arrays.periphery import Periphery
 from cimlearn.arrays.plain import accumulate
@@ -73,8 +73,10 @@ class Crossbar(NamedTuple):
 
 
 @kernel
-def _encode(p, x, applied, row, row_on, counts, on):
-    """row (2, rows): effective input of x (rows,) and its noise weight; counts what is switched on."""
+def _encode(p, first, x, applied, row, row_on, counts, on):
+    """row (2, rows): effective input of x, which drives the rows from `first` on, and its noise weight; counts what is
+    switched on.
+    """
     bits = 0
     lit = 0.0
     steps = np.float32(p.steps)
@@ -83,17 +85,17 @@ def _encode(p, x, applied, row, row_on, counts, on):
         if p.steps > 0:
             code = int(min(size * steps + np.float32(0.5), steps - np.float32(1)))
             value, known = p.code[0, code], np.float32(code) / steps
-            row[1, i] = p.code[1, code]
+            row[1, first + i] = p.code[1, code]
             ones = p.ones[code]
         else:
             value, known = size, size
-            row[1, i] = size * size
+            row[1, first + i] = size * size
             ones = 1 if size > 0 else 0
         sign = np.float32(-1) if x[i] < 0 else np.float32(1)
-        row[0, i] = sign * value
+        row[0, first + i] = sign * value
         applied[i] = sign * known
         bits += ones
-        lit += ones * row_on[i]
+        lit += ones * row_on[first + i]
     counts[VECTORS] += 1
     counts[ACTIVE_BITS] += bits
     on[0] += lit
@@ -101,15 +103,22 @@ def _encode(p, x, applied, row, row_on, counts, on):
 
 @kernel
 def _product(bar, x, applied, out):
+    _product_rows(bar, 0, x, applied, out)
+
+
+@kernel
+def _product_rows(bar, top_row, x, applied, out):
     p = bar.periphery
-    _encode(p, x, applied, bar.scratch.row, bar.state.row_on, bar.state.counts, bar.state.on)
+    _encode(p, top_row, x, applied, bar.scratch.row, bar.state.row_on, bar.state.counts, bar.state.on)
     step, low, high = np.float32(p.step), np.float32(-p.top - 1), np.float32(p.top)
     reach, thermal = np.float32(p.reach), np.float32(p.thermal)
     total, variance, draws = bar.scratch.column[0], bar.scratch.column[1], bar.scratch.column[2]
     for j in range(out.size):
         out[j] = 0
     for tile in range(bar.tiles.size - 1):
-        first, last = bar.tiles[tile], bar.tiles[tile + 1]
+        first, last = max(bar.tiles[tile], top_row), min(bar.tiles[tile + 1], top_row + x.size)
+        if first >= last:
+            continue  # a tile without a driven row is not read
         for j in range(out.size):
             total[j] = 0
             variance[j] = thermal
@@ -129,12 +138,15 @@ def _product(bar, x, applied, out):
 
 
 @kernel
-def _refresh(bar):
-    """Bring the weights and their read variances in step with the cells, and with the circuit where it isn't exact."""
+def _refresh(bar, first, last):
+    """Bring the weights and their read variances of rows first .. last - 1 in step with the cells.
+
+    Where the circuit isn't exact, every column sees all of its cells, so all rows are brought in step.
+    """
     if bar.state.seen.path.size > 0:
         _refresh_seen(bar)
     else:
-        _refresh_exact(bar)
+        _refresh_exact(bar, first, last)
 
 
 @kernel
@@ -177,13 +189,13 @@ def _refresh_seen(bar):
 
 
 @kernel
-def _refresh_exact(bar):
+def _refresh_exact(bar, first, last):
     """Weights and read variances of the cells alone."""
     weight, variance = bar.state.weight, bar.state.variance
     scale, reference = np.float32(bar.scale), np.float32(bar.reference)
     unit = np.float32(bar.read_variance * bar.scale * bar.scale)
-    rows, columns = weight.shape
-    for i in range(rows):
+    columns = weight.shape[1]
+    for i in range(first, last):
         for j in range(columns):
             weight[i, j] = -reference
             variance[i, j] = 0
@@ -200,15 +212,22 @@ def _refresh_exact(bar):
 
 @kernel
 def _write(bar, change):
+    _write_rows(bar, 0, change)
+
+
+@kernel
+def _write_rows(bar, first, change):
     if bar.scheme.kind == SLICES:
-        write_slices(bar, change)
+        write_slices(bar, first, change)
     else:
-        write_cells(bar, change)
-    _refresh(bar)
+        write_cells(bar, first, change)
+    _refresh(bar, first, first + change.shape[0])
 
 
 product.register(Crossbar, _product)
+product_rows.register(Crossbar, _product_rows)
 write.register(Crossbar, _write)
+write_rows.register(Crossbar, _write_rows)
 
 
 @entry
@@ -231,12 +250,12 @@ def program_all(bar, wanted, middle):
                 bar.scratch.asked[0, n] = target - bar.state.cells.conductance[k, i, j]
                 bar.scratch.asked[1, n] = inside(bar.device, np.float32(target))
         pulse_until(bar, rows * columns, bar.scheme.first_tries, bar.scheme.tolerance)
-    _refresh(bar)
+    _refresh(bar, 0, rows)
 
 
 @entry
 def _refresh_all(bar):
-    _refresh(bar)
+    _refresh(bar, 0, bar.state.weight.shape[0])
 
 
 def solve_circuit(bar: Crossbar, circuit: Circuit) -> None:
@@ -245,7 +264,11 @@ def solve_circuit(bar: Crossbar, circuit: Circuit) -> None:
     _refresh_all(bar)
 
 
-def row_tiles(rows: int, largest: int) -> NDArray[np.int64]:
-    """(tiles + 1,) borders of the fewest row tiles of at most `largest` rows, as even as can be."""
-    count = -(-rows // largest)
-    return np.array([rows * k // count for k in range(count + 1)], np.int64)
+def row_tiles(rows: int, largest: int, together: int = 1) -> NDArray[np.int64]:
+    """(tiles + 1,) borders of the fewest row tiles of at most `largest` rows, as even as can be.
+
+    `together` rows that are read at once stay in one tile.
+    """
+    groups = rows // together
+    count = -(-groups // (largest // together))
+    return np.array([together * (groups * k // count) for k in range(count + 1)], np.int64)

@@ -26,8 +26,8 @@ def gathered(scheme, pending, change, words):
 
 
 @kernel
-def _choose(bar, change):
-    """Which cells are written (of a weight all, or one in turn) and the change [S] asked of each.
+def _choose(bar, first, change):
+    """Which cells are written (of a weight all, or one in turn) and the change [S] asked of each, from row `first` on.
 
     Answers how many, and in how many rows.
 
@@ -41,13 +41,13 @@ def _choose(bar, change):
     for i in range(change.shape[0]):
         before = count
         for j in range(change.shape[1]):
-            step = change[i, j]
+            step, row = change[i, j], first + i
             written = 1 if step != 0 else 0
             for _ in range(together):
-                k = turn[i, j]
-                pick[0, count], pick[1, count], pick[2, count] = k, i, j
+                k = turn[row, j]
+                pick[0, count], pick[1, count], pick[2, count] = k, row, j
                 ask[count] = step * per_weight * bar.sign[k]
-                turn[i, j] = (k + written) % layers if layers > 1 else 0
+                turn[row, j] = (k + written) % layers if layers > 1 else 0
                 count += written
         rows += 1 if count > before else 0
     return count, rows
@@ -145,11 +145,14 @@ def pulse_until(bar, count, tries, tolerance):
 
 
 @kernel
-def write_cells(bar, change):
-    """Ask every weight for its change (rows, columns): of cells that count alike, one in turn or all."""
+def write_cells(bar, first, change):
+    """Ask the weights of the rows from `first` on for their change (n, columns): of cells that count alike, one in
+    turn or all.
+    """
     if bar.scheme.least > 0:
-        gathered(bar.scheme, bar.state.pending, change, bar.state.write_words)
-    count, rows = _choose(bar, change)
+        pending = bar.state.pending[first : first + change.shape[0]]
+        gathered(bar.scheme, pending, change, bar.state.write_words)
+    count, rows = _choose(bar, first, change)
     if bar.scheme.tries > 0:
         _aim(bar, count)
     rounds = pulse_until(bar, count, bar.scheme.tries, bar.scheme.tolerance)

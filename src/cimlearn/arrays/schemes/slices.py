@@ -36,7 +36,7 @@ def weight_of(bar, i, j, count):
 
 
 @kernel
-def _due(bar, change):
+def _due(bar, first, change):
     """Note each weight that is written and where it shall land; answers how many, and in how many rows."""
     pick, wanted = bar.scratch.pick, bar.scratch.asked[5]
     count, rows = 0, 0
@@ -44,8 +44,8 @@ def _due(bar, change):
         before = count
         for j in range(change.shape[1]):
             if change[i, j] != 0:
-                pick[1, count], pick[2, count] = i, j
-                wanted[count] = weight_of(bar, i, j, 2) + change[i, j]
+                pick[1, count], pick[2, count] = first + i, j
+                wanted[count] = weight_of(bar, first + i, j, 2) + change[i, j]
                 count += 1
         rows += 1 if count > before else 0
     return count, rows
@@ -61,41 +61,48 @@ def _ask(bar, n, k, i, j, moved):
 
 
 @kernel
-def _land_coarse(bar, change, every):
+def _land_coarse(bar, first, change, every):
     """Let the coarse cells take their fine part and the change: of all weights that are written, or where it is due."""
     count = 0
     for i in range(change.shape[0]):
         for j in range(change.shape[1]):
             if change[i, j] != 0:
-                part = weight_of(bar, i, j, 2) - weight_of(bar, i, j, 1) + change[i, j]
+                part = weight_of(bar, first + i, j, 2) - weight_of(bar, first + i, j, 1) + change[i, j]
                 if every or abs(part) > bar.scheme.carry:
-                    _ask(bar, count, COARSE, i, j, part)
+                    _ask(bar, count, COARSE, first + i, j, part)
                     count += 1
     bar.state.counts[VERIFY_READS] += count
     return pulse_until(bar, count, bar.scheme.tries, HALF * bar.scheme.carry) if count > 0 else 0
 
 
 @kernel
-def _land_fine(bar, change):
+def _land_fine(bar, first, change):
     """Let the fine cell of every weight that is written take what is left."""
     count = 0
     for i in range(change.shape[0]):
         for j in range(change.shape[1]):
             if change[i, j] != 0:
-                _ask(bar, count, FINE, i, j, bar.scratch.asked[5, count] - weight_of(bar, i, j, 2))
+                _ask(
+                    bar,
+                    count,
+                    FINE,
+                    first + i,
+                    j,
+                    bar.scratch.asked[5, count] - weight_of(bar, first + i, j, 2),
+                )
                 count += 1
     return pulse_until(bar, count, bar.scheme.tries, bar.scheme.tolerance)
 
 
 @kernel
-def _missed(bar, change):
+def _missed(bar, first, change):
     """Leave in change (rows, columns) the errors of weights whose fine cell can't get there; answers how many."""
     wanted, limit = bar.scratch.asked[5], bar.scheme.tolerance + HALF * bar.scheme.least
     count, left = 0, 0
     for i in range(change.shape[0]):
         for j in range(change.shape[1]):
             if change[i, j] != 0:
-                error = wanted[count] - weight_of(bar, i, j, 2)
+                error = wanted[count] - weight_of(bar, first + i, j, 2)
                 change[i, j] = error if abs(error) > limit else np.float32(0)
                 if change[i, j] != 0:
                     wanted[left] = wanted[count]
@@ -105,19 +112,20 @@ def _missed(bar, change):
 
 
 @kernel
-def write_slices(bar, change):
-    """Ask every weight for its change (rows, columns).
+def write_slices(bar, first, change):
+    """Ask the weights of the rows from `first` on for their change (n, columns).
 
     Where the fine cell doesn't get there (its own bounds are narrow, say), the weight is carried once more.
     """
     scheme = bar.scheme
     if scheme.least > 0:
-        gathered(scheme, bar.state.pending, change, bar.state.write_words)
-    count, rows = _due(bar, change)
+        pending = bar.state.pending[first : first + change.shape[0]]
+        gathered(scheme, pending, change, bar.state.write_words)
+    count, rows = _due(bar, first, change)
     if count == 0:
         return
     bar.state.counts[VERIFY_READS] += 2 * count
-    rounds = _land_coarse(bar, change, False) + _land_fine(bar, change)
-    if scheme.tries > 0 and _missed(bar, change) > 0:
-        rounds += _land_coarse(bar, change, True) + _land_fine(bar, change)
+    rounds = _land_coarse(bar, first, change, False) + _land_fine(bar, first, change)
+    if scheme.tries > 0 and _missed(bar, first, change) > 0:
+        rounds += _land_coarse(bar, first, change, True) + _land_fine(bar, first, change)
     bar.state.counts[ROW_WRITES] += max(rows, rounds)

@@ -19,7 +19,8 @@ def parameters(changes: Mapping[str, Any]) -> ParameterSet:
     name = devices.chosen(changes)
     own = devices.parameters(name)
     found = own.merged(load("m2ru")).merged(rules.around(name)).merged(own).replace(changes)
-    rules.check(found)
+    probed = ("feedback",) if found["rule.feedback"] == "probed" else ()
+    rules.check(found, (*rules.ARRAYS, *probed))
     return found
 
 

@@ -22,12 +22,14 @@ from cimlearn.chips.m2ru.counts import Tally, phase_counts
 from cimlearn.chips.m2ru.kernels import LearnState
 from cimlearn.chips.m2ru.setup import (
     Float,
+    first_feedback,
     initial_weights,
     make_memory,
+    make_probed,
     make_rule,
     make_work,
 )
-from cimlearn.chips.m2ru.sizes import inventory, memory_bits
+from cimlearn.chips.m2ru.sizes import feedback_size, inventory, is_probed, memory_bits
 from cimlearn.devices.catalog import device
 from cimlearn.learning.replay import BufferState
 from cimlearn.ledger import Ledger
@@ -71,12 +73,14 @@ class M2RU:
                     self._circuits[name] = circuit_of(cell, p, weight.shape, name=name, seed=seed)
         else:
             hidden, output = plain(first), plain(second)
+        feedback = self._feedback_array(first_feedback(p, shape, psi, first[shape.features : -1]), seed)
         state_bits = p["network.state_bits"] if on == "chip" else None
         grid = 0.0 if state_bits is None else 2.0 ** (state_bits - 1)
         self.net = Miru(hidden, output, float(p["network.lambda"]), float(p["network.beta"]), grid)
-        self.rule = make_rule(p, shape, psi, first[shape.features : -1])
+        self.rule = make_rule(p, shape, psi, first[shape.features : -1], seed=seed, on=on)
         self.memory = make_memory(p, shape, seed)
-        self.work = make_work(p, shape, psi, first[shape.features : -1])
+        probed = make_probed(p, shape, feedback, seed=seed)
+        self.work = make_work(p, shape, psi, first[shape.features : -1], probed=probed, rule=self.rule)
         reads = {name: _reads(array, seed, name) for name, array in (("hidden", hidden), ("output", output))}
         self._testing = self.net._replace(
             hidden=_reader(hidden, reads["hidden"]), output=_reader(output, reads["output"])
@@ -94,6 +98,20 @@ class M2RU:
             hidden=_with_noise(self._testing.hidden, self._noise.hidden),
             output=_with_noise(self._testing.output, self._noise.output),
         )
+
+    def _feedback_array(self, weight: Float, seed: int) -> Any:
+        """The array of a probed feedback; the twin's has the same range, and where it isn't used it has no rows."""
+        p = self.parameters
+        if self.on != "chip" or not is_probed(p):
+            return plain(weight, p["mapping.feedback_range"])
+        feedback_size(p, self.shape)
+        cell = device(p.part("device"))
+        together = self.shape.classes
+        if p["periphery.wire"] is not None:
+            self._circuits["feedback"] = circuit_of(
+                cell, p, weight.shape, name="feedback", seed=seed, together=together
+            )
+        return crossbar(cell, p, weight, name="feedback", seed=seed, together=together)
 
     def start_task(self, task: int) -> None:
         """M2RU takes no notice of tasks."""
@@ -132,7 +150,9 @@ class M2RU:
         depends on the example and the weights, not on what was asked before or beside it. Counted like `predict`.
         """
         found = np.zeros((len(x), self.shape.classes), np.float32)
-        answering.shares(self._answering, self.rule, self.work, self._noise, x, found)
+        circuit = self.rule.circuit._replace(words=self._noise.circuit)
+        rule = self.rule._replace(circuit=circuit)
+        answering.shares(self._answering, rule, self.work, self._noise, x, found)
         self._state.classified[0] += len(x)
         return found
 
@@ -142,7 +162,8 @@ class M2RU:
 
     def arrays(self) -> dict[str, Any]:
         """The arrays by name."""
-        return {"hidden": self.net.hidden, "output": self.net.output}
+        arrays = {"hidden": self.net.hidden, "output": self.net.output}
+        return arrays | ({"feedback": self.work.probed.array} if is_probed(self.parameters) else {})
 
     def weights(self) -> dict[str, Float]:
         """A copy of the effective weights of each array (rows, columns)."""
@@ -182,6 +203,8 @@ class M2RU:
         for name, (net, tally) in phases.items():
             if self.on == "chip":
                 arrays = {"hidden": _tally(net.hidden), "output": _tally(net.output)}
+                if name == "learn" and is_probed(self.parameters):
+                    arrays["feedback"] = _tally(self.work.probed.array)
                 tally = tally._replace(arrays=arrays)
                 on[name] = {array: one.on for array, one in arrays.items()}
             counts[name] = phase_counts(self.parameters, self.shape, tally, learning=name == "learn")
@@ -189,7 +212,7 @@ class M2RU:
 
     def _learned(self) -> Tally:
         """What learning did beside the arrays."""
-        progress = self.work.state.progress
+        progress, probe = self.work.state.progress, self.work.state.probe
         return Tally(
             None,
             passes=int(progress[kernels.LEARNED]),
@@ -198,6 +221,9 @@ class M2RU:
             stored=int(self.memory.state.stored[0]),
             replayed=int(progress[kernels.REPLAYED]),
             copies=int(progress[kernels.COPIES]),
+            probes=int(probe.probes[0]),
+            again=int(probe.again[0]),
+            driven=int(probe.driven[0]),
         )
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

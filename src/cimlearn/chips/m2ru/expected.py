@@ -9,7 +9,17 @@ from __future__ import annotations
 from cimlearn.arrays.crossbar_counts import ArraySize, ArrayTally
 from cimlearn.chips.base import Design
 from cimlearn.chips.m2ru.counts import Tally, kept, phase_counts
-from cimlearn.chips.m2ru.sizes import inventory, sizes
+from cimlearn.chips.m2ru.sizes import (
+    all_sizes,
+    feedback_groups,
+    feedback_size,
+    inventory,
+    is_probed,
+    probe_steps,
+    probed_together,
+    sharing,
+    sizes,
+)
 from cimlearn.devices.catalog import window
 from cimlearn.learning.reservoir import expected_stored
 from cimlearn.ledger import Ledger
@@ -20,7 +30,7 @@ from cimlearn.streams.base import StreamShape
 def design(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int) -> Design:
     """What M2RU is, and what it is expected to do; arguments as of `expected`."""
     ledger, made_of = expected(p, shape, learned=learned, predicted=predicted), inventory(p, shape)
-    arrays = sizes(p, shape)
+    arrays = all_sizes(p, shape)
     return Design(
         ledger,
         made_of,
@@ -60,7 +70,9 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> Tally:
     passes = new + replayed
     rows = copies * p["network.hidden"]  # each copy reads every recurrent and output row alone
     zeros = copies if p["periphery.zero_read"] else 0  # and once no row at all
-    vectors = {"hidden": passes * shape.steps, "output": passes}
+    probes = new // p["rule.probe_every"] if probed_together(p, shape) else 0
+    disturbed, again = probe_steps(p, shape, probes)
+    vectors = {"hidden": passes * shape.steps + again, "output": passes + probes}
     tallies = {}
     for name, size in arrays.items():
         reads = _reads(p, name, size, vectors[name], alone=rows, zeros=zeros)
@@ -72,8 +84,39 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> Tally:
         tallies[name] = reads._replace(
             pulses=pulses, verify_reads=verify, row_writes=round(updates * size.rows * due)
         )
-    stored = expected_stored(new, slots)
-    return Tally(tallies, passes, updates, new if slots else 0, stored, replayed, copies)
+    stored, driven = expected_stored(new, slots), 0
+    if is_probed(p):
+        driven = round(passes * p["expected.taught"]) * feedback_groups(p, shape)
+        tallies["feedback"] = _feedback(p, shape, driven, disturbed, updates)
+    return Tally(
+        tallies,
+        passes,
+        updates,
+        new if slots else 0,
+        stored,
+        replayed,
+        copies,
+        probes=probes,
+        again=again,
+        driven=driven,
+    )
+
+
+def _feedback(p: ParameterSet, shape: StreamShape, driven: int, disturbed: int, updates: int) -> ArrayTally:
+    """The feedback array: groups of rows that errors drive, rows that probes read alone, and writes of both rules."""
+    size = feedback_size(p, shape)
+    each = size._replace(rows=shape.classes)
+    reads = _reads(p, "feedback", each, driven, alone=disturbed * shape.classes)
+    followed = sum(
+        sharing(p, shape) * n < p["rule.follow"] for n in range(feedback_groups(p, shape))
+    )  # groups
+    rows = (disturbed + updates * followed) * shape.classes
+    layers = size.layers if p["write.cells"] == "all" else 1
+    pulses = round(rows * size.columns * layers * p["expected.pulses_per_change"])
+    due = min(1.0, p["expected.pulses_per_change"])
+    return reads._replace(
+        pulses=pulses, verify_reads=pulses if p["write.tries"] else 0, row_writes=round(rows * due)
+    )
 
 
 def middle(p: ParameterSet) -> float:

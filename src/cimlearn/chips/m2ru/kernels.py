@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from cimlearn.arrays.base import product, write
 from cimlearn.compiled import entry, kernel
 from cimlearn.learning.dfa import add_products, deltas, deltas_through
+from cimlearn.learning.kwta import Kwta, kwta
+from cimlearn.learning.probe import Probed, ProbeState, follow, probe, probed_deltas
 from cimlearn.learning.replay import recall, store
-from cimlearn.learning.sparsify import keep_largest, kwta, softmax
+from cimlearn.learning.sparsify import keep_largest, softmax
 from cimlearn.networks.miru import Trace, forward
 
 LEARNED: Final = 0  # examples learned, new and replayed
@@ -27,14 +29,15 @@ PROGRESS: Final = 7
 class Rule(NamedTuple):
     """The learning rule's constants."""
 
-    feedback: NDArray[np.float32]  # (steps, classes, hidden) Psi_t; no steps = feedback through time
+    feedback: NDArray[
+        np.float32
+    ]  # (steps, classes, hidden) Psi_t; no steps = probed, or feedback through time
     refresh: int  # new examples between readings of the feedback copies; 0 = never
     keep: float  # lambda
     feed: float  # beta
     hidden_rate: NDArray[np.float32]  # (features + hidden + 1,) rate of each row of the hidden array
     output_rate: NDArray[np.float32]  # (hidden + 1,) rate of each row of the output array
-    winners: int  # outputs that share the answer; 0 = softmax
-    winner_gain: float
+    circuit: Kwta  # of the answer
     keep_hidden: int  # changes written per column (or, with whole, in the array); 0 = all
     keep_output: int
     whole: bool  # the largest changes are looked for in the whole array, not in each column
@@ -55,6 +58,9 @@ class LearnState(NamedTuple):
     recurrent_copy: NDArray[np.float32]  # (hidden, hidden) digital copy of the recurrent weights, transposed
     progress: NDArray[np.int64]  # (PROGRESS,)
     offset: NDArray[np.float64]  # (1,) mean input, subtracted
+    probe: ProbeState  # of the probed feedback
+    feedback: Any  # state of the feedback array
+    answer_words: NDArray[np.uint64]  # (4,) generator of the K-WTA's noise
 
 
 class LearnScratch(NamedTuple):
@@ -75,6 +81,7 @@ class LearningLoop(NamedTuple):
 
     state: LearnState
     scratch: LearnScratch
+    probed: Probed
 
 
 @kernel
@@ -142,6 +149,8 @@ def write_changes(net, rule, work):
     scaled(work.state.output, rule.output_rate, scale)
     sparsify(work.state.output, rule.keep_output, rule.whole, work)
     write(net.output, work.state.output)
+    if work.probed.groups > 0:
+        follow(work.probed, work.state.output)
     work.state.output[:] = 0
 
 
@@ -172,8 +181,8 @@ def measure_offset(x, work, over):
 def answer(net, rule, work):
     """Run work.scratch.x through the network; work.scratch.share becomes its answer."""
     forward(net, work.scratch.x, work.scratch.trace)
-    if rule.winners > 0:
-        kwta(work.scratch.trace.out, work.scratch.share, rule.winners, rule.winner_gain)
+    if rule.circuit.winners > 0:
+        kwta(rule.circuit, work.scratch.trace.out, work.scratch.share)
     else:
         softmax(work.scratch.trace.out, work.scratch.share)
 
@@ -182,7 +191,9 @@ def answer(net, rule, work):
 def propose(rule, work):
     """Add the changes that work.scratch.error asks for to those that wait."""
     trace = work.scratch.trace
-    if rule.feedback.shape[0] > 0:
+    if work.probed.groups > 0:
+        probed_deltas(work.probed, work.scratch.error, trace.candidate, 1.0 - rule.keep, work.scratch.delta)
+    elif rule.feedback.shape[0] > 0:
         deltas(rule.feedback, work.scratch.error, trace.candidate, 1.0 - rule.keep, work.scratch.delta)
     else:
         back = trace.buffer[: trace.state.size]
@@ -238,6 +249,8 @@ def learn(net, memory, rule, work, x, y):
         for k in range(work.scratch.share.size):
             work.scratch.error[k] = work.scratch.share[k] - (np.float32(1) if k == y[n] else np.float32(0))
         propose(rule, work)
+        if work.probed.together > 0 and work.state.progress[NEW] % work.probed.every == 0:
+            probe(work.probed, net, work.scratch.x, work.scratch.trace)
         if memory.state.labels.size > 0:
             store(memory, x[n], y[n], work.scratch.share)
             for _ in range(rule.ratio):

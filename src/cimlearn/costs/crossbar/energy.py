@@ -215,5 +215,6 @@ def _learning(counts: Mapping[str, Mapping[str, int]], m: Machine, p: ParameterS
         "feedback_memory": moved("feedback"),
         "sparsifier": digital.get("compare", 0) * add_energy(p, m.change_bits),
         "replay_memory": moved("replay"),
-        "random_numbers": buffer.get("random_numbers", 0) * add_energy(p, p["price.random_bits"]),
+        "random_numbers": (buffer.get("random_numbers", 0) + digital.get("random_signs", 0))
+        * add_energy(p, p["price.random_bits"]),
     }
