@@ -47,7 +47,7 @@ def test_writes_a_cell_and_a_figure(table: Path, capsys: pytest.CaptureFixture[s
     ("words", "said"),
     [
         (["device", "fit"], "name the table"),
-        (["device", "fit", "nothing.csv"], "can't read nothing.csv"),
+        (["device", "fit", "nothing.csv"], "nothing.csv can't be read"),
         (["device", "fit", "pulses.csv", "--law", "cubic"], "--law cubic: give one of constant"),
         (["device", "fit", "pulses.csv", "--window", "wide"], "give two conductances"),
         (["device", "fit", "pulses.csv", "--window", "1e-5,1e-5"], "has no width"),

@@ -54,7 +54,7 @@ def test_spread_between_cells_is_the_devices() -> None:
         ({"trains": ()}, "at least one of both"),
         ({"cells": 10**7, "trains": (100,)}, "is above 100,000,000"),
         ({"start": 1.0}, "lies outside what the cell reaches"),
-        ({"device": "mine.toml"}, "mine.toml can't be read"),
+        ({"device": "mine.toml"}, r"mine\.toml can't be read"),
     ],
 )
 def test_bad_questions_are_named(arguments: dict, words: str) -> None:

@@ -170,7 +170,7 @@ def _refresh_seen(bar):
                     g = bar.state.cells.conductance[k, i, j]
                     reached = g * seen.path[k, i, j]
                     weight[i, j] += bar.sign[k] * reached
-                    variance[i, j] += reached * reached
+                    variance[i, j] += (bar.sign[k] * bar.sign[k]) * reached * reached
                     load[j] += g
         mean = np.float32(0)
         for j in range(columns):  # load becomes the gain of each column

@@ -24,7 +24,7 @@ BUILT_IN: Final[dict[str, DeviceKind]] = {
     "vteam": DeviceKind("vteam_kvatinsky_2015", build.vteam, build.vteam_window),
     "ideal": DeviceKind("ideal", build.ideal, build.low_high),
 }
-# Published cells, each a preset of its own on that of pulsed cells (docs/theory/panel-cells.md).
+# Published cells, each a preset of its own on that of pulsed cells (docs/theory/cells.md).
 PUBLISHED: Final = (
     "gokmen",
     "capacitor",

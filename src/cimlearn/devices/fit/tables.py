@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
+from cimlearn.untrusted.files import read_bytes
 
 SIEMENS: Final = {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "µS": 1e-6, "nS": 1e-9, "pS": 1e-12}
 OHM: Final = {"ohm": 1.0, "kohm": 1e3, "Mohm": 1e6, "Gohm": 1e9}
@@ -27,6 +28,7 @@ WEIGHT: Final = "weight"
 UNITS: Final = (*SIEMENS, *OHM, WEIGHT)
 UP: Final = ("potentiation", "up", "ltp", "set", "increase", "1", "+", "+1")
 DOWN: Final = ("depression", "down", "ltd", "reset", "decrease", "-1", "-", "0", "2")
+BYTES: Final = 1 << 28  # of a file
 MOST: Final = 5_000_000  # rows of a table
 LEAST: Final = 4  # pulses of a train that a law is fitted to
 
@@ -75,9 +77,7 @@ def read(file: str | Path, unit: str | None = None) -> Pulses:
 def _rows(path: Path) -> list[list[str]]:
     """The cells of a CSV file, rows of blanks left out."""
     try:
-        text = path.read_text("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"can't read {path}: {error.strerror}") from None
+        text = read_bytes(path, BYTES).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{path} is not a text file; save the table as CSV") from None
     first = text.split("\n", 1)[0]
