@@ -1,4 +1,4 @@
-# make run: the first result. make test, make check: what every change must pass. make bench: how fast it is.
+# make run: the first result. make test, make check: what every change must pass. make bench: how fast it is. make fuzz: what damage and kills do.
 
 PYTHON3 ?= python3
 PIP := .venv/bin/python -m pip install -qq --disable-pip-version-check
@@ -8,7 +8,7 @@ ifneq ($(wildcard ../shared/data),)
 export CIMLEARN_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: run test check bench clean
+.PHONY: run test check bench fuzz clean
 
 run: .venv/run-installed
 	.venv/bin/cimlearn run m2ru --set stream.examples=6000 --set stream.held_out=2000 --set rule.batch=2
@@ -26,6 +26,10 @@ check: .venv/test-installed
 
 bench: .venv/test-installed
 	set -e; for file in benchmarks/*.py; do .venv/bin/python "$$file"; done
+
+# Random damage and kills; FUZZ_SECONDS=3600 make fuzz for an hour.
+fuzz: .venv/test-installed
+	.venv/bin/python scripts/fuzz.py --seconds $(or $(FUZZ_SECONDS),600)
 
 clean:
 	rm -rf .venv build dist site .ruff_cache .mypy_cache .hypothesis

@@ -8,7 +8,7 @@ changes with any file that a kernel may import. See docs/decisions/0002-compiled
 from __future__ import annotations
 
 import hashlib
-import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +20,8 @@ import numba
 from numba.core import config
 from numba.core.caching import FunctionCache
 from numba.extending import overload
+
+from cimlearn.places import cache_folder
 
 KEPT = 4  # folders of compiled code that stay; older ones are removed
 # Everything that a kernel may import (tests/contracts/test_architecture.py): folders, and files beside this one.
@@ -47,12 +49,13 @@ def _cache_folder() -> str:
         if first not in SEEN and first.removesuffix(".py") not in SEEN_FILES:
             continue
         digest.update(file.read_bytes())
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cimlearn" / "compiled"
+    base = cache_folder() / "compiled"
     folder = base / digest.hexdigest()[:16]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder.touch()
-        others = sorted(base.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+        ours = (path for path in base.iterdir() if re.fullmatch("[0-9a-f]{16}", path.name) and path.is_dir())
+        others = sorted(ours, key=lambda path: path.stat().st_mtime, reverse=True)
         for old in others[KEPT:]:
             shutil.rmtree(old, ignore_errors=True)
     except OSError:
@@ -140,7 +143,29 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     `contract` lets a * b + c be one instruction; sums keep the order in which they are written. It can't be called
     from Python (see `entry`): the glue for that takes longer to compile than most kernels.
     """
-    return _compile(function, from_python=False)
+    return _refusing(_compile(function, from_python=False))
+
+
+def _refusing(compiled: Any) -> Any:
+    """The kernel, which raises TypeError where Python calls it: without glue numba would jump to nowhere.
+
+    Python never finds a version to call, so numba asks to compile one, and is refused; kernels find theirs elsewhere.
+    """
+    if not hasattr(compiled, "py_func"):
+        return compiled  # NUMBA_DISABLE_JIT: the source itself
+
+    def refuse(*_arguments: Any, **_named: Any) -> Any:
+        raise TypeError(
+            f"{compiled.__module__}.{compiled.__name__} is a kernel, which only kernels can call; call it from a "
+            "function under @cimlearn.compiled.entry, or run with NUMBA_DISABLE_JIT=1. For conductance against pulses "
+            "there is cimlearn.devices.pulse_response"
+        )
+
+    def keep(result: Any) -> None:
+        compiled.overloads[tuple(result.signature.args)] = result
+
+    compiled.add_overload, compiled._compile_for_args = keep, refuse
+    return compiled
 
 
 def entry(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -172,3 +197,10 @@ def dispatched(stub: Callable[..., Any]) -> Any:
         return getattr(members[description.instance_class], "py_func", members[description.instance_class])
 
     return dispatcher
+
+
+def overloaded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: from compiled code `function` is what the decorated one answers for the types of its arguments."""
+    inner: Any = {"no_cpython_wrapper": True, **OPTIONS}
+    chosen: Any = overload(function, strict=False, jit_options=inner)
+    return chosen

@@ -4,7 +4,7 @@ A preset is one TOML file per publication. Each entry is a table `[part.key]`:
 
     value = 100            the default; a number, a string, true/false or a list of numbers; "none" = switched off
     unit = "1"             SI; "1" for a pure number; "text" for words that "none" may switch off
-    origin = "assumed"     paper | authors | literature | derived | assumed
+    origin = "assumed"     paper | authors | literature | derived | assumed | measured here (a user's own file)
     source = "..."         where the value comes from, or why it was chosen
     help = "..."           what it is, in one sentence
     range = [1, 4096]      numbers only: smallest and largest allowed
@@ -25,10 +25,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from cimlearn import extensions
 from cimlearn.errors import InputError, nearest
+from cimlearn.untrusted import text
 
-Origin = Literal["paper", "authors", "literature", "derived", "assumed"]
+Origin = Literal["paper", "authors", "literature", "derived", "assumed", "measured here"]
 Scalar = bool | int | float | str
 Value = Scalar | tuple[float, ...] | None
+_SHOWN = 60  # characters of a wrong value
 
 
 class Parameter(BaseModel):
@@ -76,10 +78,10 @@ def _convert(name: str, parameter: Parameter, given: Any) -> Value:
         more = ", file.py:NAME" if parameter.elsewhere else ""
         raise InputError(f"{name} = {given!r} is not one of: {', '.join(parameter.choices)}{more}")
     if isinstance(sample, bool):
-        text = str(given).lower()
-        if text in ("true", "1", "yes", "on"):
+        word = str(given).lower()
+        if word in ("true", "1", "yes", "on"):
             return True
-        if text in ("false", "0", "no", "off"):
+        if word in ("false", "0", "no", "off"):
             return False
         raise InputError(f"{name} = {given!r} is neither true nor false")
     if isinstance(sample, tuple):
@@ -87,7 +89,10 @@ def _convert(name: str, parameter: Parameter, given: Any) -> Value:
         items = several if isinstance(several, Iterable) else [several]
         return tuple(float(_number(name, parameter, item, whole=False)) for item in items)
     if isinstance(sample, str) or parameter.unit == "text":
-        return ",".join(map(str, given)) if isinstance(given, list | tuple) else str(given)
+        words = given if isinstance(given, list | tuple) else [given]
+        if any(isinstance(word, bool) or not isinstance(word, str | int | float) for word in words):
+            raise InputError(f"{name} = {given!r} is not a text; write it in quotes")
+        return ",".join(map(str, words))
     return _number(name, parameter, given, whole=is_whole(parameter))
 
 
@@ -101,7 +106,7 @@ def is_whole(parameter: Parameter) -> bool:
 def _number(name: str, parameter: Parameter, given: Any, *, whole: bool) -> int | float:
     """`given` as a finite number inside the parameter's range."""
     try:
-        number = float(given)
+        number = text.number(given)
     except (TypeError, ValueError):
         unit = _unit(parameter, "in")
         like = (
@@ -109,7 +114,8 @@ def _number(name: str, parameter: Parameter, given: Any, *, whole: bool) -> int 
             if parameter.value is None
             else f"a value like {parameter.value!r}{unit}"
         )
-        raise InputError(f"{name} = {given!r} is not a number; it takes {like}") from None
+        shown = repr(given) if len(repr(given)) <= _SHOWN else f"{repr(given)[:_SHOWN]}..."
+        raise InputError(f"{name} = {shown} is not a number; it takes {like}") from None
     if whole and not number.is_integer():
         raise InputError(f"{name} = {given} is not a whole number")
     low, high = parameter.range or (float("-inf"), float("inf"))

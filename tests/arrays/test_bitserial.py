@@ -20,7 +20,7 @@ from cimlearn.arrays.bitserial import (
     product,
     tiling,
 )
-from cimlearn.arrays.faults import Flips, Rates, StoredBits
+from cimlearn.arrays.faults import ErrorRates, Flips, StoredBits
 from cimlearn.arrays.training import Layer, Place
 from cimlearn.errors import InputError
 
@@ -171,8 +171,10 @@ def near(count: int, trials: int, rate: float) -> bool:
     return abs(count - trials * rate) <= SIGMAS * (trials * rate * (1 - rate)) ** 0.5
 
 
-@pytest.mark.parametrize("rates", [Rates(0.01, 0.03), Rates(0.0, 0.2), Rates(0.5, 0.5), Rates(1.0, 0.0)])
-def test_upset_flips_at_exactly_its_rates(rates: Rates) -> None:
+@pytest.mark.parametrize(
+    "rates", [ErrorRates(0.01, 0.03), ErrorRates(0.0, 0.2), ErrorRates(0.5, 0.5), ErrorRates(1.0, 0.0)]
+)
+def test_upset_flips_at_exactly_its_rates(rates: ErrorRates) -> None:
     values = int8(300, 400)
     ones = int(np.bitwise_count(values.view(np.uint8)).sum())
     changed = faults.flips(values, faults.upset(values, rates, generator=np.random.default_rng(1)))
@@ -182,29 +184,31 @@ def test_upset_flips_at_exactly_its_rates(rates: Rates) -> None:
 
 def test_every_bit_place_is_hit() -> None:
     values = int8(400, 400)
-    wrong = planes(values) ^ planes(faults.upset(values, Rates(0.1, 0.1), generator=RNG))
+    wrong = planes(values) ^ planes(faults.upset(values, ErrorRates(0.1, 0.1), generator=RNG))
     assert all(near(int(plane.sum()), values.size, 0.1) for plane in wrong)
 
 
 def test_failed_writes_keep_the_old_bit() -> None:
     old, new = int8(300, 300), int8(300, 300)
-    rates = Rates(0.02, 0.1)
+    rates = ErrorRates(0.02, 0.1)
     stored = faults.written(old, new, rates, generator=np.random.default_rng(2))
     asked, missed = faults.flips(old, new), faults.flips(stored, new)
     assert near(missed.up, asked.up, rates.up)
     assert near(missed.down, asked.down, rates.down)
     assert not ((old ^ stored) & ~(old ^ new)).any()  # no other bit was touched
-    assert np.array_equal(faults.written(old, new, Rates(), generator=RNG), new)
-    assert np.array_equal(faults.written(old, new, Rates(1, 1), generator=RNG), old)
+    assert np.array_equal(faults.written(old, new, ErrorRates(), generator=RNG), new)
+    assert np.array_equal(faults.written(old, new, ErrorRates(1, 1), generator=RNG), old)
 
 
 def test_what_lasts_and_what_does_not() -> None:
     values = int8(200, 200)
-    memory = StoredBits(values, write=Rates(), read=Rates(0.01, 0.01), generator=np.random.default_rng(3))
+    memory = StoredBits(
+        values, write=ErrorRates(), read=ErrorRates(0.01, 0.01), generator=np.random.default_rng(3)
+    )
     first, second = memory.read(), memory.read()
     assert not np.array_equal(first, second)
     assert np.array_equal(memory.stored, values)  # a misread leaves the cells alone
-    lost = memory.rest(Rates(0.001, 0.01))
+    lost = memory.rest(ErrorRates(0.001, 0.01))
     assert lost == faults.flips(values, memory.stored)
     assert lost.up > 0
     assert lost.down > 0
@@ -214,12 +218,14 @@ def test_what_lasts_and_what_does_not() -> None:
 
 def test_same_seed_same_faults() -> None:
     values = int8(50, 50)
-    one, other = (faults.upset(values, Rates(0.1, 0.2), generator=np.random.default_rng(9)) for _ in range(2))
+    one, other = (
+        faults.upset(values, ErrorRates(0.1, 0.2), generator=np.random.default_rng(9)) for _ in range(2)
+    )
     assert np.array_equal(one, other)
 
 
 def test_faults_refuse_nonsense() -> None:
     with pytest.raises(InputError, match="no pair of probabilities"):
-        faults.upset(int8(2), Rates(-0.1, 0), generator=RNG)
+        faults.upset(int8(2), ErrorRates(-0.1, 0), generator=RNG)
     with pytest.raises(InputError, match="do not fit"):
-        StoredBits(int8(2), write=Rates(), read=Rates(), generator=RNG).write(int8(3))
+        StoredBits(int8(2), write=ErrorRates(), read=ErrorRates(), generator=RNG).write(int8(3))

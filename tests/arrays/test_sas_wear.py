@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cimlearn.arrays.faults import Rates, misread
+from cimlearn.arrays.faults import ErrorRates, misread
 from cimlearn.arrays.wear import Law, Lines
 from cimlearn.errors import InputError
 
@@ -155,7 +155,7 @@ def test_misread_bits_have_their_rates_and_touch_only_what_fails() -> None:
         asked.append(name)
         return held[name]
 
-    rates = Rates(0.02, 0.005)
+    rates = ErrorRates(0.02, 0.005)
     found = misread(sizes, read, rates, generator=np.random.default_rng(4))
     for name in ("a", "c"):
         before, after = held[name].view(np.uint8), found[name].view(np.uint8)
@@ -166,18 +166,18 @@ def test_misread_bits_have_their_rates_and_touch_only_what_fails() -> None:
             of = int(np.bitwise_count(ones).sum())
             off = SIGMAS * math.sqrt(rate / of)
             assert np.bitwise_count(changed).sum() / of == pytest.approx(rate, abs=off)
-    few = misread(sizes, read, Rates(1e-6, 1e-6), generator=np.random.default_rng(0))
+    few = misread(sizes, read, ErrorRates(1e-6, 1e-6), generator=np.random.default_rng(0))
     assert sum(np.bitwise_count((few[n] ^ held[n]).view(np.uint8)).sum() for n in few) <= 5
     asked.clear()
-    assert misread(sizes, read, Rates(), generator=np.random.default_rng(0)) == {} and asked == []
+    assert misread(sizes, read, ErrorRates(), generator=np.random.default_rng(0)) == {} and asked == []
     assert misread({}, read, rates, generator=np.random.default_rng(0)) == {}
     with pytest.raises(InputError, match="no pair of probabilities"):
-        misread(sizes, read, Rates(2.0, 0.0), generator=np.random.default_rng(0))
+        misread(sizes, read, ErrorRates(2.0, 0.0), generator=np.random.default_rng(0))
 
 
 def test_every_bit_at_a_rate_of_one() -> None:
     held = np.arange(-6, 6, dtype=np.int8).reshape(3, 4)
-    found = misread({"w": 12}, lambda _: held, Rates(1.0, 1.0), generator=np.random.default_rng(0))
+    found = misread({"w": 12}, lambda _: held, ErrorRates(1.0, 1.0), generator=np.random.default_rng(0))
     assert np.array_equal(found["w"], ~held)
 
 
@@ -252,7 +252,7 @@ def test_a_step_reads_wrong_bits_and_changes_the_true_ones() -> None:
     from cimlearn.random import generator
 
     draw = generator(0, "read", "learn", "0", "0")
-    bad = misread(other.sizes, other.net.read, Rates(0.01, 0.01), generator=draw)
+    bad = misread(other.sizes, other.net.read, ErrorRates(0.01, 0.01), generator=draw)
     good = {name: other.net.read(name) for name in other.sizes}
     assert any(name.startswith("block") for name in bad)  # frozen ones too
     other.net.load(bad)

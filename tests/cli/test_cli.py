@@ -13,6 +13,7 @@ import toy
 import cimlearn
 from cimlearn import cli
 from cimlearn.costs import prices
+from cimlearn.runfolder import seals
 
 SHORT = ["--set", "stream.examples=150", "--set", "stream.tasks=2"]
 
@@ -40,7 +41,9 @@ def _finished_run(folder: Path) -> Path:
 def _changed(folder: Path, **change: object) -> str:
     run = _finished_run(folder)
     content = json.loads((run / "run.json").read_text())
-    (run / "run.json").write_text(json.dumps({**content, **change}))
+    (run / "run.json").write_text(
+        json.dumps({**content, **change, "digest": seals.of_values({**content, **change})})
+    )
     return str(run)
 
 
@@ -79,9 +82,9 @@ WRONG: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "no seeds": (lambda f: ["run", "toy", "--seeds", "0"], "seeds = 0 is out of range"),
     "negative seed": (lambda f: ["run", "toy", "--seeds=-1,"], "seeds = [-1]"),
     "no threads": (lambda f: ["run", "toy", "--threads", "0"], "threads = 0"),
-    "no such toml": (lambda f: ["run", "none.toml"], "can't read none.toml"),
+    "no such toml": (lambda f: ["run", "none.toml"], "none.toml can't be read"),
     "broken toml": (lambda f: ["run", _toml(f, "chip = ")], "is not a TOML file"),
-    "toml of bytes": (lambda f: ["run", _toml(f, "\xff")], "is not a TOML file"),
+    "toml of bytes": (lambda f: ["run", _toml(f, "\xff")], "is not text in UTF-8"),
     "toml with unknown key": (
         lambda f: ["run", _toml(f, 'chip = "toy"\nstraem = "x"')],
         "did you mean 'stream'?",

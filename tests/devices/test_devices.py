@@ -243,7 +243,8 @@ def test_cells_rest_near_the_middle(kind: str) -> None:
     assert np.allclose(cells.conductance, (low + high) / 2, rtol=0, atol=0.2 * (high - low))
     if kind == "levels":
         assert np.array_equal(cells.conductance, one.centre[cells.state.astype(int)])
-    if kind == "continuous":
+    if kind in ("continuous", "pulsed"):
+        low, high = one.window()
         assert np.allclose(cells.conductance, (low + high) / 2, rtol=SINGLE)
 
 
@@ -290,7 +291,13 @@ def test_endurance_is_log_normal() -> None:
 def test_endurance_is_at_least_one_and_at_most_never() -> None:
     limit = fresh(wear=Wear(2.0, 5.0, 0.0, "low")).limit
     assert limit.min() == 1
-    assert fresh(wear=Wear(4e9, 5.0, 0.0, "low")).limit.max() == NEVER
+    assert fresh(wear=Wear(1e15, 20.0, 0.0, "low")).limit.max() == NEVER
+
+
+def test_endurance_is_exact_to_1e15() -> None:
+    """Without spread every limit is the number itself, also where float32 or 32 bits can't hold it."""
+    for endurance in (4_294_967_297, 123_456_789_012_345, 10**15):
+        assert np.all(fresh(wear=Wear(endurance, 0.0, 0.0, "low")).limit == endurance)
 
 
 @pytest.mark.parametrize(
@@ -308,7 +315,7 @@ def test_endurance_is_at_least_one_and_at_most_never() -> None:
         ("continuous", {"low": -1}, "out of range"),
         ("continuous", {"cycle": "nan"}, "out of range"),
         ("continuous", {"cycle": "much"}, "not a number"),
-        ("wood", {}, "not one of: continuous, levels, vteam, ideal"),
+        ("wood", {}, "not one of: continuous, pulsed, levels, vteam, ideal"),
         ("ideal", {"cycle": 0.1}, r"unknown parameter 'device\.cycle'"),
     ],
 )

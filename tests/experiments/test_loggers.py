@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import sys
 import warnings
 from collections.abc import Callable
@@ -210,3 +211,21 @@ def test_a_missing_package_is_named(kind: str, package: str, monkeypatch: pytest
     monkeypatch.delitem(sys.modules, f"cimlearn.loggers.{kind}", raising=False)
     with pytest.raises(InputError, match=rf"pip install 'cimlearn\[{kind}\]'"):
         opened(f"{kind}=somewhere")
+
+
+def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes the connection and says nothing; with the times that the program sets it is given up after 10 s."""
+    mlflow = pytest.importorskip("cimlearn.loggers.mlflow")
+    waits = {key: float(value) for key, value in mlflow.PATIENCE.items()}
+    tries = 1 + waits["MLFLOW_HTTP_REQUEST_MAX_RETRIES"]
+    assert tries * waits["MLFLOW_HTTP_REQUEST_TIMEOUT"] + waits["MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR"] <= 10
+    for name in mlflow.PATIENCE:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setitem(mlflow.PATIENCE, "MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setitem(mlflow.PATIENCE, "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        monkeypatch.setenv("no_proxy", "*")
+        with pytest.raises(InputError, match="what the run wrote is intact"):
+            opened(f"mlflow=http://127.0.0.1:{deaf.getsockname()[1]}")
+    for name in mlflow.PATIENCE:
+        monkeypatch.delenv(name, raising=False)

@@ -314,8 +314,8 @@ def test_weights_go_out_and_come_back_with_faults() -> None:
     weights = graph.weights()
     memory = faults.StoredBits(
         weights["conv2"],
-        write=faults.Rates(),
-        read=faults.Rates(0.1, 0.1),
+        write=faults.ErrorRates(),
+        read=faults.ErrorRates(0.1, 0.1),
         generator=np.random.default_rng(1),
     )
     graph.load({"conv2": memory.read()})

@@ -200,7 +200,7 @@ def test_files_that_are_no_weights(tmp_path: Path) -> None:
     for name, message in {
         "none.safetensors": "doesn't exist",
         "w.txt": "isn't a .safetensors",
-        "w.safetensors": "can't be read",
+        "w.safetensors": "is damaged",
         "w.pth": "is a pickle, which can run code; convert it",
         "w.pkl": "is a pickle",
     }.items():

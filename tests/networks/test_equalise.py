@@ -18,6 +18,7 @@ from cimlearn.chips.sas_mram.task import image_exponent  # noqa: E402
 from cimlearn.learning.integer.graph import IntGraph  # noqa: E402
 from cimlearn.learning.integer.rounding import kept_sums, least_error  # noqa: E402
 from cimlearn.learning.integer.tensor import Int8, from_float  # noqa: E402
+from cimlearn.learning.integer.weighted import per_channel  # noqa: E402
 from cimlearn.networks.backbone import Backbone, prepare  # noqa: E402
 from cimlearn.networks.backbones import build, names, shipped  # noqa: E402
 from cimlearn.networks.equalise import Limited, equalised  # noqa: E402
@@ -230,3 +231,31 @@ def test_images_are_enlarged_in_whole_numbers() -> None:
     wanted = torch.nn.functional.interpolate(x, (16, 16), mode="bilinear", align_corners=False)
     assert np.array_equal(exact, np.floor(wanted.permute(0, 2, 3, 1).numpy() + 0.5))
     assert (fitted(np.full((1, 8, 8, 1), 255, np.uint8), 20, "resize") == 255).all()
+
+
+@pytest.mark.parametrize("spread", [0, 1, 3])
+@pytest.mark.parametrize("zero", ["all", "a row", "none"])
+def test_layers_of_zeros_are_exact(spread: int, zero: str) -> None:
+    """Whatever is zero stays zero and finite, and the rest is as near as its step."""
+    values = torch.linspace(-1, 1, 4 * 6, dtype=torch.float64).view(4, 6, 1, 1)
+    values = values * 0 if zero == "all" else values
+    if zero == "a row":
+        values[2] = 0
+    found, steps = per_channel(values, spread)
+    exact = found.mantissa.double() * 2.0 ** (found.exponent + steps.double()).view(-1, 1, 1, 1)
+    assert torch.isfinite(exact).all() and torch.isfinite(steps).all()
+    assert (exact[values.flatten(1).abs().sum(1) == 0] == 0).all()
+    assert (exact - values).abs().max() <= 2.0**-7
+
+
+@pytest.mark.parametrize("name", ["resnet8", "resnet20"])
+def test_a_network_of_zeros_works(name: str) -> None:
+    network = build(name, seed=0)
+    with torch.no_grad():
+        for tensor in network.parameters():
+            tensor.zero_()
+    for block in network.eval().blocks:
+        graph = IntGraph(block, spread=3)
+        size = next(m for m in block.modules() if isinstance(m, nn.Conv2d)).in_channels
+        answer = graph.forward(from_float(torch.ones(1, size, 8, 8)), keep=False)
+        assert torch.isfinite(answer.mantissa).all()

@@ -14,8 +14,8 @@ from report_run import make_run
 
 from cimlearn import chips, metrics
 from cimlearn.errors import InputError
-from cimlearn.papers import PAPERS, studies
-from cimlearn.papers.base import Claim, Result
+from cimlearn.papers import PAPERS, paper_figures
+from cimlearn.papers.base import Claim, FigureResult
 from cimlearn.papers.m2ru import accuracy, ageing, lifespan
 from cimlearn.papers.m2ru.quantisation import stored
 from cimlearn.papers.m2ru.sensitivity import distance
@@ -28,15 +28,15 @@ from cimlearn.streams.base import StreamShape
 
 
 @pytest.mark.parametrize("paper", list(PAPERS))
-def test_every_figure_has_its_study_under_its_own_name(paper: str) -> None:
+def test_every_figure_is_found_under_its_own_name(paper: str) -> None:
     pytest.importorskip("torch")  # SAS-MRAM's chip is a PyTorch program
-    found = studies(paper)
-    assert [study.name for study in found] == list(PAPERS[paper])
-    assert all(study.title for study in found)
+    found = paper_figures(paper)
+    assert [one.name for one in found] == list(PAPERS[paper])
+    assert all(one.title for one in found)
 
 
 def test_four_stands_for_its_panels_and_nothing_is_made_twice() -> None:
-    assert [s.name for s in studies("m2ru", ("4b", "4"))] == ["4b", "4a", "4c", "4d"]
+    assert [s.name for s in paper_figures("m2ru", ("4b", "4"))] == ["4b", "4a", "4c", "4d"]
 
 
 @pytest.mark.parametrize(
@@ -45,12 +45,12 @@ def test_four_stands_for_its_panels_and_nothing_is_made_twice() -> None:
 )
 def test_unknown_names(paper: str, figures: tuple[str, ...], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        studies(paper, figures)
+        paper_figures(paper, figures)
 
 
 @pytest.mark.parametrize("quick", [True, False])
 def test_points_have_different_names_and_figures_share_what_is_the_same(quick: bool) -> None:
-    points = [p for study in studies("m2ru") for p in study.points(quick)]
+    points = [p for one in paper_figures("m2ru") for p in one.points(quick)]
     by_name: dict[str, object] = {}
     assert all(by_name.setdefault(p.name, p) == p for p in points)
     assert len(by_name) < len(points)  # 5d and the table use the chips of figure 4
@@ -75,7 +75,7 @@ def accuracy_runs(tmp_path: Path, falls: dict[str, str]) -> dict:
 
 def test_accuracy_is_the_mean_over_seeds_and_the_claim_compares_the_ends(tmp_path: Path) -> None:
     runs = accuracy_runs(tmp_path, {"chip": "chip", "float": "float", "adam": "adam"})
-    result = studies("m2ru", ("4a",))[0].analyse(runs, False)
+    result = paper_figures("m2ru", ("4a",))[0].analyse(runs, False)
     ends = [
         metrics.average_accuracy(runs[f"permuted-mnist/hidden=100/chip/seed={s}"].matrices()[0])
         for s in (0, 1)
@@ -91,14 +91,14 @@ def test_accuracy_is_the_mean_over_seeds_and_the_claim_compares_the_ends(tmp_pat
 
 def test_a_quick_run_judges_no_accuracy(tmp_path: Path) -> None:
     runs = accuracy_runs(tmp_path, {"chip": "chip", "float": "float", "dfa": "chip"})
-    result = studies("m2ru", ("4a",))[0].analyse(runs, True)
+    result = paper_figures("m2ru", ("4a",))[0].analyse(runs, True)
     assert {claim.verdict for claim in result.claims} == {"not comparable"} and len(result.claims) == 2
 
 
 def test_a_figure_without_its_runs_says_so() -> None:
     for name in ("4a", "5b", "5d", "ageing", "table"):
         with pytest.raises(InputError, match="finish"):
-            studies("m2ru", (name,))[0].analyse({}, False)
+            paper_figures("m2ru", (name,))[0].analyse({}, False)
 
 
 def test_what_the_replay_memory_gives_back_by_hand() -> None:
@@ -230,7 +230,9 @@ CLAIM = Claim(
 
 
 def test_the_page_escapes_and_needs_no_network() -> None:
-    shown = Shown("5x", "A <b>title</b>", Result([{"a": 1.0, "b": None}], "what & why", (CLAIM,)), None, ())
+    shown = Shown(
+        "5x", "A <b>title</b>", FigureResult([{"a": 1.0, "b": None}], "what & why", (CLAIM,)), None, ()
+    )
     html = page("m2ru", [shown], {"4c": "no <data>"}, quick=True)
     assert (
         "&lt;fast&gt;" in html and "<fast>" not in html and "no &lt;data&gt;" in html and "a &amp; b" in html

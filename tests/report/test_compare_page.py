@@ -25,6 +25,7 @@ from cimlearn.report.html.quantity import column
 from cimlearn.report.html.scales import scale
 from cimlearn.report.html.shell import asset
 from cimlearn.report.measures import MEASURES, Measure
+from cimlearn.untrusted import limits
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ class TestWhatIsCompared:
 
     def test_a_twin_has_no_costs_and_no_rank(self, study: Path) -> None:
         (one,) = benchmarks(read_study(study))
-        assert set(one.designs[0].values) == {"accuracy", "forgetting"}
+        assert set(one.designs[0].values) == {"accuracy", "accuracy_new", "forgetting"}
         assert one.best[0] is False and any(one.best)
 
     def test_a_seed_that_ran_twice_counts_once(self, study: Path, tmp_path: Path) -> None:
@@ -142,7 +143,18 @@ class TestWhatIsCompared:
         (tmp_path / "s/runs/m2ru,float/run.json").write_text("{")
         compared = read_study(tmp_path / "s")
         assert len(compared.entries) == 6
-        assert "Left out:" in page(compared) and "read as JSON" in page(compared)
+        assert "Left out:" in page(compared) and "not JSON" in page(compared)
+
+    def test_the_root_and_too_many_folders_are_refused(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with pytest.raises(InputError, match="/ is the root of all folders"):
+            read_study("/")
+        for number in range(12):
+            (tmp_path / str(number)).mkdir()
+        monkeypatch.setattr(limits, "FOLDERS", 10)
+        with pytest.raises(InputError, match="more than 10 folders"):
+            read_study(tmp_path)
 
     @pytest.mark.parametrize("name", ["nothing", "broken"])
     def test_a_folder_without_a_run(self, tmp_path: Path, name: str) -> None:
@@ -242,7 +254,7 @@ class TestNumbers:
         ]  # fmt: skip
         share = column(MEASURES[0], [0.5])
         assert share.text(0.413, 0.0432) == "41.3 ± 4.3" and share.symbol == "%"
-        years = Measure("lifetime_years", "Life", "year", True)
+        years = Measure("lifetime_years", "Lifetime", "year", True, "")
         assert column(years, [math.inf]).text(math.inf) == "never"
 
 

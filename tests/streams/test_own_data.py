@@ -11,7 +11,7 @@ import pytest
 import cimlearn
 from cimlearn import cli
 from cimlearn.streams import open_stream
-from cimlearn.streams.sources import find
+from cimlearn.streams.sources.find import find
 
 PAGE = Path(__file__).parents[2] / "docs" / "own-data.md"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import http.server
+import os
 import re
 import shutil
 import sys
@@ -19,6 +20,8 @@ import streams_data as made
 
 from cimlearn.errors import InputError
 from cimlearn.streams import open_stream
+from cimlearn.streams.delay import Delayed
+from cimlearn.streams.described import described
 from cimlearn.streams.sources import download, find, formats
 from cimlearn.streams.sources.imagesets import load_images
 from cimlearn.streams.sources.known import SOURCES, Place
@@ -159,6 +162,33 @@ def test_incomplete_source_names_what_is_missing(data: Path) -> None:
     with pytest.raises(InputError, match=r"incomplete in .*mnist: t10k-labels-idx1-ubyte.gz missing"):
         load_images("mnist", data)
     assert [check.state for check in find.verify("mnist", data)] == ["ok", "ok", "ok", "missing"]
+
+
+def test_what_the_user_named_is_not_replaced_by_another_place(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache has a whole set; a folder that is named and has some of it is an error, one with none of it is not."""
+    cache = Path(os.environ["XDG_CACHE_HOME"]) / "cimlearn" / "mnist"
+    shutil.copytree(data / "mnist", cache)
+    (tmp_path / "empty").mkdir()
+    assert find.locate("mnist", tmp_path / "empty").where == "cache"
+    assert find.locate("mnist", data).where == "data folder"
+    (data / "mnist" / "t10k-labels-idx1-ubyte.gz").unlink()
+    for look in (find.find, find.locate, load_images):
+        with pytest.raises(
+            InputError, match=r"incomplete in .*mnist: t10k-labels-idx1-ubyte\.gz missing; put them"
+        ):
+            look("mnist", data)
+    monkeypatch.setenv("CIMLEARN_DATA", str(data))
+    with pytest.raises(InputError, match="incomplete in"):
+        open_stream("permuted-mnist", seed=0)
+    assert "incomplete" in str(next(row.found for row in find.list_sources() if row.name == "mnist"))
+
+
+def test_the_run_says_where_its_data_came_from(data: Path) -> None:
+    stream = open_stream("permuted-mnist", seed=0, data=data)
+    assert described(stream)["data_from"] == ["mnist: data folder"]
+    assert described(Delayed(stream, 5))["data_from"] == ["mnist: data folder"]
 
 
 def test_pickled_cifar_is_named_and_left_alone(tmp_path: Path) -> None:

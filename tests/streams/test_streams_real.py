@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from cimlearn.streams import Chunk, describe, names, open_stream
-from cimlearn.streams.sources import find
-from cimlearn.streams.sources.find import verify
+from cimlearn.streams.sources.find import find, verify
 
 pytestmark = pytest.mark.data
 

@@ -200,5 +200,5 @@ def test_a_folder_of_another_study_is_refused(done: Studied, tmp_path: Path) -> 
     with pytest.raises(InputError, match="holds the study small; name another folder with --out"):
         run_study(load(tmp_path / "s.toml"), done.folder, on=Here())
     assert np.unique([f.name for f in done.folder.iterdir()]).tolist() == [
-        "failures.json", "results.parquet", "runs", "study.toml",
+        "failures.json", "results.parquet", "runs", "runs.json", "study.toml",
     ]  # fmt: skip

@@ -17,11 +17,12 @@ import pytest
 
 from cimlearn.errors import InputError
 from cimlearn.report.front import front
+from cimlearn.report.front_figure import course_figure, front_figure
 from cimlearn.report.html.drawing import png
 from cimlearn.runfolder.records import read_run
-from cimlearn.studies.search.lease import Owner
+from cimlearn.studies.search.lease import Lease
 from cimlearn.studies.search.pruning import Rival, floors
-from cimlearn.studies.search.space import axis_of
+from cimlearn.studies.search.space import dimension_of
 from cimlearn.studies.search.table import Search, search_of
 from cimlearn.studies.study import load
 from cimlearn.studies.workers.base import Ended, Lost
@@ -33,7 +34,6 @@ pytest.importorskip("pyarrow", reason="results need pyarrow (the extra 'study')"
 import pyarrow.parquet
 
 from cimlearn.studies.search.backend import optuna, quiet
-from cimlearn.studies.search.figure import front_figure
 from cimlearn.studies.search.outcome import Searched
 from cimlearn.studies.search.page import write_page
 from cimlearn.studies.search.run import run_search
@@ -168,9 +168,9 @@ def test_the_front_is_that_of_explore_and_values_are_means_over_seeds(toys: None
     )
 
 
-def test_designs_are_priced_alone_and_those_over_a_limit_are_not_on_the_front(tmp_path: Path) -> None:
+def test_designs_are_priced_alone_and_infeasible_ones_are_not_on_the_front(tmp_path: Path) -> None:
     found = done(tmp_path, DESIGNS, workers=Idle())
-    assert found.count("over a limit") > 0 and found.count("finished") > 0
+    assert found.count("infeasible") > 0 and found.count("finished") > 0
     assert not (found.folder / "runs").exists() and not (found.folder / "results.parquet").exists()
     for row in found.rows:
         small = row["network.hidden"] <= 120
@@ -190,10 +190,10 @@ def test_designs_are_priced_alone_and_those_over_a_limit_are_not_on_the_front(tm
     assert (found.folder / "front.png").stat().st_size > 5000
 
 
-def test_a_design_over_a_limit_is_never_run(tmp_path: Path) -> None:
+def test_an_infeasible_design_is_never_run(tmp_path: Path) -> None:
     text = DESIGNS.replace("train = false", "").replace("2.2e-6", "1e-6").replace("trials = 12", "trials = 3")
     found = done(tmp_path, text, workers=Idle())
-    assert [row["state"] for row in found.rows] == ["over a limit"] * 3
+    assert [row["state"] for row in found.rows] == ["infeasible"] * 3
     assert not list((found.folder / "runs").glob("*"))
 
 
@@ -215,15 +215,15 @@ def test_floors_by_hand() -> None:
     assert floors({}, [Rival({}, {"0": [0.9, 0.8]})], {"accuracy": True}, 0, 0.2) == ()
 
 
-def test_a_run_that_is_far_behind_is_stopped_after_its_task(toys: None, tmp_path: Path) -> None:
+def test_a_run_that_is_far_behind_is_pruned_after_its_task(toys: None, tmp_path: Path) -> None:
     text = TOYS.replace('["accuracy", "writes_max"]', '["accuracy"]\nmargin = 0.1\nsampler = "random"')
     text = text.replace("{low = 0.001, high = 0.5, log = true}", "{choices = [0.1, 0.0]}")
     found = done(tmp_path, text.replace("trials = 6", "trials = 8"))
     behind = [row for row in found.rows if row["mean.step"] == 0.0 and row["trial"] > 0]
     first = next(row["trial"] for row in found.rows if row["mean.step"] == 0.1)
-    stopped = [row for row in behind if row["trial"] > first]
-    assert stopped and all(row["state"] == "hopeless" for row in stopped)
-    for row in stopped:
+    pruned = [row for row in behind if row["trial"] > first]
+    assert pruned and all(row["state"] == "pruned" for row in pruned)
+    for row in pruned:
         name = f"toy/trial={row['trial']}/seed=0"
         assert row["reason"].startswith(f"{name}: accuracy 0.") and "after task 2, below 0." in row["reason"]
         folders = sorted((found.folder / "runs").glob(f"toy,trial={row['trial']},*"))
@@ -246,12 +246,16 @@ def test_pictures_of_one_objective_and_of_lives_without_an_end(tmp_path: Path) -
         for n, life in enumerate((3.0, 40.0, math.inf))
     ]
     for objectives in (["area_m2"], ["area_m2", "accuracy"], ["lifetime_years", "accuracy", "area_m2"]):
-        figure = front_figure(rows, objectives)
+        figure = (
+            course_figure(rows, objectives[0], [0, 1, 2])
+            if len(objectives) == 1
+            else front_figure(rows, objectives, ["0", "1", "2"])
+        )
         labels = [figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()]
-        assert labels[1] == ("area [mm²]" if len(objectives) == 1 else "accuracy [%]")
+        assert labels[1] == ("Area [mm²]" if len(objectives) == 1 else "Accuracy [%]")
         png(figure, tmp_path / f"{len(objectives)}.png")
         assert (tmp_path / f"{len(objectives)}.png").stat().st_size > 5000
-    assert labels[0] == "years until 10 % of the cells are stuck [year], never at the end"
+    assert labels[0] == "Lifetime [years], never at the end"
 
 
 class Lossy(Here):
@@ -339,20 +343,20 @@ def test_ctrl_c_leaves_the_trial_to_the_next_search(toys: None, tmp_path: Path) 
     assert [row["state"] for row in done(tmp_path, TOYS).rows] == ["finished"] * 6
 
 
-def test_owners_live_until_they_end(tmp_path: Path) -> None:
-    with Owner(tmp_path) as me:
-        with Owner(tmp_path) as other:
+def test_leases_live_until_they_end(tmp_path: Path) -> None:
+    with Lease(tmp_path) as me:
+        with Lease(tmp_path) as other:
             assert me.alive(other.name) and other.alive(me.name) and me.alive(me.name)
         assert not me.alive(other.name) and not me.alive(None)
-        far = tmp_path / "elsewhere-1-2.owner"
+        far = tmp_path / "elsewhere-1-2.lease"
         far.touch()
         assert me.alive("elsewhere-1-2")  # its lock may not reach here, but it was seen lately
         os.utime(far, (time.time() - 1000, time.time() - 1000))
         assert not me.alive("elsewhere-1-2")
-        (tmp_path / f"{me.host}-1-2.owner").touch()
+        (tmp_path / f"{me.host}-1-2.lease").touch()
         assert not me.alive(f"{me.host}-1-2")
-        with Owner(tmp_path):
-            assert {file.stem for file in tmp_path.glob("*.owner")} >= {me.name}
+        with Lease(tmp_path):
+            assert {file.stem for file in tmp_path.glob("*.lease")} >= {me.name}
             assert not far.exists()
 
 
@@ -407,9 +411,9 @@ def test_steps_end_where_they_fit() -> None:
     from cimlearn.experiments.experiment import Experiment, all_parameters
 
     entries = all_parameters(Experiment("m2ru", "permuted-digits"))
-    whole = axis_of("network.hidden", {"low": 20, "high": 99, "step": 25}, entries)
+    whole = dimension_of("network.hidden", {"low": 20, "high": 99, "step": 25}, entries)
     assert (whole.spread.high, whole.whole) == (95, True)
-    rate = axis_of("rule.rate_bias", {"low": 0.1, "high": 1.0, "step": 0.2}, entries)
+    rate = dimension_of("rule.rate_bias", {"low": 0.1, "high": 1.0, "step": 0.2}, entries)
     assert rate.ends() == (0.1, 0.9) and rate.value(0.30000000000000004) == 0.3
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import hostile
 import numpy as np
 import pytest
 
@@ -179,3 +180,36 @@ def test_what_is_wrong_at_the_top(tmp_path: Path, start: str, message: str) -> N
 def test_a_wrong_spread(given: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         spread_of("x.y", given)
+
+
+HUGE = {
+    "draws": "[random]\ndraws = 2000000\nrule.rate_bias = {low = 0.01, high = 1.0}",
+    "ten to the 15 draws": "[random]\ndraws = 1000000000000000\nrule.rate_bias = {low = 0.01, high = 1.0}",
+    "ten to the 18 chips": "[monte_carlo]\nchips = 1000000000000000000\ncell.endurance = {median = 1e6, sigma = 0.5}",
+    "a product": "[random]\ndraws = 999999\nrule.rate_bias = {low = 0.01, high = 1.0}\n[grid]\nnetwork.hidden = [8, 9]",
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_runs_are_counted_before_they_are_made(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"[\d,]{9,} runs; the limit is 1,000,000"):
+        study(tmp_path, HUGE[name])
+
+
+@pytest.mark.parametrize("name", ["..", ".", "../x", "/tmp/x", "-x", " ", "a" * 300, ".hidden"])
+def test_a_study_s_name_cannot_leave_studied(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="a study's name begins with a letter or digit") as error:
+        study(tmp_path, "[grid]\nnetwork.hidden = [8]", f'name = "{name}"\n{BASE}')
+    assert "\n" not in str(error.value)
+    named = study(tmp_path, "[grid]\nnetwork.hidden = [8]", f'name = "a/../../b"\n{BASE}')
+    assert named.folder.parent == Path("studied")
+
+
+@pytest.mark.parametrize(
+    "file", ["true for a text", "a list for a number", "an empty unknown table", "deep", "NUL"]
+)
+def test_a_hostile_study_is_one_line(tmp_path: Path, file: str) -> None:
+    (tmp_path / "s.toml").write_bytes(hostile.TOML[file])
+    with pytest.raises(InputError) as error:
+        load(tmp_path / "s.toml")
+    assert "\n" not in str(error.value)

@@ -14,14 +14,13 @@ from cimlearn.arrays.crossbar import (
     Crossbar,
     CrossbarScratch,
     CrossbarState,
-    WriteScheme,
     program_all,
     row_tiles,
     solve_circuit,
 )
 from cimlearn.arrays.periphery import PeripheryDescription, periphery
+from cimlearn.arrays.schemes.scheme import SLICES, write_scheme
 from cimlearn.devices.base import Wear, new_cells
-from cimlearn.devices.catalog import kind
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import kernel_state
 
@@ -46,16 +45,6 @@ def describe_periphery(p: ParameterSet, name: str) -> PeripheryDescription:
     )
 
 
-def write_scheme(p: ParameterSet) -> WriteScheme:
-    """The write scheme that the parameters ask for."""
-    least, bits = p["write.least"], p["write.accumulator_bits"]
-    resolution = 0.0 if bits is None or least == 0 else least / 2.0 ** (bits - 1)
-    tries, first = int(p["write.tries"]), int(p["write.first_tries"])
-    return WriteScheme(
-        float(least), resolution, tries, float(p["write.tolerance"]), first, p["write.cells"] == "all"
-    )
-
-
 def circuit_of(device: Any, p: ParameterSet, shape: tuple[int, int], *, name: str, seed: int) -> Circuit:
     """The circuit of an array of `shape` (rows, columns) called `name`: the same each time it is asked for."""
     rows, columns = shape
@@ -72,8 +61,13 @@ def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name:
     bound = p[f"mapping.{name}_range"]
     paired = p["mapping.kind"] == "pair"
     sign = np.array([1.0] * cells + [-1.0] * (cells if paired else 0), np.float32)
-    scale = (1 if paired else 2) * bound / (cells * (high - low))
-    reference = 0.0 if paired else 0.5 * cells * (low + high)
+    scheme = write_scheme(p, bound)
+    if scheme.kind == SLICES:
+        sign[1] = 1.0 / p["write.significance"]
+    significance = float(np.abs(sign[:cells]).sum(dtype=np.float64))
+    counted = 1.0 if scheme.kind == SLICES else cells  # the coarse slice alone spans the range of weights
+    scale = (1 if paired else 2) * bound / (counted * (high - low))
+    reference = 0.0 if paired else 0.5 * significance * (low + high)
     shape = (len(sign), rows, columns)
     wear = Wear(p["cell.endurance"], p["cell.endurance_spread"], p["cell.stuck"], p["cell.stuck_at"])
     tiles = row_tiles(rows, p["tile.rows"])
@@ -83,8 +77,9 @@ def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name:
     fresh = new_cells(device, shape, variation=p["cell.variation"], wear=wear, seed=seed, name=name)
     bar = Crossbar(
         device=device,
-        gambles=kind(p["device.kind"]).gambles,
-        scheme=write_scheme(p),
+        gambles=hasattr(device, "gambles") and device.gambles(),
+        scheme=scheme,
+        significance=significance,
         periphery=periphery(
             describe_periphery(p, name),
             scale=scale,
@@ -117,7 +112,7 @@ def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name:
             row=np.zeros((2, rows), np.float32),
             column=np.zeros((3, columns), np.float32),
             pick=np.zeros((3, len(sign) * rows * columns + 1), np.int32),
-            asked=np.zeros((5, len(sign) * rows * columns + 1), np.float32),
+            asked=np.zeros((6, len(sign) * rows * columns + 1), np.float32),
         ),
     )
     program_all(bar, np.clip(weight, -bound, bound).astype(np.float32), 0.5 * (low + high))

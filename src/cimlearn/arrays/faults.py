@@ -7,7 +7,7 @@ fails on its own with the given probability, which may differ for 0 -> 1 and 1 -
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,10 @@ from numpy.typing import NDArray
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 
-if TYPE_CHECKING:
-    pass
-
 Weights = NDArray[np.int8]
 
 
-class Rates(NamedTuple):
+class ErrorRates(NamedTuple):
     """Probabilities that one bit fails."""
 
     up: float = 0.0  # of a 0 that becomes (or is to become) a 1
@@ -41,7 +38,7 @@ def flips(old: Weights, new: Weights) -> Flips:
     return Flips(int(np.bitwise_count(~before & after).sum()), int(np.bitwise_count(before & ~after).sum()))
 
 
-def upset(values: Weights, rates: Rates, *, generator: np.random.Generator) -> Weights:
+def upset(values: Weights, rates: ErrorRates, *, generator: np.random.Generator) -> Weights:
     """A copy of values (...) in which each 0 became 1 with probability `up`, each 1 became 0 with `down`.
 
     The number of candidates is binomial at the larger rate, their places distinct; each is kept with rate /
@@ -51,7 +48,11 @@ def upset(values: Weights, rates: Rates, *, generator: np.random.Generator) -> W
 
 
 def misread(
-    sizes: Mapping[str, int], read: Callable[[str], Weights], rates: Rates, *, generator: np.random.Generator
+    sizes: Mapping[str, int],
+    read: Callable[[str], Weights],
+    rates: ErrorRates,
+    *,
+    generator: np.random.Generator,
 ) -> dict[str, Weights]:
     """What one read gives of many tensors, for those only in which a bit fails: name -> values, as `upset` draws them.
 
@@ -78,7 +79,7 @@ def misread(
     return found
 
 
-def written(old: Weights, new: Weights, rates: Rates, *, generator: np.random.Generator) -> Weights:
+def written(old: Weights, new: Weights, rates: ErrorRates, *, generator: np.random.Generator) -> Weights:
     """What is stored after new (...) was written over old (...): only bits that differ are written.
 
     A 0 -> 1 write fails with probability `up`, 1 -> 0 with `down`; a failed bit keeps its old value.
@@ -89,7 +90,9 @@ def written(old: Weights, new: Weights, rates: Rates, *, generator: np.random.Ge
 class StoredBits:
     """int8 weights as a memory holds them: `stored` is what is really there."""
 
-    def __init__(self, values: Weights, *, write: Rates, read: Rates, generator: np.random.Generator) -> None:
+    def __init__(
+        self, values: Weights, *, write: ErrorRates, read: ErrorRates, generator: np.random.Generator
+    ) -> None:
         """Hold values (...), written without error; later writes and reads fail at their rates."""
         _checked(write)
         _checked(read)
@@ -104,7 +107,7 @@ class StoredBits:
         self.stored = written(self.stored, new, self._write, generator=self._generator)
         return asked
 
-    def rest(self, rates: Rates) -> Flips:
+    def rest(self, rates: ErrorRates) -> Flips:
         """Let retention fail at `rates`; the bits that were lost, until they are written again."""
         before = self.stored
         self.stored = upset(before, rates, generator=self._generator)
@@ -115,7 +118,7 @@ class StoredBits:
         return upset(self.stored, self._read, generator=self._generator)
 
 
-def _failing(values: Weights, rates: Rates, generator: np.random.Generator) -> Weights:
+def _failing(values: Weights, rates: ErrorRates, generator: np.random.Generator) -> Weights:
     """int8 masks (...) of the bits of values (...) that fail."""
     _checked(rates)
     highest = max(rates)
@@ -126,7 +129,7 @@ def _failing(values: Weights, rates: Rates, generator: np.random.Generator) -> W
 
 
 def _masked(
-    values: Weights, places: NDArray[np.int64], rates: Rates, generator: np.random.Generator
+    values: Weights, places: NDArray[np.int64], rates: ErrorRates, generator: np.random.Generator
 ) -> Weights:
     """int8 masks (...) of the bits of values (...) at `places`, drawn at the larger rate, that really fail."""
     mask = np.zeros(values.size, np.uint8)
@@ -140,7 +143,7 @@ def _masked(
     return mask.view(np.int8).reshape(values.shape)
 
 
-def _checked(rates: Rates) -> None:
+def _checked(rates: ErrorRates) -> None:
     if not all(0 <= rate <= 1 for rate in rates):
         raise InputError(f"{rates} is no pair of probabilities; give numbers from 0 to 1")
 

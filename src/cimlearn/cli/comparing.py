@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from cimlearn.cli.output import stdout
 from cimlearn.errors import InputError
@@ -14,6 +14,7 @@ from cimlearn.report.compare.labels import labels
 from cimlearn.report.compare.page import write_page
 from cimlearn.report.compare.read import Compared
 from cimlearn.report.compare.rows import all_rows
+from cimlearn.runfolder.files import to_json
 
 
 def over_of(given: str | None, compared: Compared) -> tuple[str, ...]:
@@ -26,13 +27,20 @@ def over_of(given: str | None, compared: Compared) -> tuple[str, ...]:
     return names
 
 
-def show(compared: Compared, folder: Path, over: Collection[str] = (), *, as_json: bool = False) -> None:
-    """Write the page; print a table per benchmark, or one JSON object and nothing else."""
+def show(
+    compared: Compared,
+    folder: Path,
+    over: Collection[str] = (),
+    *,
+    as_json: bool = False,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the page; print a table per benchmark, or one JSON object, with `facts` in it, and nothing else."""
     page = write_page(compared, folder, over)
     made = benchmarks(compared, over)
     rows = all_rows(made, [labels(benchmark) for benchmark in made])
     if as_json:
-        print(json.dumps(rows, indent=2))
+        print(to_json({**(facts or {}), **rows}, indent=2))
         return
     for name, why in compared.unreadable.items():
         print(f"left out: {name}: {why}")

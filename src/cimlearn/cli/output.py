@@ -10,5 +10,5 @@ _WIDE = 160  # columns where there is no terminal, so that a file or a pager get
 
 
 def stdout() -> Console:
-    """The console of stdout."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+    """The console of stdout. Text is text: nothing in it is markup."""
+    return Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else _WIDE)

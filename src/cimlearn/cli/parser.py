@@ -38,7 +38,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _add_reproduce(commands.add_parser("reproduce", help="redo the figures and claims of a paper"))
     _add_explore(commands.add_parser("explore", help="accuracy, energy and lifetime over a grid of designs"))
-    _add_device(commands.add_parser("device", help="a digital memory cell: figures and drawings"))
+    _add_device(
+        commands.add_parser(
+            "device", help="figures of a digital memory cell; device fit: a cell from measured pulses"
+        )
+    )
     _add_study(
         commands.add_parser("sweep", help="run a study: grids, random draws, Monte Carlo, on any workers")
     )
@@ -195,7 +199,8 @@ def _add_explore(parser: argparse.ArgumentParser) -> None:
         help="values of a parameter (repeatable)",
     )
     _add_base(parser)
-    _add_sweep(parser, "new or earlier folder (default explored); finished runs are used again")
+    _add_sweep(parser, "new or earlier folder (default studied/NAME); finished runs are used again")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
 def _add_study(parser: argparse.ArgumentParser) -> None:
@@ -256,7 +261,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     )
     _add_base(parser)
     _add_sweep(
-        parser, "folder of the page (default compared); with --devices of the runs too (compared/CHIP)"
+        parser, "folder of the page (default compared); with --devices of the study (default studied/NAME)"
     )
     _add_rows(parser)
 
@@ -266,14 +271,33 @@ def _add_base(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stream", metavar="NAME|PATH", help="a known stream, an .npz file or a folder")
     parser.add_argument("--seeds", metavar="N|LIST", help="how many seeds, or which: 0,3,5 (default 1)")
     _add_set(parser)
+    parser.add_argument("--name", metavar="NAME", help="of the study (default: chip, stream and what varies)")
     parser.set_defaults(on=None)
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:
     """Arguments of `device`."""
-    parser.add_argument("technology", metavar="TECHNOLOGY", help="sas-mram, sot-mram, stt-mram, rram or sram")
+    parser.add_argument(
+        "technology",
+        metavar="TECHNOLOGY|fit",
+        help="sas-mram, sot-mram, stt-mram, rram or sram; or fit, and a table",
+    )
+    parser.add_argument(
+        "file", nargs="?", metavar="PULSES.csv", help="with fit: measured conductance against pulses"
+    )
+    parser.add_argument("--law", metavar="LAW", help="with fit: this law (default: the likeliest of all)")
+    parser.add_argument(
+        "--unit", metavar="UNIT", help="with fit: unit of columns that name none, such as uS or kohm"
+    )
+    parser.add_argument(
+        "--window", metavar="LOW,HIGH", help="with fit: window of weights [S] (default: the data's)"
+    )
     _add_set(parser)
-    parser.add_argument("--out", metavar="DIR", help="folder of the figures (default devices/TECHNOLOGY)")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="folder of the figures (default devices/TECHNOLOGY); with fit: the TOML file",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object; draw only with --out")
 
 

@@ -15,6 +15,7 @@ from cimlearn.cli.wanted import wanted
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment, described_in
 from cimlearn.experiments.file import first_stream
+from cimlearn.experiments.scheduler import Progress, Started
 from cimlearn.loggers import Following, Logger, opened
 from cimlearn.loggers.console import shown
 from cimlearn.report.terminal import summary_table
@@ -65,7 +66,13 @@ def _run(experiment: Experiment, arguments: Namespace, out: str | None, loggers:
     threads = min(len(experiment.seeds), cores) if arguments.threads is None else arguments.threads
     with nullcontext() if arguments.quiet else shown() as show:
         follow = Following(loggers, show)
-        folder = experiment.run(out, resume=arguments.resume, progress=follow, threads=threads)
+
+        def told(event: Progress) -> None:
+            if isinstance(event, Started):
+                arguments.interrupts.hint = f"go on with: cimlearn run --resume {event.folder}"
+            follow(event)
+
+        folder = experiment.run(out, resume=arguments.resume, progress=told, threads=threads)
     follow.finish(folder)
     return folder
 

@@ -1,4 +1,4 @@
-"""`cimlearn search`: choose designs, run them, show what nothing beats."""
+"""`cimlearn search`: choose designs, run them, show the Pareto front."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.table import Table
 from cimlearn.cli.output import stdout
 from cimlearn.errors import InputError
 from cimlearn.runfolder.files import to_json
-from cimlearn.studies.search.outcome import FINISHED, FRONT, TRIALS, Searched, in_order
+from cimlearn.studies.search.outcome import FINISHED, FRONT, STATES, TRIALS, Searched, in_order
 from cimlearn.studies.search.page import PAGE, PICTURE, write_page
 from cimlearn.studies.search.run import run_search
 from cimlearn.studies.search.table import Search, search_of
@@ -36,6 +36,7 @@ def command(arguments: Namespace) -> int:
     if arguments.timeout is not None and not arguments.timeout > 0:
         raise InputError(f"--timeout {arguments.timeout:g}: give seconds above 0")
     search = search_of(load(arguments.study))
+    arguments.interrupts.hint = "the same command goes on"
     if arguments.storage is not None:
         search = replace(search, storage=arguments.storage)
     count = min(arguments.workers or cores(), search.trials)
@@ -86,7 +87,6 @@ def _print(search: Search, found: Searched) -> None:
 
 def _plain(search: Search, found: Searched) -> dict[str, Any]:
     """The outcome as JSON; a lifetime that never ends is null."""
-    states = ("finished", "hopeless", "over a limit", "failed", "running")
     front = [
         {
             k: None if isinstance(v, float) and math.isinf(v) else v
@@ -98,7 +98,7 @@ def _plain(search: Search, found: Searched) -> dict[str, Any]:
     return {
         "folder": str(found.folder),
         "trials": len(found.rows),
-        **{state.replace(" ", "_"): found.count(state) for state in states},
+        **{state: found.count(state) for state in STATES},
         "objectives": search.goals,
         "front": front,
     }

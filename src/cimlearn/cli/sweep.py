@@ -25,6 +25,7 @@ def command(arguments: Namespace) -> int:
     if arguments.timeout is not None and not arguments.timeout > 0:
         raise InputError(f"--timeout {arguments.timeout:g}: give seconds above 0")
     study = load(arguments.study)
+    arguments.interrupts.hint = "the same command goes on"
     total = len(study.points())
     with shown_points(arguments.quiet) as shown:
         done = run_study(

@@ -16,11 +16,11 @@ from cimlearn.studies.sweep import Point
 @contextmanager
 def shown_points(quiet: bool) -> Iterator[Points]:
     """What to pass to `run_points` as `tell` and `retried`; nothing is shown if `quiet`."""
-    console = Console(stderr=True, soft_wrap=True, highlight=False, quiet=quiet)
+    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False, quiet=quiet)
     if quiet or not console.is_terminal:
         yield Points(console)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[left]}"))
     with Bar(*columns, console=console, transient=True) as bar:
         yield Points(console, bar)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cimlearn.errors import InputError
-from cimlearn.experiments.file import WORDS, described, read_toml, seeds_of
+from cimlearn.experiments.file import WORDS, described, seeds_of
+from cimlearn.untrusted.text import number, read_toml
 
 
 def wanted(arguments: Namespace) -> dict[str, Any]:
@@ -31,6 +32,7 @@ def settings_of(pairs: Sequence[str]) -> dict[str, str]:
     settings = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
+        name = "device.kind" if name.strip() == "device" else name
         if not equals or "." not in name:
             raise InputError(f"--set {pair}: write it as part.key=value, for example network.hidden=256")
         settings[name.strip()] = value.strip()
@@ -40,9 +42,10 @@ def settings_of(pairs: Sequence[str]) -> dict[str, str]:
 def _seeds_of_text(text: str) -> tuple[int, ...]:
     """'3' as (0, 1, 2), '0,3,5' as (0, 3, 5)."""
     try:
-        numbers = [int(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        numbers = []
-    if not numbers:
+        parts = [number(part) for part in text.split(",") if part.strip()]
+        numbers = [int(part) for part in parts if part.is_integer()]
+    except (ValueError, OverflowError):
+        parts, numbers = [], []
+    if not numbers or len(numbers) < len(parts):
         raise InputError(f"--seeds {text}: give how many (3) or which (0,3,5)")
     return seeds_of(numbers if "," in text else numbers[0])

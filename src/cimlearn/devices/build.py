@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from cimlearn.devices.continuous import Continuous
     from cimlearn.devices.ideal import Ideal
     from cimlearn.devices.levels import Levels
+    from cimlearn.devices.pulsed import Pulsed
     from cimlearn.devices.vteam import Vteam
 
 
-def _window(low: float, high: float) -> tuple[np.float32, np.float32]:
+def window_of(low: float, high: float) -> tuple[np.float32, np.float32]:
+    """A window [S]; InputError where it has no width."""
     rules.window(low, high)
     return np.float32(low), np.float32(high)
 
@@ -25,14 +27,14 @@ def continuous(p: Mapping[str, Any]) -> Continuous:
     """Continuous conductance."""
     from cimlearn.devices.continuous import Continuous
 
-    return Continuous(*_window(p["low"], p["high"]), np.float32(p["cycle"]), bool(p["soft"]))
+    return Continuous(*window_of(p["low"], p["high"]), np.float32(p["cycle"]), bool(p["soft"]))
 
 
 def ideal(p: Mapping[str, Any]) -> Ideal:
     """The ideal cell."""
     from cimlearn.devices.ideal import Ideal
 
-    return Ideal(*_window(p["low"], p["high"]))
+    return Ideal(*window_of(p["low"], p["high"]))
 
 
 def levels(p: Mapping[str, Any]) -> Levels:
@@ -52,13 +54,20 @@ def levels(p: Mapping[str, Any]) -> Levels:
     )
 
 
+def pulsed(p: Mapping[str, Any]) -> Pulsed:
+    """A cell written by whole pulses."""
+    from cimlearn.devices import pulsed_build
+
+    return pulsed_build.pulsed(p)
+
+
 def vteam(p: Mapping[str, Any]) -> Vteam:
     """VTEAM."""
     from cimlearn.devices.vteam import Vteam
 
     rules.resistances(p)
     rules.pulses(p)
-    low, high = _window(1.0 / p["r_off"], 1.0 / p["r_on"])
+    low, high = window_of(1.0 / p["r_off"], 1.0 / p["r_on"])
     names = (
         "k_off",
         "k_on",

@@ -25,6 +25,10 @@ class Levels(NamedTuple):
     spread: NDArray[np.float32]  # (levels,) standard deviation of the resistance [ohm]
     centre: NDArray[np.float32]  # (levels,) mean conductance [S] = 1 / mean, rising
 
+    def gambles(self) -> bool:
+        """It rounds at random, so the array draws uniform numbers."""
+        return True
+
     def window(self) -> tuple[float, float]:
         """Conductances [S] of the smallest and the largest weight."""
         return float(self.centre[0]), float(self.centre[-1])

@@ -20,7 +20,7 @@ from cimlearn.costs.prices import is_price
 from cimlearn.errors import InputError, nearest
 from cimlearn.experiments.scheduler import Progress, run_seeds
 from cimlearn.parameters import ParameterSet
-from cimlearn.runfolder.files import FORMAT, create, locked, read_configuration, write_json
+from cimlearn.runfolder.files import FORMAT, create, locked, read_configuration, write_configuration
 from cimlearn.streams.base import Stream
 
 TOLD = "task-incremental"  # the scenario of a chip that is told the task
@@ -154,7 +154,7 @@ class Experiment:
             _refuse_other(before, configuration, folder)
         else:
             folder = create(out, f"{self.chip}-{stream.name}-{self.on}")
-            write_json(folder / "run.json", configuration)
+            write_configuration(folder, configuration)
         tasks = tuple(stream.tasks)
         del stream, chip
         with locked(folder):

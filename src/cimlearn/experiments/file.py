@@ -5,12 +5,12 @@ A stream with settings is a table whose key `name` says which: [stream] name = "
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from cimlearn import chips, streams
+from cimlearn.costs import prices
 from cimlearn.errors import InputError, nearest
 
 WORDS: Final = (
@@ -23,18 +23,10 @@ WORDS: Final = (
 _MOST_SEEDS = 10_000
 
 
-def read_toml(file: Path) -> dict[str, Any]:
-    """The content of a TOML file. Raises InputError if it can't be read."""
-    try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except OSError as error:
-        raise InputError(f"can't read {file}: {error.strerror}") from None
-    except ValueError as error:
-        raise InputError(f"{file} is not a TOML file: {error}") from None
-
-
-def described(content: Mapping[str, Any], file: Path) -> dict[str, Any]:
+def described(content: Mapping[str, Any], file: Path, others: Iterable[str] = ()) -> dict[str, Any]:
     """What `content`, read from `file`, gives of an experiment: words, 'seeds', and always 'settings'.
+
+    `others` are names of tables that a user may have meant.
 
     Raises
     ------
@@ -42,11 +34,14 @@ def described(content: Mapping[str, Any], file: Path) -> dict[str, Any]:
         For an unknown key, a wrong value, or where no chip is named.
     """
     given: dict[str, Any] = {"settings": {}}
+    known_tables(content, file, others)
     for key, value in content.items():
         if isinstance(value, Mapping):
             given["settings"] |= {f"{key}.{name}": setting for name, setting in value.items()}
             if key == "stream" and "name" in value:
-                given["stream"] = str(given["settings"].pop("stream.name"))
+                given["stream"] = given["settings"].pop("stream.name")
+                if not isinstance(given["stream"], str):
+                    raise InputError(f"{file}: stream.name = {given['stream']!r} must be a text")
         elif key == "seeds":
             given["seeds"] = seeds_of(value)
         elif key not in WORDS:
@@ -62,6 +57,22 @@ def described(content: Mapping[str, Any], file: Path) -> dict[str, Any]:
     except InputError as error:
         raise InputError(f"{file}: {error}") from None
     return given
+
+
+def known_tables(content: Mapping[str, Any], file: Path, others: Iterable[str] = ()) -> None:
+    """Raise InputError for a table that is no part of the chip, its prices or the stream, even an empty one."""
+    chip = content.get("chip")
+    if not isinstance(chip, str) or not chips.is_known(chip):
+        return  # whoever builds the experiment says that better
+    kind = chips.kind(chip)
+    part, _, key = (kind.device or ".").partition(".")
+    table = content.get(part)
+    cell = {kind.device: table[key]} if kind.device and isinstance(table, Mapping) and key in table else {}
+    names = (*chips.parameters(chip, cell), *prices.parameters(model=kind.costs))
+    parts = {"stream"} | {name.split(".")[0] for name in names}
+    for key, value in content.items():
+        if isinstance(value, Mapping) and key not in parts:
+            raise InputError(f"{file}: unknown table [{key}]; {nearest(key, [*parts, *others])}")
 
 
 def seeds_of(given: Any) -> tuple[int, ...]:

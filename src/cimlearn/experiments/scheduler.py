@@ -17,7 +17,7 @@ from threading import Event
 from cimlearn.chips.base import Chip
 from cimlearn.experiments.checkpoint import SeedFolder
 from cimlearn.experiments.loop import Evaluated, Learned, SeedLoop
-from cimlearn.runfolder.files import read_json, write_atomic, write_json
+from cimlearn.runfolder.files import read_timing, write_atomic, write_json
 from cimlearn.streams.base import Stream, TaskInfo
 
 
@@ -92,13 +92,11 @@ def run_seeds(
     checkpoint_seconds: float,
 ) -> None:
     """Run the loops of `seeds` that are not at their end, at most `threads` at a time."""
-    positions = {seed: SeedFolder(folder, seed).position() for seed in seeds}
+    positions = {seed: SeedFolder(folder, seed).settle() for seed in seeds}
     tell = progress or (lambda event: None)
     done = [sum(task.examples for task in tasks[: p.task]) + p.example for p in positions.values()]
     tell(Started(folder, seeds, tasks, sum(done)))
-    board = _Board(
-        folder, seeds, read_json(folder / "timing.json") if (folder / "timing.json").exists() else {}
-    )
+    board = _Board(folder, seeds, read_timing(folder))
     events: SimpleQueue[Learned | Evaluated | _Ended] = SimpleQueue()
     stop = Event()
     waiting = [seed for seed in seeds if positions[seed].task < len(tasks)]

@@ -29,6 +29,14 @@ from cimlearn.experiments.scheduler import Progress, Started
 from cimlearn.report.costs import priced
 from cimlearn.runfolder.records import Record, Run, read_run
 
+_OF_THIS_PLACE = (
+    "command",
+    "data_folder",
+    "data_from",
+    "digest",
+    "opened",
+)  # in run.json, and no description
+
 
 class Point(NamedTuple):
     """One value."""
@@ -118,9 +126,7 @@ def plain(value: Any) -> bool | int | float | str:
 
 def identity(run: Run) -> str:
     """Sixteen digits that only runs of the same description share: such runs have the same points."""
-    kept = {
-        key: value for key, value in run.config.items() if key not in ("command", "data_folder", "opened")
-    }
+    kept = {key: value for key, value in run.config.items() if key not in _OF_THIS_PLACE}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
 

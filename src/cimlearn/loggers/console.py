@@ -53,11 +53,11 @@ class _Meter:
 @contextmanager
 def shown() -> Iterator[Callable[[Progress], None]]:
     """Show the events of a run on stderr while the context lasts."""
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         yield _Lines(console)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"))
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[rate]}"))
     with Bar(*columns, console=console, transient=True) as bar:
         yield _OnBar(bar)
 

@@ -6,10 +6,11 @@ and an identity by which a run that goes on is found again.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from cimlearn.errors import InputError
 from cimlearn.loggers.base import Point, identity, owned, settings
@@ -24,6 +25,14 @@ except ImportError:
 
 EXPERIMENT = "cimlearn"
 IDENTITY = "cimlearn.identity"
+# A server that doesn't answer is given up after 10 s: two tries of 4 s and a pause; a database after 10.
+PATIENCE: Final = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "4",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
+    "PGCONNECT_TIMEOUT": "10",
+}
 _MOST = 100  # parameters in one request
 
 
@@ -32,6 +41,8 @@ class Mlflow:
 
     def __init__(self, uri: str) -> None:
         self._uri = uri
+        for name, value in PATIENCE.items():
+            os.environ.setdefault(name, value)
         self._runs: dict[str, str] = {}  # identity and seed -> MLflow's run
         self._known: dict[str, set[tuple[str, int]]] = {}
         with self._refusals():

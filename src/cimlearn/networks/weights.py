@@ -12,13 +12,13 @@ import copy
 import math
 from collections.abc import Mapping
 from pathlib import Path
-
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from typing import Any
 
 from cimlearn.errors import InputError
 from cimlearn.networks.backbone import Backbone
 from cimlearn.networks.pytorch import nn, torch
+from cimlearn.places import expanded
+from cimlearn.untrusted.tensors import open_tensors
 
 LARGEST = 127  # mantissa of a weight
 BIAS_BITS = 16  # a folded bias is a whole number of 2^-16 (assumed; int32, so up to +-32768)
@@ -74,7 +74,7 @@ def _usable(key: str, given: torch.Tensor, own: torch.Tensor) -> bool:
 
 def read_tensors(path: str | Path) -> dict[str, torch.Tensor]:
     """The tensors of a .safetensors file; InputError if it can't be read as such."""
-    file = Path(path).expanduser()
+    file = expanded(path)
     if file.suffix in PICKLES:
         raise InputError(
             f"weight file '{file}' is a pickle, which can run code; convert it where you trust it: "
@@ -85,13 +85,15 @@ def read_tensors(path: str | Path) -> dict[str, torch.Tensor]:
     if not file.is_file():
         raise InputError(f"weight file '{file}' doesn't exist; give the path of one that does")
     try:
-        return load_file(file)
-    except (SafetensorError, OSError, RuntimeError, ValueError, KeyError) as error:
-        raise InputError(f"weight file '{file}' can't be read ({_line(error)}); fetch it again") from None
+        return open_tensors(
+            file, lambda opened: {name: opened.get_tensor(name) for name in _names(opened)}, "pt"
+        )
+    except InputError as error:
+        raise InputError(f"weight file {error}") from None
 
 
-def _line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:120]
+def _names(opened: Any) -> list[str]:
+    return list(opened.keys())
 
 
 def _listed(names: list[str]) -> str:

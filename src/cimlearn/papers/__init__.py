@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from cimlearn.errors import InputError, nearest
 
 if TYPE_CHECKING:
-    from cimlearn.papers.base import Study
+    from cimlearn.papers.base import PaperFigure
 
 PAPERS: Final[dict[str, dict[str, str]]] = {  # paper -> figure -> module
     "m2ru": {
@@ -37,8 +37,8 @@ ALIASES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 }
 
 
-def studies(paper: str, wanted: tuple[str, ...] = ()) -> list[Study]:
-    """The studies of a paper, in order; `wanted` names figures, '4' stands for 4a to 4d; none = all.
+def paper_figures(paper: str, wanted: tuple[str, ...] = ()) -> list[PaperFigure]:
+    """The figures of a paper, in order; `wanted` names figures, '4' stands for 4a to 4d; none = all.
 
     Raises
     ------
@@ -57,5 +57,5 @@ def studies(paper: str, wanted: tuple[str, ...] = ()) -> list[Study]:
     found = []
     for name in names:
         module = import_module(f"cimlearn.papers.{known[name]}")
-        found.append(module.STUDY if hasattr(module, "STUDY") else module.study(name))
+        found.append(module.FIGURE if hasattr(module, "FIGURE") else module.figure(name))
     return found

@@ -1,4 +1,4 @@
-"""What a study is: a frozen sweep of experiments, an analysis that reads only their records, and a drawing."""
+"""A figure of a paper: a frozen sweep of experiments, an analysis that reads only their records, and a drawing."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Result:
+class FigureResult:
     """What an analysis found."""
 
     rows: Sequence[Row]  # the figure's data, every point that is drawn
@@ -54,11 +54,11 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Study:
+class PaperFigure:
     """One published figure or table."""
 
     name: str  # '4a'
     title: str
     points: Callable[[bool], Sequence[Point]]  # of the full sweep, or of the quick one (True)
-    analyse: Callable[[Runs, bool], Result]  # from the runs of `points`
-    draw: Callable[[Result], Figure] | None  # None: a table only
+    analyse: Callable[[Runs, bool], FigureResult]  # from the runs of `points`
+    draw: Callable[[FigureResult], Figure] | None  # None: a table only

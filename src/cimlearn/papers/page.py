@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cimlearn.papers.base import Claim, Result
+from cimlearn.papers.base import Claim, FigureResult
 from cimlearn.report.html.markup import Cell, figure, header, section, table, text
 from cimlearn.report.html.shell import whole_page
 from cimlearn.units import number, quantity
@@ -20,11 +20,11 @@ _HEADS: Final = {"power_W": "power", "ops_per_s": "throughput", "ops_per_J": "ef
 
 @dataclass(frozen=True)
 class Shown:
-    """One study as the page shows it."""
+    """One figure as the page shows it."""
 
     name: str
     title: str
-    result: Result
+    result: FigureResult
     svg: str | None
     failed: tuple[str, ...]  # why some of its experiments could not be run
 
@@ -97,7 +97,7 @@ def _figures(shown: Sequence[Shown]) -> str:
 
 
 def _title(one: Shown) -> str:
-    """'Figure 4a' or the study's own title."""
+    """'Figure 4a' or the figure's own title."""
     return f"Figure {one.name}" if one.name[0].isdigit() else one.title
 
 
@@ -107,7 +107,7 @@ def _failed(one: Shown) -> str:
 
 
 def _table(one: Shown) -> str:
-    """The rows of a study that is not drawn."""
+    """The rows of a figure that is not drawn."""
     columns = list(dict.fromkeys(k for row in one.result.rows for k in row))
     numbers = [i for i, c in enumerate(columns) if any(isinstance(r.get(c), float) for r in one.result.rows)]
     rows = [

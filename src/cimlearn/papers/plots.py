@@ -1,4 +1,4 @@
-"""Drawings that studies share: lines with bands and bars, in the style of the reports."""
+"""Drawings that figures of papers share: lines with bands and bars, in the style of the reports."""
 
 from __future__ import annotations
 

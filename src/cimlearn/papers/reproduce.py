@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cimlearn.errors import InputError
-from cimlearn.papers import studies
-from cimlearn.papers.base import Claim, Result, Row, Study
+from cimlearn.papers import paper_figures
+from cimlearn.papers.base import Claim, FigureResult, PaperFigure, Row
 from cimlearn.papers.page import Shown, claims_markdown, page
 from cimlearn.report.html import drawing
 from cimlearn.runfolder.files import write_atomic
@@ -59,50 +59,50 @@ def reproduce(
         For an unknown paper or figure, or a folder that holds other experiments. A single figure that can't be made
         (its data is missing, say) is listed in `missing`; the others are made.
     """
-    wanted = studies(paper, tuple(figures))
+    wanted = paper_figures(paper, tuple(figures))
     folder = Path(out) if out is not None else Path("reproduced") / (f"{paper}-quick" if quick else paper)
     folder.mkdir(parents=True, exist_ok=True)
     outcome = run_points(
-        [point for study in wanted for point in study.points(quick)],
+        [point for one in wanted for point in one.points(quick)],
         folder / "runs",
         workers=workers,
         tell=tell,
     )
     shown, missing = [], {}
-    for study in wanted:
-        names = [point.name for point in study.points(quick)]
+    for one in wanted:
+        names = [point.name for point in one.points(quick)]
         failed = [outcome.failures[name] for name in names if name in outcome.failures]
         runs = {name: read_run(outcome.folders[name]) for name in names if name in outcome.folders}
         try:
-            result = study.analyse(runs, quick)
+            result = one.analyse(runs, quick)
         except InputError as error:
-            missing[study.name] = failed[0] if failed else str(error)
+            missing[one.name] = failed[0] if failed else str(error)
             continue
-        shown.append(_written(study, result, folder, failed))
-    claims = tuple(claim for one in shown for claim in one.result.claims)
+        shown.append(_written(one, result, folder, failed))
+    claims = tuple(claim for made in shown for claim in made.result.claims)
     if not figures:  # some figures alone have a page of their own, so that the whole one stays
         _write_csv(
             folder / "claims.csv", [asdict(claim) for claim in claims], [f.name for f in fields(Claim)]
         )
         write_atomic(folder / "claims.md", claims_markdown(claims).encode())
-    target = folder / ("-".join(study.name for study in wanted) + ".html" if figures else "index.html")
+    target = folder / ("-".join(one.name for one in wanted) + ".html" if figures else "index.html")
     write_atomic(target, page(paper, shown, missing, quick=quick).encode())
     return Made(folder, target, claims, missing)
 
 
-def _written(study: Study, result: Result, folder: Path, failed: Sequence[str]) -> Shown:
+def _written(one: PaperFigure, result: FigureResult, folder: Path, failed: Sequence[str]) -> Shown:
     """Write one figure as PNG, SVG and CSV."""
-    stem = f"figure-{study.name}" if study.name[0].isdigit() else study.name
+    stem = f"figure-{one.name}" if one.name[0].isdigit() else one.name
     _write_csv(
         folder / f"{stem}.csv", result.rows, list(dict.fromkeys(k for row in result.rows for k in row))
     )
     svg = None
-    if study.draw is not None:
-        figure = study.draw(result)
+    if one.draw is not None:
+        figure = one.draw(result)
         drawing.png(figure, folder / f"{stem}.png")
         svg = drawing.svg(figure, stem, result.caption)
         drawing.svg_file(figure, folder / f"{stem}.svg")
-    return Shown(study.name, study.title, result, svg, tuple(dict.fromkeys(failed)))
+    return Shown(one.name, one.title, result, svg, tuple(dict.fromkeys(failed)))
 
 
 def _write_csv(path: Path, rows: Sequence[Row], columns: Sequence[str]) -> None:

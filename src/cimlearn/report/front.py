@@ -1,19 +1,21 @@
-"""What nothing beats: the Pareto front."""
+"""The Pareto front: what no other row beats."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
-GOALS: Final = {"accuracy": True, "learning_J": False, "lifetime_years": True}  # name -> larger is better
+from cimlearn.report.measures import FRONT, larger
 
 
-def front(rows: Sequence[Mapping[str, Any]], goals: Mapping[str, bool] = GOALS) -> list[bool]:
+def front(rows: Sequence[Mapping[str, Any]], goals: Mapping[str, bool] | None = None) -> list[bool]:
     """For each row, whether no other is at least as good in every goal and better in one (Pareto optimal).
 
+    `goals` says of each measure whether larger is better; default: measures.FRONT.
     A row that lacks a goal (None or no entry) is not on the front and beats nobody.
     """
-    scores = [_score(row, goals) for row in rows]
+    wanted = larger(FRONT) if goals is None else goals
+    scores = [_score(row, wanted) for row in rows]
 
     def beaten(mine: Sequence[float]) -> bool:
         return any(
@@ -30,4 +32,4 @@ def _score(row: Mapping[str, Any], goals: Mapping[str, bool]) -> list[float] | N
     values = [row.get(name) for name in goals]
     if any(value is None for value in values):
         return None
-    return [v if larger else -v for v, larger in zip(values, goals.values(), strict=True) if v is not None]
+    return [v if up else -v for v, up in zip(values, goals.values(), strict=True) if v is not None]

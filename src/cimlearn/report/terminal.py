@@ -122,6 +122,8 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
         lines.append(("speed", f"{count(speed)} examples/s"))
     if "not_priced" in summary:
         lines.append(("not priced", summary["not_priced"]))
+    if summary.get("data_from"):
+        lines.append(("data found in", "; ".join(summary["data_from"])))
     lines.append(("run folder", summary["run_folder"]))
     for name, value in lines:
         table.add_row(name, Text(value, overflow="fold"))

@@ -17,7 +17,7 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import get_ident
@@ -25,8 +25,18 @@ from typing import Any
 
 from cimlearn._version import __version__
 from cimlearn.errors import InputError
+from cimlearn.runfolder import schema, seals
+from cimlearn.untrusted import text
 
 FORMAT = 1
+_NAMES = (
+    r"(run\.json|records\.jsonl|timing\.json|summary\.json|report\.html|state\.json"
+    r"|state(\.previous)?\.safetensors|[\w-]+\.(png|svg|pdf))"
+)
+_OWN = re.compile(_NAMES)  # files of a run folder
+_LEFT = re.compile(rf"\.{_NAMES}\.\d+-\d+\.tmp")  # what a write that was cut off leaves, see `write_atomic`
+_LEFT_OF_STUDY = re.compile(r"\.(study\.toml|results\.parquet|failures\.json|index\.html)\.\d+-\d+\.tmp")
+_INNER = re.compile(r"figures|seed-\d+")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -98,18 +108,25 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """The value of a JSON file of a run folder."""
-    try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{path.parent} is not a run folder: it has no {path.name}") from None
-    except OSError as error:
-        raise InputError(f"can't read {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise InputError(f"{path} is damaged (not JSON): {error}") from None
+    if not path.exists():
+        raise InputError(f"{path.parent} is not a run folder: it has no {path.name}")
+    return text.read_json(path)
+
+
+def write_configuration(folder: Path, configuration: Mapping[str, Any]) -> None:
+    """Write run.json with its digest; from then on everything else in `folder` has one too."""
+    values = json.loads(to_json(configuration))
+    write_json(folder / "run.json", {**values, seals.DIGEST: seals.of_values(values)})
 
 
 def read_configuration(folder: Path) -> dict[str, Any]:
-    """The run.json of `folder`, if this version of cimlearn can go on with it."""
+    """The run.json of `folder`, if this version of cimlearn can go on with it.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, or of another format or version.
+    """
     configuration = read_json(folder / "run.json")
     found = configuration.get("format") if isinstance(configuration, dict) else None
     if found != FORMAT:
@@ -121,7 +138,29 @@ def read_configuration(folder: Path) -> dict[str, Any]:
             f"{folder} was written by cimlearn {configuration.get('cimlearn')}, this is {__version__}; "
             "go on with that version, or start a new run"
         )
+    for key in ("opened", "settings", "data", "data_folder", "shape"):
+        if key not in configuration:
+            raise InputError(f"{folder / 'run.json'} lacks {key}; restore it, or start a new run")
+    check_digest(configuration, folder / "run.json")
     return configuration
+
+
+def check_digest(configuration: Mapping[str, Any], file: Path) -> None:
+    """Raise InputError unless `configuration`, read from `file`, is one, and what was written."""
+    schema.check_configuration(configuration, file)
+    if sealed(configuration) and configuration[seals.DIGEST] != seals.of_values(configuration):
+        raise InputError(f"{file} is damaged: its digest is wrong; restore it, or start a new run")
+
+
+def sealed(configuration: Mapping[str, Any]) -> bool:
+    """Whether the files of this run have digests."""
+    return seals.DIGEST in configuration
+
+
+def read_timing(folder: Path) -> dict[str, dict[str, dict[str, float]]]:
+    """Seconds and examples by seed and task; none where the folder has no timing.json."""
+    file = folder / "timing.json"
+    return schema.check_timing(text.read_json(file), file) if file.exists() else {}
 
 
 def create(out: str | Path | None, name: str) -> Path:
@@ -190,8 +229,34 @@ def held(file: Path) -> Iterator[None]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the run in `folder`, so that no second process writes into it."""
+    """Hold the run in `folder`, so that no second process writes into it; what a cut-off write left is removed."""
     with held(folder / "run.json"):
-        for leftover in folder.rglob(".*.tmp"):  # of a write that was cut off
-            leftover.unlink()
+        remove_own(folder, lambda name: _LEFT.fullmatch(name) is not None)
         yield
+
+
+def remove_left(study: Path) -> None:
+    """Remove what a cut-off write left of a study's own files; nothing where the folder isn't a study's."""
+    if (study / "study.toml").is_file():
+        for file in list(study.iterdir()):
+            if _LEFT_OF_STUDY.fullmatch(file.name) and not file.is_symlink() and file.is_file():
+                file.unlink(missing_ok=True)
+
+
+def remove_own(folder: Path, which: Callable[[str], bool] = lambda name: True) -> None:
+    """Remove from a run folder those files that cimlearn writes into one, and for whose name `which` is true.
+
+    Nothing else is touched: not what has another name, not another folder, not what a link leads to.
+    """
+    for inner in (folder, folder / "figures", *sorted(folder.glob("seed-*"))):
+        if inner.is_symlink() or not inner.is_dir():
+            continue
+        if inner != folder and not _INNER.fullmatch(inner.name):
+            continue
+        for file in list(inner.iterdir()):
+            ours = _LEFT.fullmatch(file.name) or _OWN.fullmatch(file.name)
+            if ours and which(file.name) and not file.is_symlink() and file.is_file():
+                file.unlink(missing_ok=True)
+        if inner != folder:
+            with suppress(OSError):  # something is still in it
+                inner.rmdir()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cimlearn.errors import InputError
+from cimlearn.runfolder.files import check_digest, read_timing, sealed
+from cimlearn.runfolder.seals import opened_line
+from cimlearn.untrusted import text
+from cimlearn.untrusted.files import read_bytes
+from cimlearn.untrusted.limits import most_bytes
 
 FORMAT = 1
 _REQUIRED = ("chip", "on", "stream", "scenario", "seeds", "tasks", "parameters")
+SEEDS = "the folders seed-N"
 
 
 @dataclass(frozen=True)
@@ -181,31 +186,25 @@ def _entries(group: Mapping[str, Mapping[str, Any]]) -> dict[str, RunParameter]:
     }
 
 
-def read_json(file: Path) -> Any:
-    """The JSON value in `file`. Raises InputError, one line, if it can't be read."""
-    try:
-        return json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file}: can't be read as JSON ({error}); run again or restore the file") from None
-
-
 def _records(file: Path, config: Mapping[str, Any]) -> tuple[Record, ...]:
     """The records in `file`, checked for order: each seed's tasks count up from 0."""
     records: list[Record] = []
     done: dict[int, int] = dict.fromkeys(config["seeds"], 0)
-    for n, line in enumerate(file.read_text("utf-8").splitlines(), start=1):
+    for n, line in enumerate(read_bytes(file, most_bytes()).splitlines(), start=1):
         try:
-            record = Record.from_json(json.loads(line))
+            record = Record.from_json(opened_line(line, "it", must=sealed(config)))
             if record.seed not in done:
                 raise ValueError(f"seed {record.seed} is not in run.json")
             if record.task != done[record.seed] or record.task >= len(config["tasks"]):
                 raise ValueError(
                     f"task {record.task} of seed {record.seed} where task {done[record.seed]} was due"
                 )
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as error:
             what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            good = f"the last good record is line {n - 1}; " if n > 1 else ""
             raise InputError(
-                f"{file}: line {n} is broken ({what}); restore the file or start a new run"
+                f"{file}: line {n} is broken ({what}); {good}restore the file, of which {SEEDS} hold the same lines, "
+                "or start a new run"
             ) from None
         done[record.seed] += 1
         records.append(record)
@@ -225,7 +224,7 @@ def read_run(folder: Path | str) -> Run:
         raise InputError(
             f"{folder} is not a run folder: it has no run.json; give the folder that a run wrote"
         )
-    config = read_json(folder / "run.json")
+    config = text.read_json(folder / "run.json")
     found = config.get("format") if isinstance(config, dict) else None
     if found != FORMAT:
         raise InputError(
@@ -233,9 +232,7 @@ def read_run(folder: Path | str) -> Run:
         )
     if missing := [key for key in _REQUIRED if key not in config]:
         raise InputError(f"{folder}: run.json lacks {', '.join(missing)}; run it again")
-    for name, entry in {**config["parameters"], **config.get("prices", {})}.items():
-        if lacking := [key for key in ("value", "unit", "origin", "source") if key not in entry]:
-            raise InputError(f"{folder}: run.json, parameter {name} lacks {', '.join(lacking)}; run it again")
-    lines, timing = folder / "records.jsonl", folder / "timing.json"
+    check_digest(config, folder / "run.json")
+    lines = folder / "records.jsonl"
     records = _records(lines, config) if lines.is_file() else ()
-    return Run(folder, config, records, read_json(timing) if timing.is_file() else {})
+    return Run(folder, config, records, read_timing(folder))

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from cimlearn import extensions
 from cimlearn.errors import InputError, nearest
 from cimlearn.parameters import Parameter, ParameterSet, load
+from cimlearn.places import expanded
 from cimlearn.streams import images, sensors
 from cimlearn.streams.arrayfiles import open_arrays
 from cimlearn.streams.base import Stream, StreamKind
@@ -103,7 +104,7 @@ def describe(name: str | Path) -> Named:
         return CATALOG[str(name)]
     if isinstance(name, str) and _is_elsewhere(name):
         return Named("elsewhere", name)
-    path = Path(name).expanduser()
+    path = expanded(name)
     if isinstance(name, str) and "+" in name and "/" not in name and not path.exists():
         pieces(name)
         return Named("sequence", name)
@@ -186,11 +187,11 @@ def _open(
     if named.family == "elsewhere":
         return elsewhere(str(name)).open(chosen, seed=seed, data=data)
     if named.family == "table":
-        return open_table(Path(name).expanduser(), chosen, seed=seed)
+        return open_table(expanded(name), chosen, seed=seed)
     if named.family == "file":
-        return open_arrays(Path(name).expanduser(), chosen, seed=seed)
+        return open_arrays(expanded(name), chosen, seed=seed)
     if named.family == "folder":
-        return FolderStream(Path(name).expanduser(), chosen, seed=seed)
+        return FolderStream(expanded(name), chosen, seed=seed)
     if named.source == "hapt":
         recordings = sensors.load_recordings(data)
         return sensors.open_sensors(

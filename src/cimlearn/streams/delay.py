@@ -39,6 +39,11 @@ class Delayed:
         self._learned: list[int] = np.maximum(arrived - delay, 0).tolist()
 
     @property
+    def data_from(self) -> list[str]:
+        """Where the data sets of the stream were found."""
+        return list(getattr(self._stream, "data_from", []))
+
+    @property
     def name(self) -> str:
         """The name under which the stream was opened."""
         return self._stream.name

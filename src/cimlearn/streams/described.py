@@ -12,7 +12,8 @@ def described(stream: Stream) -> dict[str, Any]:
 
     `class_counts` {train, held_out}: (tasks, classes) examples of each class that arrive in a task, and that are held
     out; `stream_facts`: what the stream itself has to say (`facts`), if anything; `label_delay` and `never_learned`,
-    where labels arrive late. A stream of one's own that counts no classes has none of the first.
+    where labels arrive late; `data_from`: where data sets were found. A stream of one's own that counts no classes
+    has none of the first.
     """
     entries: dict[str, Any] = {}
     if hasattr(stream, "class_counts"):
@@ -21,6 +22,8 @@ def described(stream: Stream) -> dict[str, Any]:
             "train": [count.train.tolist() for count in counts],
             "held_out": [count.held_out.tolist() for count in counts],
         }
+    if hasattr(stream, "data_from"):
+        entries["data_from"] = stream.data_from
     facts: dict[str, Any] = dict(getattr(stream, "facts", {}))
     late = {key: facts.pop(key) for key in ("label_delay", "never_learned") if key in facts}
     return entries | ({"stream_facts": facts} if facts else {}) | late

@@ -23,6 +23,7 @@ from cimlearn.streams.checking import (
     scaled,
 )
 from cimlearn.streams.sources import formats
+from cimlearn.untrusted.arrays import open_npy
 
 
 class FolderStream:
@@ -237,8 +238,7 @@ def _mapped(path: Path) -> NDArray[Any]:
         raise InputError(
             f"{path.parent} lacks {path.name}; needed: x_train.npy, y_train.npy, x_test.npy, y_test.npy"
         )
-    with formats.reading(path):
-        return np.lib.format.open_memmap(path, "r")  # refuses arrays of Python objects
+    return open_npy(path)
 
 
 def _starts(counts: list[int]) -> list[int]:

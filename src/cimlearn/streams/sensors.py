@@ -35,6 +35,7 @@ class Recordings(NamedTuple):
     experiment: NDArray[np.int64]  # (samples,) number of the recording of this person
     label_names: tuple[str, ...]  # name of label k
     checksums: dict[str, str]
+    where: str = ""  # 'hapt: data folder'
 
 
 class Windows(NamedTuple):
@@ -83,6 +84,7 @@ def _load(found: Found, stamp: tuple[int, int]) -> Recordings:
         arrays["experiment"].astype(np.int64),
         tuple(str(name).lower().replace("_", " ") for name in arrays["label_names"]),
         {file.name: digest},
+        f"{found.source.name}: {found.where}",
     )
 
 
@@ -185,6 +187,11 @@ class SensorStream:
     def checksums(self) -> dict[str, str]:
         """SHA-256 of the data file."""
         return dict(self._recordings.checksums)
+
+    @property
+    def data_from(self) -> list[str]:
+        """Where the data set was found: 'hapt: data folder'."""
+        return [self._recordings.where]
 
     def chunks(self, task: int, size: int, start: int = 0) -> Iterator[Chunk]:
         """Training windows of `task` from number `start` on, shuffled or as recorded (stream.order)."""

@@ -6,17 +6,15 @@ of the study; the same runs give the same bytes. docs/studies.md lists the colum
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from cimlearn import metrics
-from cimlearn.costs.base import Costs
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import all_parameters
 from cimlearn.parameters import Parameter, is_whole
-from cimlearn.report.costs import run_costs
+from cimlearn.report.measures import LEARNED, PRICED, of_records
+from cimlearn.report.samples import seed_costs
 from cimlearn.runfolder.files import to_json, write_atomic
 from cimlearn.runfolder.records import Record, Run, read_run
 from cimlearn.studies.sweep import Point
@@ -49,26 +47,18 @@ _FIRST: Final = {
     "on": "text",
     "seed": "whole",
 }
+_MEASURED: Final = {
+    **{key: "whole" if m.whole else "number" for key, m in LEARNED.items()},
+    **dict.fromkeys(PRICED, "number"),  # final row only, null for a twin
+}
 _REST: Final = {
     "task": "whole",  # counts from 0
     "task_name": "text",
     "final": "bool",  # the row of the run's last task
-    "accuracy": "number",  # mean over the tasks so far (0 to 1)
-    "accuracy_by_task": "numbers",  # (task + 1,) on each task so far
-    "accuracy_new": "number",  # on the task just learned
-    "forgetting": "number",  # mean fall from the best over earlier tasks; null for the first
     "examples": "whole",  # new examples learned so far
-    "writes_per_cell": "number",  # mean over all cells so far; null for a twin
-    "writes_max": "whole",  # of the most written cell
-    "worn_cells": "whole",
-    "inference_J": "number",  # these and all below: final row only, null for a twin
-    "learning_J": "number",  # of one new example with its replays
-    "inference_s": "number",
-    "learning_s": "number",
-    "power_W": "number",
-    "ops_per_J": "number",
-    "area_m2": "number",
-    "lifetime_years": "number",  # until 10 % of the cells are stuck; infinity = never
+    "accuracy_by_task": "numbers",  # (task + 1,) on each task so far
+    **_MEASURED,
+    "not_priced": "text",  # why there are no costs, in the final row of a chip that has none
     "folder": "text",  # of the run, inside the study's
 }
 
@@ -104,6 +94,15 @@ def write_results(study: Described, folder: Path, finished: Mapping[str, Path]) 
     path = folder / FILE
     write_atomic(path, buffer.getvalue().to_pybytes())
     return path
+
+
+def has_arrow() -> bool:
+    """Whether results can be written."""
+    try:
+        _arrow()
+    except InputError:
+        return False
+    return True
 
 
 def need_arrow() -> None:
@@ -191,52 +190,23 @@ def run_rows(run: Run) -> Iterator[Row]:
         records = run.of_seed(seed)
         for record in records:
             final = record.task + 1 == len(run.task_names)
+            costs, why_not = seed_costs(run, record) if final else ({}, None)
             yield {
                 "seed": seed,
                 "final": final,
                 **_so_far(records[: record.task + 1]),
-                **(_costs(run, record) if final else {}),
+                **costs,
+                "not_priced": why_not,
             }
 
 
 def _so_far(records: Sequence[Record]) -> Row:
     """Where a seed stands after the last of `records`."""
-    last, matrix = records[-1], [r.accuracy for r in records]
-    cells = sum(w.cells for w in last.writes.values())
+    last = records[-1]
     return {
         "task": last.task,
         "task_name": last.task_name,
-        "accuracy": metrics.average_accuracy(matrix),
+        "examples": sum(record.examples for record in records),
         "accuracy_by_task": list(last.accuracy),
-        "accuracy_new": last.accuracy[-1],
-        "forgetting": metrics.forgetting(matrix),
-        "examples": sum(r.examples for r in records),
-        "writes_per_cell": sum(w.total for w in last.writes.values()) / cells if cells else None,
-        "writes_max": max(w.max for w in last.writes.values()) if cells else None,
-        "worn_cells": sum(w.worn for w in last.writes.values()) if cells else None,
-    }
-
-
-def _costs(run: Run, record: Record) -> Row:
-    """Energy, time, area and lifetime at the end of a seed; nothing for a twin or where a price is missing."""
-    try:
-        costs = run_costs(run, record=record)
-    except InputError:
-        return {}
-    return {} if costs is None else cost_columns(costs)
-
-
-def cost_columns(costs: Costs) -> Row:
-    """Costs under the names of their columns; what was never learned has no learning."""
-    now, learning = costs.phases["inference"], costs.phases.get("learning")
-    ten = costs.lifetime["ten_percent"]
-    return {
-        "inference_J": now.joules,
-        "learning_J": learning.joules if learning else None,
-        "inference_s": now.seconds,
-        "learning_s": learning.seconds if learning else None,
-        "power_W": now.watts,
-        "ops_per_J": now.ops_per_J,
-        "area_m2": math.fsum(costs.area.values()),
-        "lifetime_years": math.inf if ten is None else ten,
+        **of_records(records),
     }

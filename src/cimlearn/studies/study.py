@@ -14,6 +14,7 @@ The file is that of an experiment (`cimlearn run FILE.toml`) and says besides wh
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +26,7 @@ from typing import Any
 from cimlearn import chips, random
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment, all_parameters
-from cimlearn.experiments.file import described, first_stream, read_toml
+from cimlearn.experiments.file import described, first_stream
 from cimlearn.parameters import ParameterSet, is_whole
 from cimlearn.runfolder.files import to_json
 from cimlearn.studies.axes import Draws, Spread, value_text
@@ -41,8 +42,10 @@ from cimlearn.studies.tables import (
     tables_only,
     zipped,
 )
+from cimlearn.untrusted import limits
+from cimlearn.untrusted.text import parse_toml, read_toml
 
-_MOST = 1_000_000  # runs of a study
+_LONGEST = 200  # bytes of a study's name
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,13 @@ class Study:
     search: Mapping[str, Any] = field(default_factory=dict)  # of `cimlearn search`
     out: str | None = None  # folder that the file names
     text: str | None = field(default=None, compare=False)  # of the file, with the study's name
+
+    def __post_init__(self) -> None:
+        if not re.match(r"\w", self.name) or len(self.name.encode()) > _LONGEST:
+            raise InputError(
+                f"name = {ascii(self.name)[:60]}: a study's name begins with a letter or digit and has at most "
+                f"{_LONGEST} bytes, because its folder is called so"
+            )
 
     @property
     def varied(self) -> tuple[str, ...]:
@@ -88,6 +98,7 @@ class Study:
         twice = [name for name, count in Counter(self.varied).items() if count > 1]
         if twice:
             raise InputError(f"study {self.name}: {twice[0]} varies in two tables; keep one of them")
+        self._count()
         points = tuple(self._all())
         known = Counter(point.name for point in points)
         again = next((name for name, count in known.items() if count > 1), None)
@@ -96,6 +107,15 @@ class Study:
                 f"study {self.name}: two runs are called {again}; a list may hold a value only once"
             )
         return points
+
+    def _count(self) -> None:
+        """Raise InputError for more runs than a study may have, before any is made."""
+        draws = self.random.count if self.random is not None else 1
+        lists = [len(values) for values in self.grid.values()]
+        together = [len(values) for values in self.zipped.values()][:1]
+        runs = math.prod((*lists, *together, draws, len(self.seeds)))
+        if runs > limits.RUNS:
+            raise InputError(f"study {self.name} has {runs:,} runs; the limit is {limits.RUNS:,}: vary less")
 
     def _all(self) -> Iterator[Point]:
         """Each point; the seed changes fastest."""
@@ -182,34 +202,39 @@ def load(path: str | Path) -> Study:
         For unknown keys, empty or unequal lists, spreads that are none, and values that a run would refuse.
     """
     file = Path(path)
-    content = read_toml(file)
-    text = file.read_text("utf-8")
+    read_toml(file)  # a file that can't be read has its own message
+    try:
+        return read(file.read_text("utf-8"), file)
+    except InputError as error:
+        text = str(error)
+        raise InputError(text if text.startswith(str(file)) else f"{file}: {text}") from None
+
+
+def read(text: str, file: Path) -> Study:
+    """The study that is described in TOML; `file` names it in messages, and the study where it has no name."""
+    content = parse_toml(text.encode(), str(file))
     if "name" not in content:
         text = f"name = {to_json(file.stem)}\n{text}"
     name = content.pop("name", file.stem)
     if not isinstance(name, str) or not name:
         raise InputError(f"{file}: name = {name!r} must be a text")
     tables = {key: content.pop(key, None) for key in TABLES}
-    try:
-        tables_only(tables)
-        known_parts(content)
-        given = described(content, file)
-        study = Study(
-            name,
-            _base(given),
-            seeds(given.get("seeds"), tables["monte_carlo"]),
-            lists(tables["grid"], "grid"),
-            zipped(tables["zip"]),
-            draws(tables["random"]),
-            chip_spreads(tables["monte_carlo"]),
-            tables["search"] or {},
-            given.get("out"),
-            text,
-        )
-        study.points()
-    except InputError as error:
-        text = str(error)
-        raise InputError(text if text.startswith(str(file)) else f"{file}: {text}") from None
+    tables_only(tables)
+    known_parts(content)
+    given = described(content, file, TABLES)
+    study = Study(
+        name,
+        _base(given),
+        seeds(given.get("seeds"), tables["monte_carlo"]),
+        lists(tables["grid"], "grid"),
+        zipped(tables["zip"]),
+        draws(tables["random"]),
+        chip_spreads(tables["monte_carlo"]),
+        tables["search"] or {},
+        given.get("out"),
+        text,
+    )
+    study.points()
     return study
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +16,19 @@ from typing import Any
 
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment, same_experiment
-from cimlearn.runfolder.files import held, make, read_configuration, write_atomic
+from cimlearn.runfolder.files import held, make, read_configuration, remove_left, remove_own, write_atomic
 from cimlearn.studies.workers.base import Job, Lost, Workers, plain
 from cimlearn.studies.workers.local import LocalWorkers
+from cimlearn.untrusted import limits
+from cimlearn.untrusted.files import read_bytes
 
 TRIES = 3  # attempts at a point whose workers die or hang
 _LONGEST = 200  # bytes of a folder's name
+FILES = (
+    "run.json",
+    "timing.json",
+    "records.jsonl",
+)  # of a run that comes from elsewhere; the last makes it finished
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,8 @@ class Point:
     def folder(self, root: Path) -> Path:
         """Where its run is kept."""
         flat = self.name.replace("/", ",")
+        if flat.strip(".") == "" or "\0" in flat:
+            raise InputError(f"a run can't be called {self.name!a}; give it a name with a letter or digit")
         if len(flat.encode()) > _LONGEST:  # file systems end at 255
             flat = flat[: _LONGEST // 2] + "," + hashlib.sha256(flat.encode()).hexdigest()[:16]
         return root / flat
@@ -97,6 +105,7 @@ def run_points(
     lock = root / ".lock"
     lock.touch()
     with held(lock):
+        remove_left(root.parent)
         todo = [point for point in wanted.values() if not finished(point, root)]
         workers_now = on or LocalWorkers(min(workers or cores(), max(1, len(todo))))
         failures: dict[str, str] = {}
@@ -151,21 +160,32 @@ def _run_all(
         if isinstance(end, Lost):
             yield point, f"{end.reason}; given up after {TRIES} attempts"
             continue
+        reason = end.reason
         if end.files is not None:
-            _place(job.folder, end.files)
-        yield point, end.reason
+            try:
+                _place(job.folder, end.files)
+            except InputError as error:
+                reason = str(error)
+        yield point, reason
 
 
 def _place(folder: Path, files: Mapping[str, str]) -> None:
-    """Put a finished run that came from elsewhere into its folder, as one step."""
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir()
-    for name, text in files.items():
-        write_atomic(part / Path(name).name, text.encode())
-    if folder.exists():  # begun earlier, and not finished
-        shutil.rmtree(folder)
-    part.rename(folder)
+    """Put a finished run that came from elsewhere into its folder; the records come last, and as one step.
+
+    Raises
+    ------
+    InputError
+        If the folder holds something else than a run, or `files` has a name that is none of a run's.
+    """
+    if strange := sorted(files.keys() - set(FILES)):
+        raise InputError(f"a worker sent the file {strange[0]!a}, which is none of a run's")
+    if (folder / "run.json").exists():  # begun earlier, and not finished
+        remove_own(folder)
+    elif folder.is_dir() and any(folder.iterdir()):
+        raise InputError(f"{folder} holds other files; name another folder with --out")
+    make(folder, exist_ok=True)
+    for name in sorted(files, key=FILES.index):
+        write_atomic(folder / name, files[name].encode())
 
 
 def finished(point: Point, root: Path) -> bool:
@@ -179,5 +199,5 @@ def finished(point: Point, root: Path) -> bool:
             f"{folder} holds another experiment than {point.name}; remove it, or name another folder with --out"
         )
     lines = folder / "records.jsonl"
-    written = len(lines.read_bytes().splitlines()) if lines.exists() else 0
+    written = len(read_bytes(lines, limits.most_bytes()).splitlines()) if lines.exists() else 0
     return written == len(before["seeds"]) * len(before["tasks"])

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from cimlearn import chips
-from cimlearn.costs import prices
 from cimlearn.errors import InputError, nearest
 from cimlearn.experiments.file import WORDS
 from cimlearn.studies.axes import FORMS, Draws, Spread, spread_of
+from cimlearn.untrusted import limits
 
 AXES: Final = ("grid", "zip", "random", "monte_carlo")
 TABLES: Final = (*AXES, "search")  # the last one belongs to `cimlearn search`
@@ -30,19 +29,11 @@ def tables_only(tables: Mapping[str, Any]) -> None:
 
 
 def known_parts(content: Table) -> None:
-    """Raise InputError for a key or table that belongs neither to the experiment nor to what varies."""
+    """Raise InputError for a key that belongs neither to the experiment nor to what varies."""
     words = (*WORDS, "seeds")
     for key, value in content.items():
         if not isinstance(value, Mapping) and key not in words:
             raise InputError(f"unknown key '{key}'; {nearest(key, [*words, 'name', *TABLES])}")
-    chip = content.get("chip")
-    if not isinstance(chip, str) or not chips.is_known(chip):
-        return  # the experiment says that better
-    names = (*chips.parameters(chip), *prices.parameters(model=chips.kind(chip).costs))
-    parts = {"stream"} | {name.split(".")[0] for name in names}
-    for key, value in content.items():
-        if isinstance(value, Mapping) and key not in parts:
-            raise InputError(f"unknown table [{key}]; {nearest(key, [*parts, *TABLES])}")
 
 
 def flat(table: Table) -> dict[str, Any]:
@@ -102,7 +93,7 @@ def draws(table: Table | None) -> Draws | None:
         raise InputError(f"[random] draws nothing; give at least one spread: part.key = {FORMS}")
     if "draws" not in table:
         raise InputError("[random] lacks how many: draws = 20")
-    return Draws(whole(table, "draws", 1), whole({"seed": 0, **table}, "seed", 0), spreads)
+    return Draws(whole(table, "draws", 1, limits.RUNS), whole({"seed": 0, **table}, "seed", 0), spreads)
 
 
 def chip_spreads(table: Table | None) -> dict[str, Spread]:
@@ -123,11 +114,13 @@ def _spreads(table: Table, own: Sequence[str], where: str) -> dict[str, Spread]:
     return spreads
 
 
-def whole(table: Table, key: str, least: int) -> int:
-    """A whole number from `least` on."""
+def whole(table: Table, key: str, least: int, most: int | None = None) -> int:
+    """A whole number from `least` on, up to `most` runs."""
     value = table[key]
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise InputError(f"{key} = {value!r}: give a whole number from {least} on")
+    if most is not None and value > most:
+        raise InputError(f"{key} = {value:,} runs; the limit is {most:,}: give fewer")
     return value
 
 
@@ -140,4 +133,4 @@ def seeds(listed: tuple[int, ...] | None, monte_carlo: Table | None) -> tuple[in
     if "chips" not in monte_carlo:
         raise InputError("[monte_carlo] lacks how many: chips = 32")
     first = whole({"first_seed": 0, **monte_carlo}, "first_seed", 0)
-    return tuple(range(first, first + whole(monte_carlo, "chips", 1)))
+    return tuple(range(first, first + whole(monte_carlo, "chips", 1, limits.RUNS)))

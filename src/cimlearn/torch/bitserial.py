@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cimlearn.arrays.faults import Rates, upset, written
+from cimlearn.arrays.faults import ErrorRates, upset, written
 from cimlearn.devices.technology import Technology
 from cimlearn.learning.integer.products import STORED
 from cimlearn.learning.integer.tensor import LARGEST, MAGNITUDE, SINGLE, fitting
@@ -33,7 +33,7 @@ class BitSerialArray(Array):
     input_exponent: Tensor  # () int32 e_x
 
     def __init__(
-        self, cell: Technology, rates: Rates, layout: Layout, weight: Tensor, *, name: str, seed: int
+        self, cell: Technology, rates: ErrorRates, layout: Layout, weight: Tensor, *, name: str, seed: int
     ) -> None:
         """An unprogrammed array for a weight like `weight` (outputs, rows).
 
@@ -118,7 +118,7 @@ class BitSerialArray(Array):
         exponent = self.exponents(weight)
         wanted = mantissas(weight.double(), exponent[:, None], LARGEST).to(torch.int8).cpu().numpy()
         draw = generator(seed, self.name, "write")
-        rates = Rates(self.write_error, self.write_error)
+        rates = ErrorRates(self.write_error, self.write_error)
         stored = written(np.zeros_like(wanted), wanted, rates, generator=draw)
         self.written.copy_(torch.from_numpy(stored))
         self.kept.copy_(self.written)
@@ -132,7 +132,7 @@ class BitSerialArray(Array):
         """Let `seconds` have passed since programming, with the supply on: each bit may have been lost."""
         lost = self.cell.retention_failure(seconds)
         draw = generator(self.chance.seed, self.name, "retention")
-        now = upset(self.written.cpu().numpy(), Rates(lost, lost), generator=draw)
+        now = upset(self.written.cpu().numpy(), ErrorRates(lost, lost), generator=draw)
         self.kept.copy_(torch.from_numpy(now))
 
     def refresh(self) -> None:

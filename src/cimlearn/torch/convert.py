@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from cimlearn.arrays.faults import Rates, error_rate
+from cimlearn.arrays.faults import ErrorRates, error_rate
 from cimlearn.devices.technology import memory_cell
 from cimlearn.errors import InputError
 from cimlearn.torch.array import Array
@@ -112,7 +112,7 @@ def _maker(hardware: Hardware, seed: int) -> Callable[[str], Maker]:
 
         return lambda layer: lambda name, *rest: analog(f"{layer}.{name}" if layer else name, *rest)
     cell = memory_cell(p)
-    rates = Rates(
+    rates = ErrorRates(
         error_rate(p, "faults.write_error", cell.write_error),
         error_rate(p, "faults.read_error", cell.read_error),
     )

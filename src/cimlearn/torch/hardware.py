@@ -57,18 +57,26 @@ class Hardware:
         found = self.parameters.replace(others)
         if self.kind == "crossbar":
             _check_range(found)
+            if found["write.scheme"] != "cells":
+                raise InputError(
+                    "write.scheme = slices is M2RU's; layers of PyTorch models know 'cells' only"
+                )
         return Hardware(self.kind, found, _priced(self.kind, changes))
 
 
 def crossbar(settings: Mapping[str, Any] | None = None, *, device: str = "continuous") -> Hardware:
-    """Analog crossbars as M2RU has them: `device` is continuous, levels (HfO2 table), vteam or ideal.
+    """Analog crossbars as M2RU has them; `device` says of which cells.
+
+    continuous, pulsed, levels (HfO2 table), vteam or ideal, a published cell such as 'ecram', or a file of one's own
+    such as 'mycell.toml'.
 
     Raises
     ------
     InputError
         For an unknown device or setting, or a value out of range.
     """
-    found = _part("m2ru", ANALOG).merged(catalog.parameters(device)).merged(_part("to_chip", ()))
+    own = {n: e for n, e in catalog.parameters(device).entries().items() if not n.startswith(OTHERS)}
+    found = _part("m2ru", ANALOG).merged(ParameterSet(own)).merged(_part("to_chip", ()))
     found = found.merged(_own(rules.around(device)))
     return Hardware("crossbar", found, _priced("crossbar", {})).replace(settings or {})
 

@@ -16,9 +16,9 @@ DEVICE: Final = "device.kind"
 
 def parameters(changes: Mapping[str, Any]) -> ParameterSet:
     """Every parameter with the changes applied; the device brings its own."""
-    usual = load("continuous")
-    name = usual.replace({k: v for k, v in changes.items() if k == DEVICE})[DEVICE]
-    found = devices.parameters(name).merged(load("m2ru")).merged(rules.around(name)).replace(changes)
+    name = devices.chosen(changes)
+    own = devices.parameters(name)
+    found = own.merged(load("m2ru")).merged(rules.around(name)).merged(own).replace(changes)
     rules.check(found)
     return found
 

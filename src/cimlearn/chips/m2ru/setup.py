@@ -12,6 +12,7 @@ from cimlearn.networks.miru import trace
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import generator
 from cimlearn.streams.base import StreamShape
+from cimlearn.untrusted import limits
 
 Float = NDArray[np.float32]
 
@@ -22,8 +23,12 @@ def initial_weights(p: ParameterSet, shape: StreamShape, seed: int) -> tuple[Flo
     Input weights normal, recurrent weights a scaled random orthogonal matrix, biases 0; output weights are Psi
     itself where the rule starts aligned, else independent values of the same spread.
     """
-    draw = generator(seed, "initial weights")
     hidden = p["network.hidden"]
+    weights = (shape.features + hidden + 1) * hidden + (hidden + 1) * shape.classes
+    limits.check_weights(
+        f"network.hidden = {hidden}, {shape.features} features, {shape.classes} classes", weights
+    )
+    draw = generator(seed, "initial weights")
     spread = p["network.output_scale"] / np.sqrt(hidden)
     inputs = (
         draw.standard_normal((shape.features, hidden)) * p["network.input_scale"] / np.sqrt(shape.features)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.arrays.bitserial_counts import inventory
-from cimlearn.arrays.faults import Rates, error_rate
+from cimlearn.arrays.faults import ErrorRates, error_rate
 from cimlearn.arrays.training import Layer
 from cimlearn.chips.sas_mram.counts import Tally, ledger, memory_bits
 from cimlearn.chips.sas_mram.images import fitted
@@ -189,13 +189,13 @@ class SasMram:
         )
         return learner.answers(self._prepared(images), self._failures(), draw)
 
-    def _failures(self) -> Rates:
+    def _failures(self) -> ErrorRates:
         """Probabilities that a stored bit is wrong while it is used: misread, or lost at rest."""
         p = self.parameters
         read = error_rate(p, "faults.read_error", self.cell.read_error)
         lost = self.cell.retention_failure(p["faults.rest_years"] * YEAR)
         either = read + lost - read * lost
-        return Rates(either, either)
+        return ErrorRates(either, either)
 
     # --- what it is made of
 

@@ -11,6 +11,7 @@ from cimlearn.arrays.wear import Law, Lines
 from cimlearn.devices.technology import Technology
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
+from cimlearn.places import expanded
 from cimlearn.streams.base import StreamShape
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _weighted(p: ParameterSet) -> Backbone:
         if name != "resnet8":
             raise InputError(f"no weights of {name} come with the package; name a file with network.weights")
         return shipped()
-    found = Path(weights).expanduser()
+    found = expanded(weights)
     below = Path(os.environ.get("CIMLEARN_DATA", "")) / weights
     return build(name, weights=found if found.exists() or not below.exists() else below)
 

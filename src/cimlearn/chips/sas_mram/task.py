@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.faults import Rates, error_rate, flips, misread, written
+from cimlearn.arrays.faults import ErrorRates, error_rate, flips, misread, written
 from cimlearn.arrays.wear import Lines
 from cimlearn.chips.sas_mram.setup import wear_law
 from cimlearn.devices.technology import Technology
@@ -38,7 +38,7 @@ class Learner(Protocol):
     def step(self, x: Float, y: Labels, seen: int) -> None:
         """Learn x (examples, 3, side, side), y (examples,); `seen` examples of the task came before."""
 
-    def answers(self, x: Float, rates: Rates, draw: np.random.Generator) -> Labels:
+    def answers(self, x: Float, rates: ErrorRates, draw: np.random.Generator) -> Labels:
         """(examples,) classes of x (examples, 3, side, side) while stored bits fail at `rates`."""
 
     def tensors(self) -> dict[str, NDArray[Any]]:
@@ -88,7 +88,7 @@ class OnChip:
         self.exponent = image_exponent(backbone)
         self.write_error = error_rate(p, "faults.write_error", cell.write_error)
         rate = error_rate(p, "faults.read_error", cell.read_error)
-        self.read_error = Rates(rate, rate)
+        self.read_error = ErrorRates(rate, rate)
         self.taken = 0
         self.stored, law = self.net.weights(), wear_law(p, cell)
         self.lines = {
@@ -121,7 +121,7 @@ class OnChip:
 
     def _write(self, wanted: dict[str, NDArray[np.int8]]) -> None:
         """Put `wanted` into the cells: lines with a changed bit are written whole; a write may fail."""
-        rates = Rates(self.write_error, self.write_error)
+        rates = ErrorRates(self.write_error, self.write_error)
         chance = generator(self.seed, "write", str(self.task), str(self.taken))
         for name, new in wanted.items():
             old = self.stored[name]
@@ -131,7 +131,7 @@ class OnChip:
         if self.write_error or any(self.stored[name] is not new for name, new in wanted.items()):
             self.net.load(self.stored)
 
-    def answers(self, x: Float, rates: Rates, draw: np.random.Generator) -> Labels:
+    def answers(self, x: Float, rates: ErrorRates, draw: np.random.Generator) -> Labels:
         """Classes, by batches of 100."""
         found = []
         with self._misread(rates, draw):
@@ -141,7 +141,7 @@ class OnChip:
         return np.concatenate(found).astype(np.int64)
 
     @contextmanager
-    def _misread(self, rates: Rates, draw: np.random.Generator) -> Iterator[None]:
+    def _misread(self, rates: ErrorRates, draw: np.random.Generator) -> Iterator[None]:
         """While it lasts, stored bits of frozen and trained weights are wrong at `rates`."""
         wrong = misread(self.sizes, self.net.read, rates, generator=draw)
         right = {name: self.net.read(name) for name in wrong}
@@ -193,7 +193,7 @@ class InSoftware:
         """One step."""
         self.learner.step(x, y)
 
-    def answers(self, x: Float, rates: Rates, draw: np.random.Generator) -> Labels:
+    def answers(self, x: Float, rates: ErrorRates, draw: np.random.Generator) -> Labels:
         """Classes; nothing fails in software."""
         return self.learner.predict(x)
 

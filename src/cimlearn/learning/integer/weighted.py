@@ -269,7 +269,10 @@ def per_channel(values: Tensor, spread: int) -> tuple[Int8, Tensor]:
     Rounded so that sums are kept, see `introunding`.
     """
     flat = values.reshape(len(values), -1)
-    exponents = torch.tensor([fitting(float(row.abs().max())) if row.any() else -(10**6) for row in flat])
+    lowest = (
+        fitting(0.0) if not flat.any() else -(10**6)
+    )  # a row of zeros takes the smallest step of the others
+    exponents = torch.tensor([fitting(float(row.abs().max())) if row.any() else lowest for row in flat])
     exponents = exponents.clamp(min=int(exponents.max()) - spread)
     lowest = int(exponents.min())
     scale = (2.0 ** -exponents.double()).view(-1, *[1] * (values.dim() - 1))

@@ -21,10 +21,10 @@ from cimlearn.papers.base import (
     NOT_COMPARABLE,
     QUICK,
     Claim,
-    Result,
+    FigureResult,
+    PaperFigure,
     Row,
     Runs,
-    Study,
     percent_text,
     verdict,
 )
@@ -78,7 +78,7 @@ def points(stream: str, hidden: int, quick: bool) -> tuple[Point, ...]:
     )
 
 
-def analyse(panel: str, stream: str, hidden: int, runs: Runs, quick: bool) -> Result:
+def analyse(panel: str, stream: str, hidden: int, runs: Runs, quick: bool) -> FigureResult:
     """Mean and standard deviation over seeds after each task."""
     rows: list[Row] = []
     ends: dict[str, list[float]] = {}
@@ -109,7 +109,7 @@ def analyse(panel: str, stream: str, hidden: int, runs: Runs, quick: bool) -> Re
         f"Mean accuracy on the tasks so far, {STREAMS[stream]}, {hidden} hidden units, {length}, "
         f"{len(ends['chip'])} seed(s), band one standard deviation. After the last task: {said}."
     )
-    return Result(rows, caption, _claims(panel, stream, hidden, ends, quick))
+    return FigureResult(rows, caption, _claims(panel, stream, hidden, ends, quick))
 
 
 def _claims(
@@ -145,7 +145,7 @@ def _claims(
     return tuple(claims)
 
 
-def draw(title: str, result: Result) -> Figure:
+def draw(title: str, result: FigureResult) -> Figure:
     """Accuracy over tasks, one line per curve."""
 
     def finish(axes: Axes) -> None:
@@ -163,11 +163,11 @@ def draw(title: str, result: Result) -> Figure:
     )
 
 
-def study(panel: str) -> Study:
+def figure(panel: str) -> PaperFigure:
     """One panel of the figure."""
     stream, hidden = PANELS[panel]
     title = f"Accuracy, {STREAMS[stream]}, n_h = {hidden}"
-    return Study(
+    return PaperFigure(
         panel,
         title,
         partial(points, stream, hidden),

@@ -17,7 +17,7 @@ from cimlearn import chips
 from cimlearn.costs.lifetime import YEAR
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
-from cimlearn.papers.base import Result, Row, Runs, Study
+from cimlearn.papers.base import FigureResult, PaperFigure, Row, Runs
 from cimlearn.papers.plots import lines, series
 from cimlearn.report.costs import price_parameters
 from cimlearn.studies.sweep import Point
@@ -75,7 +75,7 @@ def _endurance(quick: bool) -> float:
     return ENDURANCE / (10 if quick else 1)
 
 
-def analyse(runs: Runs, quick: bool) -> Result:
+def analyse(runs: Runs, quick: bool) -> FigureResult:
     """Accuracy on the task just learned, and the share of stuck cells, against years."""
     real = chips.parameters("m2ru", {})["cell.endurance"]
     rows: list[Row] = []
@@ -101,7 +101,7 @@ def analyse(runs: Runs, quick: bool) -> Result:
             )
     if not rows:
         raise InputError("the ageing study needs a finished run of the chip; none finished")
-    return Result(rows, _caption(rows))
+    return FigureResult(rows, _caption(rows))
 
 
 def _caption(rows: list[Row]) -> str:
@@ -135,7 +135,7 @@ def _smooth(rows: list[Row]) -> list[float]:
     return [sum(values[max(0, n - SMOOTHED + 1) : n + 1]) / min(n + 1, SMOOTHED) for n in range(len(values))]
 
 
-def draw(result: Result) -> Figure:
+def draw(result: FigureResult) -> Figure:
     """Accuracy (solid) and share of stuck cells (dashed) against years."""
 
     def finish(axes: Axes) -> None:
@@ -158,6 +158,6 @@ def draw(result: Result) -> Figure:
     )
 
 
-STUDY: Final = Study(
+FIGURE: Final = PaperFigure(
     "ageing", "Accuracy to the end of life, with and without sparsification", points, analyse, draw
 )

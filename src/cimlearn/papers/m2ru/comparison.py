@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cimlearn.errors import InputError
-from cimlearn.papers.base import Result, Runs, Study
+from cimlearn.papers.base import FigureResult, PaperFigure, Runs
 from cimlearn.papers.m2ru import accuracy
 from cimlearn.papers.published import COLUMNS, published
 from cimlearn.report.costs import run_costs
@@ -17,7 +17,7 @@ def points(quick: bool) -> tuple[Point, ...]:
     return tuple(p for p in accuracy.points("permuted-mnist", 100, quick) if p.name.endswith("/chip/seed=0"))
 
 
-def analyse(runs: Runs, quick: bool) -> Result:
+def analyse(runs: Runs, quick: bool) -> FigureResult:
     """Ours, then what was published."""
     costs = next((run_costs(run) for run in runs.values()), None)
     if costs is None:
@@ -56,7 +56,7 @@ def analyse(runs: Runs, quick: bool) -> Result:
         "not be mixed. At 65 nm, M2RU's 312 GOPS/W stand above Eyeriss (166) and below Chipmunk (3,080), both digital; "
         "its own baseline stands at 10.8."
     )
-    return Result(
+    return FigureResult(
         [
             {column: row.get(column) for column in COLUMNS}
             for row in [*rows, *published("accelerators.toml", "accelerator")]
@@ -65,4 +65,4 @@ def analyse(runs: Runs, quick: bool) -> Result:
     )
 
 
-STUDY: Final = Study("table", "Beside other accelerators", points, analyse, None)
+FIGURE: Final = PaperFigure("table", "Beside other accelerators", points, analyse, None)

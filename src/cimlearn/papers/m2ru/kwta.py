@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from cimlearn import metrics
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
-from cimlearn.papers.base import NOT_COMPARABLE, QUICK, Claim, Result, Row, Runs, Study, verdict
+from cimlearn.papers.base import NOT_COMPARABLE, QUICK, Claim, FigureResult, PaperFigure, Row, Runs, verdict
 from cimlearn.papers.plots import bars
 from cimlearn.studies.sweep import Point
 
@@ -40,7 +40,7 @@ def points(quick: bool) -> tuple[Point, ...]:
     )
 
 
-def analyse(runs: Runs, quick: bool) -> Result:
+def analyse(runs: Runs, quick: bool) -> FigureResult:
     """Accuracy after the last task by answer."""
     rows: list[Row] = []
     for label in ANSWERS:
@@ -58,7 +58,7 @@ def analyse(runs: Runs, quick: bool) -> Result:
         )
     said = ", ".join(f"{row['answer']} {_percent(row)}" for row in rows)
     caption = f"Accuracy after 5 tasks of permuted MNIST, 12,000 examples each, by answer: {said}."
-    return Result(rows, caption, _claims(rows, quick))
+    return FigureResult(rows, caption, _claims(rows, quick))
 
 
 def _percent(row: Row) -> str:
@@ -87,7 +87,7 @@ def _claims(rows: list[Row], quick: bool) -> tuple[Claim, ...]:
     )
 
 
-def draw(result: Result) -> Figure:
+def draw(result: FigureResult) -> Figure:
     """Accuracy by answer."""
     return bars(
         result.rows,
@@ -100,4 +100,4 @@ def draw(result: Result) -> Figure:
     )
 
 
-STUDY: Final = Study("kwta", "K-winners-take-all in place of softmax", points, analyse, draw)
+FIGURE: Final = PaperFigure("kwta", "K-winners-take-all in place of softmax", points, analyse, draw)

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cimlearn.experiments.pricing import price_design
-from cimlearn.papers.base import Result, Row, Runs, Study
+from cimlearn.papers.base import FigureResult, PaperFigure, Row, Runs
 from cimlearn.papers.plots import lines
 from cimlearn.studies.sweep import Point
 
@@ -29,7 +29,7 @@ def points(quick: bool) -> tuple[Point, ...]:
     return ()
 
 
-def analyse(runs: Runs, quick: bool) -> Result:
+def analyse(runs: Runs, quick: bool) -> FigureResult:
     """Seconds per step by size, bits and tiling."""
     rows: list[Row] = []
     for label, tiles in TILED.items():
@@ -60,10 +60,10 @@ def analyse(runs: Runs, quick: bool) -> Result:
         f"one crossbar takes "
         f"{ratio:.1f} times as long as tiles: its one bank of converters works through all columns."
     )
-    return Result(rows, caption)
+    return FigureResult(rows, caption)
 
 
-def draw(result: Result) -> Figure:
+def draw(result: FigureResult) -> Figure:
     """Latency against size; solid tiled, dashed not."""
 
     def finish(axes: Axes) -> None:
@@ -87,6 +87,6 @@ def draw(result: Result) -> Figure:
     )
 
 
-STUDY: Final = Study(
+FIGURE: Final = PaperFigure(
     "5c", "Latency against network size and bits, with and without tiling", points, analyse, draw
 )

@@ -16,7 +16,7 @@ from cimlearn import metrics
 from cimlearn.costs.lifetime import YEAR
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
-from cimlearn.papers.base import NOT_COMPARABLE, QUICK, Claim, Result, Row, Runs, Study, verdict
+from cimlearn.papers.base import NOT_COMPARABLE, QUICK, Claim, FigureResult, PaperFigure, Row, Runs, verdict
 from cimlearn.papers.plots import bars
 from cimlearn.report.costs import price_parameters, run_costs
 from cimlearn.studies.sweep import Point
@@ -59,7 +59,7 @@ def points(quick: bool) -> tuple[Point, ...]:
     )
 
 
-def analyse(runs: Runs, quick: bool) -> Result:
+def analyse(runs: Runs, quick: bool) -> FigureResult:
     """Years until cells die, and accuracy, by the share of changes that is written."""
     rows: list[Row] = []
     for label in KEPT:
@@ -97,7 +97,7 @@ def analyse(runs: Runs, quick: bool) -> Result:
         f"{endurance:.0e} writes, "
         f"from the writes of 5 tasks of permuted MNIST; both are assumptions that only divide. Until 10 %: {said}."
     )
-    return Result(rows, caption, _claims(rows, rate, endurance, quick))
+    return FigureResult(rows, caption, _claims(rows, rate, endurance, quick))
 
 
 def _claims(rows: list[Row], rate: float, endurance: float, quick: bool) -> tuple[Claim, ...]:
@@ -144,7 +144,7 @@ def _claims(rows: list[Row], rate: float, endurance: float, quick: bool) -> tupl
     return tuple(claims)
 
 
-def draw(result: Result) -> Figure:
+def draw(result: FigureResult) -> Figure:
     """Years by share of changes written."""
     return bars(
         result.rows,
@@ -156,4 +156,4 @@ def draw(result: Result) -> Figure:
     )
 
 
-STUDY: Final = Study("5b", "Lifespan before and after gradient sparsification", points, analyse, draw)
+FIGURE: Final = PaperFigure("5b", "Lifespan before and after gradient sparsification", points, analyse, draw)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from cimlearn import metrics
 from cimlearn.costs.base import Costs
 from cimlearn.errors import InputError
-from cimlearn.papers.base import Claim, Result, Row, Runs, Study, verdict
+from cimlearn.papers.base import Claim, FigureResult, PaperFigure, Row, Runs, verdict
 from cimlearn.papers.m2ru import accuracy
 from cimlearn.papers.plots import bars, largest_parts
 from cimlearn.report.costs import run_costs
@@ -37,7 +37,7 @@ def _costs(runs: Runs, hidden: int) -> list[Costs]:
     return [c for n in names if n in runs and (c := run_costs(runs[n])) is not None]
 
 
-def analyse(runs: Runs, quick: bool) -> Result:
+def analyse(runs: Runs, quick: bool) -> FigureResult:
     """Power by part in inference and in learning."""
     rows: list[Row] = []
     for hidden in SIZES:
@@ -65,7 +65,7 @@ def analyse(runs: Runs, quick: bool) -> Result:
         "Estimated "
         "from public prices without a fitted factor; most sizes are assumed."
     )
-    return Result(rows, caption, _claims(costs, quick))
+    return FigureResult(rows, caption, _claims(costs, quick))
 
 
 def _claims(costs: list[Costs], quick: bool) -> tuple[Claim, ...]:
@@ -105,7 +105,7 @@ def _claims(costs: list[Costs], quick: bool) -> tuple[Claim, ...]:
     return tuple(claims)
 
 
-def draw(result: Result) -> Figure:
+def draw(result: FigureResult) -> Figure:
     """Power by part at 100 hidden units; parts below half a percent of both totals are drawn together."""
     rows = [row for row in result.rows if row["hidden"] == SIZES[0]]
     shown = largest_parts(rows, by="phase", part="part", value="power_W", least=_SMALL)
@@ -120,4 +120,4 @@ def draw(result: Result) -> Figure:
     )
 
 
-STUDY: Final = Study("5d", "Power by part, and the headline numbers", points, analyse, draw)
+FIGURE: Final = PaperFigure("5d", "Power by part, and the headline numbers", points, analyse, draw)

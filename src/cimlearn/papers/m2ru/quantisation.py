@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cimlearn import chips, metrics, streams
 from cimlearn.chips.m2ru.setup import initial_weights, make_memory
 from cimlearn.learning.replay import store_all
-from cimlearn.papers.base import Claim, Result, Row, Runs, Study, verdict
+from cimlearn.papers.base import Claim, FigureResult, PaperFigure, Row, Runs, verdict
 from cimlearn.papers.plots import lines
 from cimlearn.studies.sweep import Point
 
@@ -38,7 +38,7 @@ def stored(x: NDArray[np.float32], p: Any, shape: streams.StreamShape, seed: int
     return memory.state.codes[: len(x)].astype(np.float64) / float(memory.steps)
 
 
-def analyse(runs: Runs, quick: bool) -> Result:
+def analyse(runs: Runs, quick: bool) -> FigureResult:
     """Error by rounding and bits: mean and standard deviation over seeds."""
     seeds, count = (2, 100) if quick else (5, 1000)
     rows: list[Row] = []
@@ -57,7 +57,7 @@ def analyse(runs: Runs, quick: bool) -> Result:
                     "seeds": seeds,
                 }
             )
-    return Result(rows, _caption(rows), _claims(rows, quick))
+    return FigureResult(rows, _caption(rows), _claims(rows, quick))
 
 
 def _error(p: Any, seed: int, count: int) -> float:
@@ -103,7 +103,7 @@ def _claims(rows: list[Row], quick: bool) -> tuple[Claim, ...]:
     return tuple(claims)
 
 
-def draw(result: Result) -> Figure:
+def draw(result: FigureResult) -> Figure:
     """Error against bits, one line per rounding."""
 
     def finish(axes: Axes) -> None:
@@ -123,4 +123,4 @@ def draw(result: Result) -> Figure:
     )
 
 
-STUDY: Final = Study("5a", "Error of the matrix-vector product during replay", points, analyse, draw)
+FIGURE: Final = PaperFigure("5a", "Error of the matrix-vector product during replay", points, analyse, draw)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from cimlearn.costs.base import Costs
 from cimlearn.experiments.pricing import price_design
-from cimlearn.papers.base import Result, Row, Runs, Study
+from cimlearn.papers.base import FigureResult, PaperFigure, Row, Runs
 from cimlearn.papers.m2ru.lifespan import PUBLISHED_YEARS
 from cimlearn.papers.m2ru.power import PUBLISHED
 from cimlearn.studies.sweep import Point
@@ -89,7 +89,7 @@ def distance(row: Row) -> float:
     return max(abs(row[key] / PUBLISHED[key] - 1) for key in ("power_W", "ops_per_s", "ops_per_J"))
 
 
-def analyse(runs: Runs, quick: bool) -> Result:
+def analyse(runs: Runs, quick: bool) -> FigureResult:
     """The table, and the designs of the grid that agree with the paper."""
     rows = [{"assumption": "defaults", "setting": "", **_numbers(price_design("m2ru", {}))}]
     rows += [
@@ -99,7 +99,7 @@ def analyse(runs: Runs, quick: bool) -> Result:
     ]
     region = [row for row in _grid() if distance(row) <= AGREES]
     rows += sorted(region, key=distance)
-    return Result(rows, _caption(rows, region))
+    return FigureResult(rows, _caption(rows, region))
 
 
 def _grid() -> list[Row]:
@@ -140,4 +140,4 @@ def _caption(rows: list[Row], region: list[Row]) -> str:
     )
 
 
-STUDY: Final = Study("sensitivity", "What the headline numbers hang on", points, analyse, None)
+FIGURE: Final = PaperFigure("sensitivity", "What the headline numbers hang on", points, analyse, None)

@@ -19,10 +19,10 @@ from cimlearn.papers.base import (
     NOT_COMPARABLE,
     QUICK,
     Claim,
-    Result,
+    FigureResult,
+    PaperFigure,
     Row,
     Runs,
-    Study,
     percent_text,
     verdict,
 )
@@ -69,7 +69,7 @@ def points(quick: bool) -> tuple[Point, ...]:
     )
 
 
-def analyse(runs: Runs, quick: bool) -> Result:
+def analyse(runs: Runs, quick: bool) -> FigureResult:
     """Accuracy at the end by task, and on average over the tasks."""
     rows: list[Row] = []
     ends: dict[str, list[float]] = {}
@@ -99,7 +99,7 @@ def analyse(runs: Runs, quick: bool) -> Result:
         f"Accuracy by task after the last one, split CIFAR-100, 10 classes a task, {len(ends['chip'])} seed(s). "
         f"Nothing is forgotten by construction: each task has its own Rep-Net. On average: {said}."
     )
-    return Result(rows, caption, _claims(ends, quick))
+    return FigureResult(rows, caption, _claims(ends, quick))
 
 
 def _claims(ends: Mapping[str, list[float]], quick: bool) -> tuple[Claim, ...]:
@@ -133,7 +133,7 @@ def _claims(ends: Mapping[str, list[float]], quick: bool) -> tuple[Claim, ...]:
     )
 
 
-def draw(result: Result) -> Figure:
+def draw(result: FigureResult) -> Figure:
     """Accuracy by task and learner."""
     return bars(
         result.rows,
@@ -146,4 +146,4 @@ def draw(result: Result) -> Figure:
     )
 
 
-STUDY: Final = Study("accuracy", "INT8 and float32, Rep-Net and last layer", points, analyse, draw)
+FIGURE: Final = PaperFigure("accuracy", "INT8 and float32, Rep-Net and last layer", points, analyse, draw)

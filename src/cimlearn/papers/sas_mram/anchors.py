@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from cimlearn.errors import InputError
-from cimlearn.papers.base import Result, Row, Runs, Study
+from cimlearn.papers.base import FigureResult, PaperFigure, Row, Runs
 from cimlearn.papers.published import published
 from cimlearn.papers.sas_mram import technologies
 from cimlearn.report.costs import run_costs
 
 
-def analyse(runs: Runs, quick: bool) -> Result:
+def analyse(runs: Runs, quick: bool) -> FigureResult:
     """Ours, then what was published."""
     run = runs.get(technologies.POINT)
     costs = None if run is None else run_costs(run)
@@ -34,7 +34,7 @@ def analyse(runs: Runs, quick: bool) -> Result:
         "Published macros leave out what a whole chip needs. Ours is built up from public prices of adders at 28 nm "
         "and a sensed bit per AND; it learns."
     )
-    return Result([ours, *published("anchors.toml", "anchor")], caption)
+    return FigureResult([ours, *published("anchors.toml", "anchor")], caption)
 
 
-STUDY: Final = Study("anchors", "Beside digital macros and a GPU", technologies.points, analyse, None)
+FIGURE: Final = PaperFigure("anchors", "Beside digital macros and a GPU", technologies.points, analyse, None)

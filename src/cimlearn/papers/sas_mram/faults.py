@@ -10,7 +10,7 @@ from cimlearn import chips, metrics
 from cimlearn.devices.technology import technology
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
-from cimlearn.papers.base import Result, Row, Runs, Study
+from cimlearn.papers.base import FigureResult, PaperFigure, Row, Runs
 from cimlearn.papers.plots import accuracy_lines
 from cimlearn.studies.sweep import Point
 
@@ -42,7 +42,7 @@ def points(quick: bool) -> tuple[Point, ...]:
     )
 
 
-def analyse(runs: Runs, quick: bool) -> Result:
+def analyse(runs: Runs, quick: bool) -> FigureResult:
     """Accuracy by kind of fault and rate."""
     rows: list[Row] = [
         {
@@ -63,10 +63,10 @@ def analyse(runs: Runs, quick: bool) -> Result:
         f"{cell.write_error:.1e}, misreads one with {cell.read_error:.1e}, and loses one in ten years with "
         f"{cell.retention_failure(years):.1e}: all far to the left."
     )
-    return Result(rows, caption)
+    return FigureResult(rows, caption)
 
 
-def draw(result: Result) -> Figure:
+def draw(result: FigureResult) -> Figure:
     """Accuracy against the probability that a bit is wrong."""
     return accuracy_lines(
         result.rows,
@@ -77,4 +77,4 @@ def draw(result: Result) -> Figure:
     )
 
 
-STUDY: Final = Study("faults", "Accuracy against wrong bits", points, analyse, draw)
+FIGURE: Final = PaperFigure("faults", "Accuracy against wrong bits", points, analyse, draw)

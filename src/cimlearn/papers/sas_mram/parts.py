@@ -7,7 +7,7 @@ from typing import Final
 from matplotlib.figure import Figure
 
 from cimlearn.errors import InputError
-from cimlearn.papers.base import Result, Row, Runs, Study
+from cimlearn.papers.base import FigureResult, PaperFigure, Row, Runs
 from cimlearn.papers.plots import bars, largest_parts
 from cimlearn.papers.sas_mram import technologies
 from cimlearn.report.costs import run_costs
@@ -15,7 +15,7 @@ from cimlearn.report.costs import run_costs
 _SMALL: Final = 0.003  # of the total; smaller parts are drawn together
 
 
-def analyse(runs: Runs, quick: bool) -> Result:
+def analyse(runs: Runs, quick: bool) -> FigureResult:
     """Energy by part and phase."""
     run = runs.get(technologies.POINT)
     costs = None if run is None else run_costs(run)
@@ -33,10 +33,10 @@ def analyse(runs: Runs, quick: bool) -> Result:
         "Estimated from public prices; "
         "most sizes are assumed."
     )
-    return Result(rows, caption)
+    return FigureResult(rows, caption)
 
 
-def draw(result: Result) -> Figure:
+def draw(result: FigureResult) -> Figure:
     """Parts as bars; parts below 0.3 % of both totals together."""
     shown = largest_parts(result.rows, by="phase", part="part", value="joules", least=_SMALL)
     return bars(
@@ -50,4 +50,4 @@ def draw(result: Result) -> Figure:
     )
 
 
-STUDY: Final = Study("parts", "Energy by part", technologies.points, analyse, draw)
+FIGURE: Final = PaperFigure("parts", "Energy by part", technologies.points, analyse, draw)

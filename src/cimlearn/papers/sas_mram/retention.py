@@ -10,7 +10,7 @@ from cimlearn import metrics
 from cimlearn.devices.technology import technology
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
-from cimlearn.papers.base import Result, Row, Runs, Study
+from cimlearn.papers.base import FigureResult, PaperFigure, Row, Runs
 from cimlearn.papers.plots import accuracy_lines
 from cimlearn.papers.sas_mram.faults import STREAM
 from cimlearn.studies.sweep import Point
@@ -49,7 +49,7 @@ def points(quick: bool) -> tuple[Point, ...]:
     )
 
 
-def analyse(runs: Runs, quick: bool) -> Result:
+def analyse(runs: Runs, quick: bool) -> FigureResult:
     """Accuracy by temperature and time, with the share of bits that is lost by then."""
     rows: list[Row] = []
     for kelvin in TEMPERATURES:
@@ -76,10 +76,10 @@ def analyse(runs: Runs, quick: bool) -> Result:
         f"Bits lost in ten years: {ten}. "
         "The junction is assumed, so are its barrier and these figures."
     )
-    return Result(rows, caption)
+    return FigureResult(rows, caption)
 
 
-def draw(result: Result) -> Figure:
+def draw(result: FigureResult) -> Figure:
     """Accuracy against years."""
     return accuracy_lines(
         result.rows,
@@ -90,4 +90,4 @@ def draw(result: Result) -> Figure:
     )
 
 
-STUDY: Final = Study("retention", "Accuracy against years of retention", points, analyse, draw)
+FIGURE: Final = PaperFigure("retention", "Accuracy against years of retention", points, analyse, draw)

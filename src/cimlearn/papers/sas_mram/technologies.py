@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from cimlearn.devices.technology import names, technology
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
-from cimlearn.papers.base import NOT_COMPARABLE, Claim, Result, Row, Runs, Study, verdict
+from cimlearn.papers.base import NOT_COMPARABLE, Claim, FigureResult, PaperFigure, Row, Runs, verdict
 from cimlearn.papers.plots import bars
 from cimlearn.report.costs import reprice
 from cimlearn.studies.sweep import Point
@@ -29,7 +29,7 @@ def points(quick: bool) -> tuple[Point, ...]:
     return (Point(POINT, Experiment("sas-mram", STREAM, "chip", (0,), size)),)
 
 
-def analyse(runs: Runs, quick: bool) -> Result:
+def analyse(runs: Runs, quick: bool) -> FigureResult:
     """Every memory on the same counts."""
     run = runs.get(POINT)
     if run is None:
@@ -65,7 +65,7 @@ def analyse(runs: Runs, quick: bool) -> Result:
         f"{100 * (1 - sas['area_m2_per_bit'] / sot['area_m2_per_bit']):.0f} % less area a bit, "
         f"{100 * (sas['write_J_per_bit'] / sot['write_J_per_bit'] - 1):+.0f} % write energy a bit."
     )
-    return Result(rows, caption, _claims(sas, sot, quick))
+    return FigureResult(rows, caption, _claims(sas, sot, quick))
 
 
 def _claims(sas: Row, sot: Row, quick: bool) -> tuple[Claim, ...]:
@@ -112,7 +112,7 @@ def _claims(sas: Row, sot: Row, quick: bool) -> tuple[Claim, ...]:
     )
 
 
-def draw(result: Result) -> Figure:
+def draw(result: FigureResult) -> Figure:
     """Energy per image by memory."""
     rows = [
         {"memory": row["memory"], "phase": phase, "joules": row[f"{phase}_J"]}
@@ -130,4 +130,4 @@ def draw(result: Result) -> Figure:
     )
 
 
-STUDY: Final = Study("technologies", "The same work in five memories", points, analyse, draw)
+FIGURE: Final = PaperFigure("technologies", "The same work in five memories", points, analyse, draw)

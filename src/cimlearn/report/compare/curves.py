@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from cimlearn.report.compare.grouping import Design
+from cimlearn.report.compare.grouping import ComparedDesign
 from cimlearn.report.html import chart
 from cimlearn.report.html.markup import text
 from cimlearn.report.html.scales import Tick, scale
@@ -12,7 +12,9 @@ from cimlearn.report.html.scales import Tick, scale
 _MOST_MARKS = 12  # tasks; above it marks would hide the line
 
 
-def curves(designs: Sequence[Design], labels: Mapping[int, str], series: Mapping[int, int], alt: str) -> str:
+def curves(
+    designs: Sequence[ComparedDesign], labels: Mapping[int, str], series: Mapping[int, int], alt: str
+) -> str:
     """The drawing; designs by number have a label and, if they have a colour, a series."""
     drawn = [design for design in designs if design.samples]
     tasks = max(len(design.run.task_names) for design in drawn)
@@ -39,7 +41,7 @@ def _tasks_marked(tasks: int) -> range:
 
 
 def _line(
-    design: Design, label: str, series: int | None, tasks: int, height: Callable[[float], float]
+    design: ComparedDesign, label: str, series: int | None, tasks: int, height: Callable[[float], float]
 ) -> str:
     """One design: band, line, marks."""
     xs = [chart.across(_share(k, tasks)) for k in range(design.learned)]

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def designs_table(rows: Sequence[Mapping[str, Any]], varied: Sequence[str]) -> Table:
-    """One line per design, the best accuracy first; a star where nothing beats it. `varied` names what is said of it.
+    """One line per design, the best accuracy first; a star on the Pareto front. `varied` names what is said of it.
 
-    Rows are those of `cimlearn.explore` or of `cimlearn.report.compare.rows`; what a software twin lacks is a dash.
+    Rows are those of `cimlearn.report.compare.rows`; what a software twin lacks is a dash.
     """
     from rich import box
     from rich.table import Table

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cimlearn.report.compare import labels
-from cimlearn.report.compare.grouping import Benchmark, Design, set_by_user
+from cimlearn.report.compare.grouping import Benchmark, ComparedDesign, set_by_user
 from cimlearn.report.html.markup import Cell, badge, breakable, header, table, text
 from cimlearn.units import plural
 
@@ -34,13 +34,13 @@ def differences_table(benchmark: Benchmark) -> str:
     return table(caption, head, body, "differ")
 
 
-def _value_cell(design: Design, name: str) -> Cell:
+def _value_cell(design: ComparedDesign, name: str) -> Cell:
     """One parameter of one design."""
     said = text(labels.value(design, name))
     return Cell(f"<strong>{said}</strong>" if set_by_user(design, name) else said, "n")
 
 
-def _values(designs: Sequence[Design], name: str) -> str:
+def _values(designs: Sequence[ComparedDesign], name: str) -> str:
     """The different values of a parameter, with how many designs have each."""
     seen: dict[str, int] = {}
     for design in designs:
@@ -51,7 +51,7 @@ def _values(designs: Sequence[Design], name: str) -> str:
     return "; ".join(said) + (f"; and {more} others" if more > 0 else "")
 
 
-def _origins(designs: Sequence[Design], name: str) -> str:
+def _origins(designs: Sequence[ComparedDesign], name: str) -> str:
     """The origins of a parameter's values."""
     found = [{**d.run.parameters, **d.run.prices}.get(name) for d in designs]
     origins = dict.fromkeys(entry.origin for entry in found if entry is not None)

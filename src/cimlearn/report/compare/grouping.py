@@ -14,13 +14,13 @@ from typing import Any
 from cimlearn import metrics
 from cimlearn.report.compare.read import Compared, Entry
 from cimlearn.report.front import front
-from cimlearn.report.measures import Sample, average, furthest, spread
+from cimlearn.report.samples import Sample, average, furthest, spread
 from cimlearn.runfolder.records import Run, RunParameter
 from cimlearn.units import plural
 
 
 @dataclass(frozen=True)
-class Design:
+class ComparedDesign:
     """Runs that differ by seed only (or by parameters that the reader averages over)."""
 
     number: int  # from 1, on the whole page
@@ -75,7 +75,7 @@ class Benchmark:
     """The designs that were run on the same tasks, and the parameters in which they differ."""
 
     title: str
-    designs: tuple[Design, ...]
+    designs: tuple[ComparedDesign, ...]
     varied: Mapping[str, RunParameter]  # 'part.key' -> the first design's entry; those that a user set first
 
     @property
@@ -85,7 +85,7 @@ class Benchmark:
 
     @property
     def best(self) -> list[bool]:
-        """For each design, whether nothing beats it in accuracy, learning energy and lifetime at once."""
+        """For each design, whether it is on the Pareto front of accuracy, learning energy and lifetime."""
         return front([design.values if design.finished else {} for design in self.designs])
 
 
@@ -127,7 +127,7 @@ def settings(run: Run, without: Collection[str] = ()) -> dict[str, Any]:
     return {name: entry.value for name, entry in every.items() if name not in without}
 
 
-def _design(number: int, entries: Sequence[Entry], over: Collection[str]) -> Design:
+def _design(number: int, entries: Sequence[Entry], over: Collection[str]) -> ComparedDesign:
     """The runs of one design; a seed that was run twice counts once."""
     seen: dict[str, Sample] = {}
     repeated = []
@@ -138,10 +138,10 @@ def _design(number: int, entries: Sequence[Entry], over: Collection[str]) -> Des
             repeated.append(entry.name)
         for key, sample in keys.items():
             seen.setdefault(key, sample)
-    return Design(number, tuple(entries), furthest(seen.values()), tuple(repeated))
+    return ComparedDesign(number, tuple(entries), furthest(seen.values()), tuple(repeated))
 
 
-def varied(designs: Sequence[Design], over: Collection[str] = ()) -> dict[str, RunParameter]:
+def varied(designs: Sequence[ComparedDesign], over: Collection[str] = ()) -> dict[str, RunParameter]:
     """The parameters and prices that differ between designs which have them, those that a user set first."""
     values: dict[str, set[str]] = {}
     entries: dict[str, RunParameter] = {}
@@ -156,7 +156,7 @@ def varied(designs: Sequence[Design], over: Collection[str] = ()) -> dict[str, R
     return {name: entries[name] for name in sorted(differ, key=lambda n: n not in touched)}
 
 
-def set_by_user(design: Design, name: str) -> bool:
+def set_by_user(design: ComparedDesign, name: str) -> bool:
     """Whether the design's user set the parameter."""
     entry = {**design.run.parameters, **design.run.prices}.get(name)
     return entry is not None and entry.changed

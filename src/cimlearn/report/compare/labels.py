@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from cimlearn.report.compare.grouping import Benchmark, Design, set_by_user
+from cimlearn.report.compare.grouping import Benchmark, ComparedDesign, set_by_user
 from cimlearn.runfolder.records import RunParameter
 from cimlearn.units import value_text
 
@@ -28,7 +28,7 @@ def columns(benchmark: Benchmark) -> dict[str, RunParameter]:
     return {name: benchmark.varied[name] for name in names[:MOST_COLUMNS]}
 
 
-def value(design: Design, name: str) -> str:
+def value(design: ComparedDesign, name: str) -> str:
     """A parameter of a design for a reader; a dash where the design's chip has none of that name."""
     entry = {**design.run.parameters, **design.run.prices}.get(name)
     return "–" if entry is None else value_text(entry.value, entry.unit)

@@ -37,7 +37,7 @@ class Names:
 
 
 def _series(benchmark: Benchmark) -> dict[int, int]:
-    """The designs that get a colour and a shape: all of a few; of many what nothing beats, then the most accurate."""
+    """The designs that get a colour and a shape: all of a few; of many the Pareto front, then the most accurate."""
     pairs = [(d, b) for d, b in zip(benchmark.designs, benchmark.best, strict=True) if d.samples]
     chosen = sorted(pairs, key=lambda p: (not p[0].finished, not p[1], -p[0].values["accuracy"]))
     numbers = sorted(design.number for design, _ in chosen[: chart.SERIES])

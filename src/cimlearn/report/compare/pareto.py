@@ -12,13 +12,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from cimlearn.report.compare.grouping import Design
+from cimlearn.report.compare.grouping import ComparedDesign
 from cimlearn.report.front import front
 from cimlearn.report.html import chart
 from cimlearn.report.html.markup import text
 from cimlearn.report.html.quantity import Column, column
 from cimlearn.report.html.scales import Scale, scale
-from cimlearn.report.measures import MEASURES, Measure
+from cimlearn.report.measures import SHOWN, Measure
 
 ACROSS, UP = "learning_J", "accuracy"  # what is drawn first, where there is such a measure
 _BOUNDS: Final = {"accuracy": (0.0, 100.0), "forgetting": (0.0, 100.0)}
@@ -36,7 +36,7 @@ class Axis(NamedTuple):
         """What it shows."""
         return self.column.measure
 
-    def spot(self, design: Design) -> tuple[float, float, float] | None:
+    def spot(self, design: ComparedDesign) -> tuple[float, float, float] | None:
         """Share of the axis of a design's mean and of one standard deviation below and above; None without value."""
         if self.measure.key not in design.values:
             return None
@@ -46,10 +46,10 @@ class Axis(NamedTuple):
         return mid, low, high
 
 
-def plot_axes(designs: Sequence[Design]) -> dict[str, Axis]:
+def plot_axes(designs: Sequence[ComparedDesign]) -> dict[str, Axis]:
     """An axis for each measure that a finished design has, by its key."""
     made = {}
-    for measure in MEASURES:
+    for measure in SHOWN:
         having = [d for d in designs if d.finished and measure.key in d.values]
         if not having:
             continue
@@ -72,7 +72,7 @@ def first_axes(axes: Mapping[str, Axis]) -> tuple[str, str] | None:
 
 
 def pareto(
-    designs: Sequence[Design],
+    designs: Sequence[ComparedDesign],
     axes: Mapping[str, Axis],
     labels: Mapping[int, str],
     series: Mapping[int, int],
@@ -119,7 +119,7 @@ def options(axes: Mapping[str, Axis], chosen: str) -> str:
 
 
 def _point(
-    design: Design,
+    design: ComparedDesign,
     axes: Mapping[str, Axis],
     first: tuple[str, str],
     label: str,

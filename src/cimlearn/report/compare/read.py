@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cimlearn.errors import InputError
-from cimlearn.report.measures import Sample, samples
-from cimlearn.runfolder.records import Run, read_json, read_run
+from cimlearn.report.samples import Sample, samples
+from cimlearn.runfolder.records import Run, read_run
 from cimlearn.units import plural
+from cimlearn.untrusted import limits
+from cimlearn.untrusted.text import read_json, read_toml
 
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 
@@ -41,12 +43,20 @@ class Compared:
     unreadable: dict[str, str] = field(default_factory=dict)  # folder -> why
     drawn: tuple[str, ...] = ()  # parameters that a Monte Carlo study draws for each seed
     failures: dict[str, str] = field(default_factory=dict)  # runs of the study that could not be run -> why
+    others: int = 0  # runs in the folder that don't belong to the study (any more), and are left out
 
 
 def find_runs(folder: Path) -> list[Path]:
     """All run folders in `folder` (or itself), in the order of their names, 50 before 100."""
-    found = []
-    for parent, inner, files in os.walk(folder):
+    found: list[Path] = []
+    if folder.resolve() == Path(folder.anchor or "/").resolve():
+        raise InputError(f"{folder} is the root of all folders; name the folder that a study or a run wrote")
+    for number, (parent, inner, files) in enumerate(os.walk(folder)):
+        if number > limits.FOLDERS or len(found) > limits.PAGE:
+            raise InputError(
+                f"{folder} has more than {limits.FOLDERS:,} folders or {limits.PAGE:,} runs, the limit of a page; "
+                "name the study's own folder"
+            )
         if "run.json" in files:
             found.append(Path(parent))
             inner.clear()  # a run holds no other runs
@@ -66,7 +76,8 @@ def read_study(folder: Path | str) -> Compared:
     """Every run in `folder`; those that can't be read are named.
 
     Where the folder has a study's description (study.toml), the parameters in its [monte_carlo] are `drawn`; where it
-    has failures.json, what stands there did not run.
+    has runs.json, only the runs that stand there are read, in that order; where it has failures.json, what stands there
+    did not run.
 
     Raises
     ------
@@ -75,7 +86,8 @@ def read_study(folder: Path | str) -> Compared:
     """
     folder = Path(folder)
     runs, unreadable = [], {}
-    for found in find_runs(folder):
+    there, own = _own_runs(folder)
+    for found in own:
         try:
             runs.append(read_run(found))
         except InputError as error:
@@ -87,20 +99,35 @@ def read_study(folder: Path | str) -> Compared:
         )
     name = Path(os.path.abspath(folder)).name
     entries = _entries(runs, [_name(run.folder, folder) for run in runs])
-    return Compared(f"Study ‘{name}’", entries, unreadable, _drawn(folder), _failures(folder))
+    return Compared(
+        f"Study ‘{name}’", entries, unreadable, _drawn(folder), _failures(folder), there - len(own)
+    )
 
 
 def _drawn(folder: Path) -> tuple[str, ...]:
     """The parameters that the study in `folder` draws for each chip; none without a description."""
     file = folder / "study.toml"
-    try:
-        content = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
-    except ValueError as error:
-        raise InputError(f"{file} is not a TOML file: {error}; restore it or remove it") from None
+    content = read_toml(file) if file.is_file() else {}
     names = []
-    for part, keys in content.get("monte_carlo", {}).items():
+    for part, keys in _table(content.get("monte_carlo")).items():
         names += [f"{part}.{key}" for key in keys] if isinstance(keys, dict) and "." not in part else [part]
     return tuple(name for name in names if "." in name)
+
+
+def _own_runs(folder: Path) -> tuple[int, list[Path]]:
+    """How many run folders there are, and those of the study in its order; all where no runs.json says which."""
+    found, file = find_runs(folder), folder / "runs.json"
+    if not file.is_file():
+        return len(found), found
+    listed = read_json(file)
+    if not isinstance(listed, dict):
+        raise InputError(f"{file} is damaged (no table of runs); remove it to read every run in the folder")
+    places = {folder / str(path): k for k, path in enumerate(listed.values())}
+    return len(found), sorted((path for path in found if path in places), key=places.__getitem__)
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _failures(folder: Path) -> dict[str, str]:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cimlearn.report.compare.grouping import Benchmark, Design
+from cimlearn.report.compare.grouping import Benchmark, ComparedDesign
 from cimlearn.report.compare.read import Entry
-from cimlearn.report.measures import MEASURES, OTHERS, average, furthest, spread
-
-_KEYS = (*(measure.key for measure in MEASURES), *OTHERS)
+from cimlearn.report.measures import MEASURE, plain
+from cimlearn.report.samples import average, furthest, spread
 
 
 def measured(values: Mapping[str, float], spreads: Mapping[str, float]) -> dict[str, float | None]:
     """Each measure and its spread as `key` and `key_std` (null for one seed); a twin's row has no costs."""
     row: dict[str, float | None] = {}
-    for key in _KEYS:
+    for key in MEASURE:
         if key in values:
             row |= {key: values[key], f"{key}_std": spreads.get(key)}
     return row
 
 
-def design_row(design: Design, label: str, benchmark: Benchmark, best: bool) -> dict[str, Any]:
+def design_row(design: ComparedDesign, label: str, benchmark: Benchmark, best: bool) -> dict[str, Any]:
     """One design: means over its seeds."""
     own = {**design.run.parameters, **design.run.prices}
     return {
@@ -41,7 +39,7 @@ def design_row(design: Design, label: str, benchmark: Benchmark, best: bool) -> 
     }
 
 
-def run_row(entry: Entry, design: Design, benchmark: Benchmark) -> dict[str, Any]:
+def run_row(entry: Entry, design: ComparedDesign, benchmark: Benchmark) -> dict[str, Any]:
     """One run: means over its own seeds."""
     found = furthest(entry.samples)
     return {
@@ -64,11 +62,6 @@ def all_rows(made: Sequence[Benchmark], labels: Sequence[Sequence[str]]) -> dict
     designs, runs = [], []
     for benchmark, names in zip(made, labels, strict=True):
         for design, label, best in zip(benchmark.designs, names, benchmark.best, strict=True):
-            designs.append(_plain(design_row(design, label, benchmark, best)))
-            runs += [_plain(run_row(entry, design, benchmark)) for entry in design.entries]
+            designs.append(plain(design_row(design, label, benchmark, best)))
+            runs += [plain(run_row(entry, design, benchmark)) for entry in design.entries]
     return {"designs": designs, "runs": runs}
-
-
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row without infinity, which JSON doesn't have."""
-    return {k: None if isinstance(v, float) and math.isinf(v) else v for k, v in row.items()}

@@ -10,25 +10,26 @@ from typing import Final
 from urllib.parse import quote
 
 from cimlearn.report.compare import labels
-from cimlearn.report.compare.grouping import Benchmark, Design
+from cimlearn.report.compare.grouping import Benchmark, ComparedDesign
 from cimlearn.report.compare.read import Entry
 from cimlearn.report.html import chart
 from cimlearn.report.html.markup import Cell, badge, breakable, table, text
 from cimlearn.report.html.quantity import Column, column
-from cimlearn.report.measures import MEASURES, average, furthest, spread
+from cimlearn.report.measures import SHOWN
+from cimlearn.report.samples import average, furthest, spread
 from cimlearn.units import plural
 
 _MOST_LINKS: Final = 12  # runs that a design's row links to one by one
 _KINDS: Final = {
     "Seeds": ' class="n"',
-    "★": ' class="mid" data-first="descending" title="nothing beats it"',
+    "★": ' class="mid" data-first="descending" title="on the Pareto front"',
 }
 
 
 def shown_columns(benchmark: Benchmark) -> list[Column]:
     """The measures that any design has, each with one unit for all rows."""
     made = []
-    for measure in MEASURES:
+    for measure in SHOWN:
         values = [d.values[measure.key] for d in benchmark.designs if measure.key in d.values]
         if values:
             made.append(column(measure, values))
@@ -100,7 +101,7 @@ def _varying_facts(benchmark: Benchmark) -> list[tuple[str, str]]:
     return [(head, key) for head, key in facts if len({getattr(d, key) for d in benchmark.designs}) > 1]
 
 
-def _facts(benchmark: Benchmark, design: Design) -> list[Cell]:
+def _facts(benchmark: Benchmark, design: ComparedDesign) -> list[Cell]:
     """Chip and place where they vary, then the parameters that have a column."""
     cells = [Cell(text(getattr(design, key))) for _, key in _varying_facts(benchmark)]
     own = {**design.run.parameters, **design.run.prices}
@@ -145,20 +146,20 @@ def _measures(
     return cells
 
 
-def _name(design: Design, series: Mapping[int, int], html: str, sort: str) -> Cell:
+def _name(design: ComparedDesign, series: Mapping[int, int], html: str, sort: str) -> Cell:
     """The first cell: mark, number and name of a design or run."""
     own = series.get(design.number)
     return Cell(f'{chart.swatch(own)}<span class="number">{design.number}</span> {html}', "name", sort)
 
 
-def _unfinished(learned: int, design: Design) -> str:
+def _unfinished(learned: int, design: ComparedDesign) -> str:
     """How far it got."""
     return f"<small>{learned} of {plural(len(design.run.task_names), 'task')} learned; not ranked</small>"
 
 
 def _star(best: bool) -> Cell:
-    """A star for what nothing beats."""
-    return Cell('<span title="nothing beats it">★</span>' if best else "", "mid", "1" if best else "0")
+    """A star for what is on the Pareto front."""
+    return Cell('<span title="on the Pareto front">★</span>' if best else "", "mid", "1" if best else "0")
 
 
 def _seeds(seeds: Sequence[int]) -> str:

@@ -10,7 +10,7 @@ from cimlearn.report.compare.grouping import Benchmark, set_by_user
 from cimlearn.report.compare.labels import MOST_COLUMNS
 from cimlearn.report.compare.read import Compared
 from cimlearn.report.html.quantity import column
-from cimlearn.report.measures import MEASURES
+from cimlearn.report.measures import SHOWN
 from cimlearn.units import plural
 
 _MOST_NAMES = 3  # in one notice
@@ -19,7 +19,7 @@ _TILES = {
     "learning_J": "Least learning energy",
     "inference_J": "Least inference energy",
     "area_m2": "Smallest area",
-    "lifetime_years": "Longest life",
+    "lifetime_years": "Longest lifetime",
 }
 
 
@@ -59,6 +59,8 @@ def notices(compared: Compared, made: Sequence[Benchmark], over: Collection[str]
         yield f"Averaged over {names} as over seeds: runs that differ only in that are one design."
     if compared.failures:
         yield f"Could not be run: {_some([f'{name}: {why}' for name, why in compared.failures.items()])}."
+    if compared.others:
+        yield f"{plural(compared.others, 'other run')} in this folder, not of the study as it is now, left out."
     if compared.unreadable:
         yield f"Left out: {_some(list(compared.unreadable.values()))}."
     incomplete = [e.name for e in compared.entries if not e.run.complete]
@@ -86,7 +88,7 @@ def _some(names: Sequence[str]) -> str:
 def headlines(benchmark: Benchmark) -> list[Headline]:
     """The best of each measure in which finished designs differ."""
     found = []
-    for measure in MEASURES:
+    for measure in SHOWN:
         having = [d for d in benchmark.designs if d.finished and measure.key in d.values]
         values = [d.values[measure.key] for d in having]
         if measure.key not in _TILES or len(set(values)) < 2:
@@ -116,8 +118,8 @@ def pareto(benchmark: Benchmark, across: str) -> str:
         else ""
     )
     return (
-        "Each mark is a design and leads to its row; its lines are one standard deviation over seeds. The line joins"
-        " what nothing beats in both measures. Differences smaller than the spread may be chance."
+        "Each mark is a design and leads to its row; its lines are one standard deviation over seeds. The line is"
+        " the Pareto front of both measures. Differences smaller than the spread may be chance."
         f"{twins} Keys: arrows go from mark to mark, Enter opens the row."
     )
 
@@ -150,8 +152,9 @@ def differences(benchmark: Benchmark) -> str:
 def columns() -> str:
     """What stands in the tables."""
     return (
-        "Energies and times are per example; life is the time until 10 % of the cells are worn. ★: nothing beats it in"
-        " accuracy, learning energy and life at once. A dash: there is none, such as the energy of a software twin."
+        "Energies and times are per example; lifetime is the time until 10 % of the cells are stuck. ★: on the"
+        " Pareto front of accuracy, learning energy and lifetime. A dash: there is none, such as the energy of a"
+        " software twin."
     )
 
 

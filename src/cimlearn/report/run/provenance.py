@@ -162,6 +162,8 @@ def provenance(run: Run, summary: Mapping[str, Any]) -> str:
     if data := run.config.get("data", {}):
         rows = [[Cell(text(f), "name"), Cell(f"<code>{text(c)}</code>", "hash")] for f, c in data.items()]
         parts.append(table("Data read", header(["File", "SHA-256"]), rows))
+    if found := run.config.get("data_from", []):
+        parts.append(f"<p>Found in: {text('; '.join(str(place) for place in found))}.</p>")
     rows = [[Cell(text(name), "name"), Cell(text(v))] for name, v in versions.items()]
     parts.append(table("Software", header(["Package", "Version"]), rows))
     return section("redo", "Do it again", *parts)

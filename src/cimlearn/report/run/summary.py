@@ -71,5 +71,6 @@ def summarise(run: Run) -> dict[str, Any]:
         "memory_bits": memory_bits(run),
         **({} if costs is None else costs.as_dict()),
         **({} if why_not is None else {"not_priced": why_not}),
+        "data_from": run.config.get("data_from", []),
         "run_folder": str(run.folder),
     }

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cimlearn.errors import InputError, nearest
+from cimlearn.places import cache_place, expanded, temporary_place
 from cimlearn.streams.sources.download import Progress, fetch
 from cimlearn.streams.sources.formats import digest_or_blank
 from cimlearn.streams.sources.known import SOURCES, DataFile, Place, Source, Variant
 
 ENVIRONMENT = "CIMLEARN_DATA"
+NAMED: Final = "data folder"  # the one that the user named
 
 
 class Found(NamedTuple):
@@ -62,7 +65,7 @@ def data_folder(data: str | Path | None) -> Path | None:
     given = os.fspath(data) if data else os.environ.get(ENVIRONMENT, "")
     if not given:
         return None
-    folder = Path(given).expanduser()
+    folder = expanded(given)
     if not folder.is_dir():
         origin = "" if data else f" (from {ENVIRONMENT})"
         raise InputError(
@@ -72,15 +75,27 @@ def data_folder(data: str | Path | None) -> Path | None:
 
 
 def cache_folder() -> Path:
-    """The user's cache: $XDG_CACHE_HOME/cimlearn, by default ~/.cache/cimlearn."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "cimlearn"
+    """Where fetched data sets are kept: $XDG_CACHE_HOME/cimlearn, by default ~/.cache/cimlearn."""
+    return cache_place() or temporary_place()
 
 
 def find(name: str, data: str | Path | None = None) -> Found | None:
-    """The first place that has all files of one variant of the source; None if there is none."""
+    """The first place that has all files of one variant of the source; None if there is none.
+
+    Raises
+    ------
+    InputError
+        If the data folder has some of them: what the user named is what is used, so no other place is looked at.
+    """
     wanted = source(name)
+    asked = True  # still in the folder that the user named
     for where, folder, variant in _candidates(wanted, data):
+        if asked and where != NAMED:
+            asked = False
+            if (incomplete := _incomplete(wanted, data)) is not None:
+                raise InputError(
+                    f"{incomplete}; put them there, or remove what is there of {name}, so that another place is used"
+                )
         paths = [_path(folder, file) for file in variant.files]
         complete = tuple(path for path in paths if path is not None)
         if len(complete) == len(variant.files) and not _belongs_to_another(wanted, variant, complete):
@@ -89,7 +104,7 @@ def find(name: str, data: str | Path | None = None) -> Found | None:
 
 
 def locate(name: str, data: str | Path | None = None) -> Found:
-    """Like `find`, but a source that isn't there is an InputError that says how to get it."""
+    """Like `find`, but a source that isn't there at all is an InputError too, which says how to get it."""
     found = find(name, data)
     if found is None:
         raise InputError(f"{_missing(source(name), data)}; to get it: {' or '.join(_remedies(source(name)))}")
@@ -99,8 +114,13 @@ def locate(name: str, data: str | Path | None = None) -> Found:
 def list_sources(data: str | Path | None = None) -> list[SourceRow]:
     """All sources, and where each was found."""
     rows = []
+    data_folder(data)
     for name, known in SOURCES.items():
-        found = find(name, data)
+        try:
+            found = find(name, data)
+        except InputError as error:
+            rows.append(SourceRow(name, known.what, str(error).split(";")[0], 0, known.licence))
+            continue
         if found:
             size = sum(path.stat().st_size for path in found.paths)
             rows.append(
@@ -128,7 +148,7 @@ def get(name: str, folder: str | Path | None = None, progress: Progress | None =
     if variant is None:
         remedies = " or ".join(_remedies(wanted))
         raise InputError(f"{name} can't be downloaded: it has no official mirror; to get it: {remedies}")
-    into = (Path(folder).expanduser() if folder else cache_folder()) / name
+    into = (expanded(folder) if folder else cache_folder()) / name
     paths = []
     for file in variant.files:
         path = into / file.name
@@ -145,7 +165,9 @@ def verify(name: str, data: str | Path | None = None) -> list[FileCheck]:
     """The state of each file of a source, in the first place that has any of them."""
     wanted = source(name)
     best: tuple[Path, Variant] | None = None
-    found = find(name, data)
+    found: Found | None = None
+    with suppress(InputError):  # incomplete: which files are missing is what is asked
+        found = find(name, data)
     if found:
         checks = zip(found.variant.files, found.paths, strict=True)
         return [_check(file, path) for file, path in checks]
@@ -170,7 +192,7 @@ def _candidates(wanted: Source, data: str | Path | None) -> Iterator[tuple[str, 
     folder = data_folder(data)
     if folder:
         for variant in wanted.variants:
-            yield from (("data folder", folder / sub, variant) for sub in variant.folders)
+            yield from ((NAMED, folder / sub, variant) for sub in variant.folders)
     for place in wanted.places:
         inside = _place(place)
         if inside:
@@ -222,17 +244,36 @@ def _missing(wanted: Source, data: str | Path | None) -> str:
     """What was looked for and not found; names the missing files if some are there."""
     folder = data_folder(data)
     if folder:
-        for variant in wanted.variants:
-            for sub in variant.folders:
-                gone = [file.name for file in variant.files if _path(folder / sub, file) is None]
-                if 0 < len(gone) < len(variant.files):
-                    here = folder / sub
-                    return f"data set '{wanted.name}' is incomplete in {here}: {', '.join(gone)} missing"
         pickled = folder / wanted.variants[0].files[0].name.replace("-binary", "-python")
         if "-python" in pickled.name and pickled.is_file():
             return f"{pickled} holds Python pickles, which are never opened; the binary version is needed"
     place = f"the data folder {folder}" if folder else f"the cache {cache_folder()} (no data folder is set)"
     return f"data set '{wanted.name}' isn't in {place}"
+
+
+def _incomplete(wanted: Source, data: str | Path | None) -> str | None:
+    """Which files are missing where the data folder has some of the source; None where it has none of it."""
+    folder = data_folder(data)
+    for variant in wanted.variants if folder else ():
+        for sub in variant.folders:
+            here = folder / sub  # type: ignore[operator]
+            there = {file: path for file in variant.files if (path := _path(here, file)) is not None}
+            gone = [file.name for file in variant.files if file not in there]
+            if there and gone and not _of_another(wanted, there):
+                return f"data set '{wanted.name}' is incomplete in {here}: {', '.join(gone)} missing"
+    return None
+
+
+def _of_another(wanted: Source, there: Mapping[DataFile, Path]) -> bool:
+    """Whether one of these files is that of another source (MNIST and Fashion-MNIST use the same names)."""
+    rivals = {
+        file.sha256
+        for other in SOURCES.values()
+        if other.name != wanted.name
+        for variant in other.variants
+        for file in variant.files
+    }
+    return any(digest_or_blank(path, unpack=file.unpack) in rivals for file, path in there.items())
 
 
 def _remedies(wanted: Source) -> list[str]:

@@ -1,54 +1,33 @@
-"""Readers of data files. Each returns arrays and the SHA-256 of what it read; none ever unpickles."""
+"""Readers of the data sets' own formats, on top of the gate (`cimlearn.untrusted`)."""
 
 from __future__ import annotations
 
-import contextlib
-import gzip
-import hashlib
 import io
-import lzma
 import tarfile
-import zipfile
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
+from cimlearn.untrusted import limits
+from cimlearn.untrusted.arrays import Arrays, read_idx, read_npz
+from cimlearn.untrusted.files import reading
+from cimlearn.untrusted.packed import digest_or_blank, file_digest, open_plain
+
+__all__ = [
+    "Arrays",
+    "check_digest",
+    "digest_or_blank",
+    "file_digest",
+    "read_cifar_binary",
+    "read_digits",
+    "read_idx",
+    "read_npz",
+    "reading",
+]
 
 BLOCK = 1 << 20  # bytes read at a time
-LARGEST = 1 << 31  # bytes; an IDX header that asks for more is wrong
-DAMAGE = (
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    ValueError,
-    gzip.BadGzipFile,
-    lzma.LZMAError,
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-
-Arrays = dict[str, NDArray[Any]]
-
-
-@contextlib.contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turns every way in which a file can be damaged or unreadable into one InputError."""
-    try:
-        yield
-    except InputError:
-        raise
-    except DAMAGE as error:
-        raise InputError(f"{path} is damaged or truncated ({error}); fetch or copy it again") from None
-    except OSError as error:
-        raise InputError(f"{path} can't be read ({error.strerror or error}); check the file") from None
-    except MemoryError:
-        raise InputError(f"{path} doesn't fit into memory; use a folder of .npy files instead") from None
 
 
 def check_digest(path: Path, expected: str, found: str) -> None:
@@ -58,77 +37,6 @@ def check_digest(path: Path, expected: str, found: str) -> None:
             f"{path} has the wrong checksum: expected sha256 {expected[:12]}, found {found[:12]}; "
             "delete it and fetch it again (cimlearn data get)"
         )
-
-
-def open_plain(path: Path) -> BinaryIO:
-    """`path`, unpacked on the way if it is gzip'ed."""
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    return cast(BinaryIO, gzip.open(path, "rb")) if packed else path.open("rb")
-
-
-def file_digest(path: Path, *, unpack: bool) -> str:
-    """SHA-256 (hex) of a file, or of its unpacked content."""
-    with reading(path), open_plain(path) if unpack else path.open("rb") as file:
-        return hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
-
-
-def digest_or_blank(path: Path, *, unpack: bool) -> str:
-    """Like `file_digest`, but '' if the file can't be unpacked or read."""
-    try:
-        return file_digest(path, unpack=unpack)
-    except InputError:
-        return ""
-
-
-def _fill(file: BinaryIO, array: NDArray[np.uint8], hasher: Any, path: Path) -> None:
-    """Reads exactly `array` from `file`, hashing on the way."""
-    view = memoryview(cast(Any, array.reshape(-1)))
-    done = 0
-    while done < len(view):
-        count = cast(io.RawIOBase, file).readinto(view[done : done + BLOCK])
-        if not count:
-            raise InputError(f"{path} ends after {done} of {len(view)} bytes of data; fetch or copy it again")
-        hasher.update(view[done : done + count])
-        done += count
-
-
-def read_idx(path: Path, axes: int) -> tuple[NDArray[np.uint8], str]:
-    """An IDX file of unsigned bytes with `axes` dimensions, and the SHA-256 of its unpacked content.
-
-    Header: two zero bytes, type 0x08 (uint8), number of dimensions, then each size as 4 bytes, big-endian.
-    """
-    with reading(path), open_plain(path) as file:
-        header = file.read(4 + 4 * axes)
-        if header[:4] != bytes((0, 0, 8, axes)) or len(header) < 4 + 4 * axes:
-            raise InputError(
-                f"{path} is not an IDX file of bytes with {axes} dimensions "
-                f"(it starts with {header[:4].hex() or 'nothing'}); fetch or copy it again"
-            )
-        shape = tuple(int(n) for n in np.frombuffer(header[4:], ">u4"))
-        size = int(np.prod(shape, dtype=object))
-        if size > LARGEST:
-            raise InputError(f"{path} claims a shape of {shape}, more than 2 GiB; fetch or copy it again")
-        array = np.empty(shape, np.uint8)
-        hasher = hashlib.sha256(header)
-        _fill(file, array, hasher, path)
-        if file.read(1):
-            raise InputError(
-                f"{path} holds more than the {shape} bytes of its header; fetch or copy it again"
-            )
-    return array, hasher.hexdigest()
-
-
-def read_npz(path: Path, keys: tuple[str, ...], optional: tuple[str, ...] = ()) -> Arrays:
-    """The arrays `keys` (and those of `optional` that are there) of an .npz file."""
-    with reading(path), path.open("rb") as raw:
-        file = np.load(raw, allow_pickle=False)
-        if isinstance(file, np.ndarray):
-            raise InputError(f"{path} is a single .npy array; needed: an .npz with {', '.join(keys)}")
-        missing = [key for key in keys if key not in file]
-        if missing:
-            raise InputError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(file) or 'nothing'}")
-        return {key: file[key] for key in (*keys, *optional) if key in file}
 
 
 def read_cifar_binary(path: Path, label_bytes: int) -> Arrays:
@@ -144,7 +52,7 @@ def read_cifar_binary(path: Path, label_bytes: int) -> Arrays:
         for part in ("train", "test"):
             mine = sorted((m for m in members if _part(m.name) == part), key=lambda m: m.name)
             total = sum(m.size for m in mine)
-            if total == 0 or any(m.size % record for m in mine) or total > LARGEST:
+            if total == 0 or any(m.size % record for m in mine) or total > limits.most_bytes():
                 raise InputError(f"{path}: the {part} files aren't a whole number of {record}-byte records")
             arrays[f"x_{part}"] = np.empty((total // record, 32, 32, 3), np.uint8)
             arrays[f"y_{part}"] = np.empty(total // record, np.uint8)

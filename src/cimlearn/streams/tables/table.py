@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cimlearn.errors import InputError, nearest
 from cimlearn.streams.checking import MAX_CLASSES
+from cimlearn.untrusted import limits, text
 
 Column = Sequence[Any] | NDArray[Any]  # (rows,) texts, numbers or dates
 Block = Mapping[str, Any]  # neighbouring rows of a table: name -> Column
@@ -55,6 +56,7 @@ def make_table(
             coded = codes[role].add(cells) if role in codes else _times(cells, column, name, rows)
             found[role].append(coded)
         rows += len(found["values"][-1])
+        limits.check_bytes(name, 4 * rows * len(features))
     if rows == 0:
         raise InputError(f"{name} has no rows; give at least two classes of them")
     whole = {key: np.concatenate(parts) for key, parts in found.items()}
@@ -110,6 +112,8 @@ def _features(
         return chosen
     chosen = tuple(part.strip() for part in asked.strip("[] ").split(","))
     for column in chosen:
+        if chosen.count(column) > 1:
+            raise InputError(f"stream.features of {name} names '{column}' twice; name it once")
         if column not in columns:
             raise InputError(
                 f"{name} has no column '{column}' (stream.features); it has {', '.join(columns)}; "
@@ -128,9 +132,15 @@ def _numbers(block: Block, features: tuple[str, ...], name: str, first: int) -> 
 
 def _numeric(cells: Column, column: str, name: str, first: int) -> NDArray[np.float32]:
     """(rows,) numbers of one column."""
-    dates = isinstance(cells, np.ndarray) and cells.dtype.kind in "mM"
+    kind = cells.dtype.kind if isinstance(cells, np.ndarray) else "O"
+    if kind in "cV":
+        raise InputError(
+            f"{name}: column '{column}' is of type {cells.dtype}; give real numbers, such as its size and angle"  # type: ignore[union-attr]
+        )
     try:
-        exact = np.full(len(cells), np.nan) if dates else np.asarray(cells, np.float64)
+        if kind in "mM" or (kind in "OSU" and not _plain_digits(cells)):
+            raise TypeError  # each cell says for itself whether it is a number
+        exact = np.asarray(cells, np.float64)
     except (TypeError, ValueError):
         exact = np.array([_number(cell) for cell in cells], np.float64)
     bad = ~(np.abs(exact) <= _FINE)  # NaN too
@@ -145,10 +155,19 @@ def _numeric(cells: Column, column: str, name: str, first: int) -> NDArray[np.fl
     return exact.astype(np.float32)
 
 
+def _plain_digits(cells: Column) -> bool:
+    """Whether NumPy may read these texts: none holds an underscore or digits of another script."""
+    try:
+        joined = "".join(cells)
+    except TypeError:
+        return False
+    return joined.isascii() and "_" not in joined
+
+
 def _number(cell: Any) -> float:
     """A cell as a number, NaN if it is none."""
     try:
-        return float(cell)
+        return text.number(cell)
     except (TypeError, ValueError):
         return float("nan")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
 from cimlearn.experiments.pricing import price
+from cimlearn.report.measures import of_costs
 from cimlearn.streams.base import StreamShape
 from cimlearn.streams.shapes import known_shape
-from cimlearn.studies.results import cost_columns
 
 
 def expected_costs(experiment: Experiment) -> dict[str, float]:
-    """The columns of goals.PRICED, by name; a lifetime that never ends is infinite.
+    """Each of measures.PRICED, by name; a lifetime that never ends is infinite.
 
     Raises
     ------
@@ -20,7 +20,7 @@ def expected_costs(experiment: Experiment) -> dict[str, float]:
     """
     of_chip, _ = experiment.parameters
     costs = price(experiment.chip, of_chip, experiment.prices, _shape(experiment))
-    return {name: float(value) for name, value in cost_columns(costs).items() if value is not None}
+    return {name: float(value) for name, value in of_costs(costs).items() if value is not None}
 
 
 def _shape(experiment: Experiment) -> StreamShape:

@@ -1,7 +1,7 @@
-"""Who runs a trial, and whether that process still lives; on one machine or on several with one folder.
+"""A lease on trials: who runs one, and whether that process still lives; on one machine or on several with one folder.
 
-A search holds a lock on a file of its own for as long as it lives; a killed one holds nothing. Where locks don't reach
-other machines, the file's time tells, which a live search renews. One at a time may take a trial.
+A search holds a lock on a file of its own (search/*.lease) for as long as it lives; a killed one holds nothing. Where
+locks don't reach other machines, the file's time tells, which a live search renews. One at a time may take a trial.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _BEAT = 10.0  # seconds between two signs of life
 _SILENT = 120.0  # seconds without one after which a search on another machine counts as dead
 
 
-class Owner:
-    """This process in the folder of a search. Use it in a `with`."""
+class Lease:
+    """That of this process, in the folder of a search. Use it in a `with`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = make(folder, exist_ok=True)
@@ -38,7 +38,7 @@ class Owner:
             self._file = self._path(self.name).open("w")
             with suppress(OSError):  # a file system without locks
                 fcntl.flock(self._file, fcntl.LOCK_EX)
-            for file in self._folder.glob("*.owner"):
+            for file in self._folder.glob("*.lease"):
                 if not self.alive(file.stem):
                     file.unlink(missing_ok=True)
         self._beats.start()
@@ -61,7 +61,7 @@ class Owner:
             yield
 
     def alive(self, name: str | None) -> bool:
-        """Whether the owner `name` still lives."""
+        """Whether the search that holds the lease `name` still lives."""
         file = self._path(name or "nobody")
         try:
             with file.open("r") as opened:
@@ -89,5 +89,5 @@ class Owner:
                 os.utime(self._path(self.name))
 
     def _path(self, name: str) -> Path:
-        """The file of an owner."""
-        return self._folder / f"{name}.owner"
+        """The file of a lease."""
+        return self._folder / f"{name}.lease"

@@ -1,6 +1,6 @@
 """What a search has found, from its trials and the records of their runs.
 
-STUDY/front.csv          the designs that nothing beats in all objectives at once
+STUDY/front.csv          the Pareto front: the designs that no other beats in all objectives at once
 STUDY/trials.parquet     every trial: parameters, means over its seeds, what became of it
 STUDY/results.parquet    a row per run and task of the finished trials (studies/results.py)
 STUDY/failures.json      why trials failed
@@ -17,17 +17,23 @@ from typing import Any, Final
 
 from cimlearn import metrics
 from cimlearn.report.front import front
+from cimlearn.report.measures import MEASURE
 from cimlearn.runfolder.files import write_atomic, write_json
 from cimlearn.runfolder.records import read_run
 from cimlearn.studies.results import Row, column, run_rows, write_results
 from cimlearn.studies.search.backend import optuna
-from cimlearn.studies.search.goals import GOALS, averaged
+from cimlearn.studies.search.goals import averaged
 from cimlearn.studies.search.table import Search
 from cimlearn.studies.sweep import Point
 
 TRIALS: Final = "trials.parquet"
 FRONT: Final = "front.csv"
 FINISHED: Final = "finished"
+INFEASIBLE: Final = "infeasible"  # over a limit
+PRUNED: Final = "pruned"  # dominated before its end
+FAILED: Final = "failed"
+RUNNING: Final = "running"
+STATES: Final = (FINISHED, PRUNED, INFEASIBLE, FAILED, RUNNING)
 State = optuna.trial.TrialState
 FrozenTrial = optuna.trial.FrozenTrial
 
@@ -41,11 +47,11 @@ class Searched:
 
     @property
     def front(self) -> list[Row]:
-        """The trials that nothing beats."""
+        """The trials on the Pareto front."""
         return [row for row in self.rows if row["best"]]
 
     def count(self, state: str) -> int:
-        """How many trials are in a state: finished, over a limit, hopeless, failed, running."""
+        """How many trials are in a state: one of STATES."""
         return sum(row["state"] == state for row in self.rows)
 
 
@@ -80,7 +86,7 @@ def write_outcome(search: Search, folder: Path, trials: Sequence[FrozenTrial]) -
         places = {point.name: point.folder(folder / "runs") for point in runs}
         write_results(_Finished(search.study.name, search.varied, runs), folder, places)
     failed = {
-        f"{search.study.base.chip}/trial={r['trial']}": r["reason"] for r in rows if r["state"] == "failed"
+        f"{search.study.base.chip}/trial={r['trial']}": r["reason"] for r in rows if r["state"] == FAILED
     }
     write_json(folder / "failures.json", failed)
     found = Searched(folder, tuple(rows))
@@ -97,32 +103,34 @@ def _points(search: Search, trial: FrozenTrial) -> tuple[Point, ...]:
 def chosen(search: Search, trial: FrozenTrial) -> dict[str, Any]:
     """The parameters of a trial, as they were run."""
     return {
-        axis.name: axis.value(trial.params[axis.name]) for axis in search.axes if axis.name in trial.params
+        dimension.name: dimension.value(trial.params[dimension.name])
+        for dimension in search.space
+        if dimension.name in trial.params
     }
 
 
 def _row(search: Search, folder: Path, trial: FrozenTrial, points: Sequence[Point]) -> Row:
-    """One trial: number, state, parameters by name, then the columns of goals.GOALS."""
+    """One trial: number, state, parameters by name, then the columns of measures.MEASURES."""
     facts = trial.user_attrs
     state = {
         State.COMPLETE: FINISHED,
-        State.PRUNED: facts.get("state", "hopeless"),
-        State.FAIL: "failed",
-    }.get(trial.state, "running")
+        State.PRUNED: facts.get("state", PRUNED),
+        State.FAIL: FAILED,
+    }.get(trial.state, RUNNING)
     parameters = chosen(search, trial)
     row: Row = {"trial": trial.number, "state": state, "reason": facts.get("reason"), "best": False}
-    row |= {axis.name: parameters.get(axis.name) for axis in search.axes}
+    row |= {dimension.name: parameters.get(dimension.name) for dimension in search.space}
     ends = [r for p in points for r in run_rows(read_run(p.folder(folder / "runs"))) if r["final"]]
     costs: Mapping[str, Any] = facts.get("expected", {}) if state == FINISHED and not search.train else {}
-    values = averaged(ends) if ends else {name: costs.get(name) for name in GOALS}
+    values = averaged(ends) if ends else {name: costs.get(name) for name in MEASURE}
     return {**row, "seeds": len(points), "accuracy_std": metrics.std([r["accuracy"] for r in ends]), **values}
 
 
 def front_columns(search: Search) -> list[str]:
     """What the front shows: trial, parameters, objectives, then the other columns."""
-    rest = [name for name in GOALS if name not in search.objectives]
+    rest = [name for name in MEASURE if name not in search.objectives]
     spread = ["accuracy_std"] if "accuracy" in search.objectives else []
-    return ["trial", *(axis.name for axis in search.axes), *search.objectives, *spread, *rest]
+    return ["trial", *(dimension.name for dimension in search.space), *search.objectives, *spread, *rest]
 
 
 def _csv(search: Search, rows: Sequence[Row]) -> str:
@@ -150,12 +158,12 @@ def _write_trials(search: Search, path: Path, rows: Sequence[Row]) -> None:
     fields = [("trial", pyarrow.int64()), ("state", text), ("reason", text), ("best", pyarrow.bool_())]
     arrays = [pyarrow.array([row[name] for row in rows], kind) for name, kind in fields]
     names = [name for name, _ in fields]
-    for axis in search.axes:
-        values = [row[axis.name] for row in rows]
+    for dimension in search.space:
+        values = [row[dimension.name] for row in rows]
         mixed = len({type(value) for value in values if value is not None}) > 1
         arrays.append(pyarrow.array([None if v is None else str(v) if mixed else v for v in values]))
-        names.append(column(axis.name))
-    for name in ("seeds", "accuracy_std", *GOALS):
+        names.append(column(dimension.name))
+    for name in ("seeds", "accuracy_std", *MEASURE):
         arrays.append(
             pyarrow.array([row[name] for row in rows], pyarrow.int64() if name == "seeds" else number)
         )

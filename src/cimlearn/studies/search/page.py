@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from matplotlib.figure import Figure
+
+from cimlearn.report.front_figure import course_figure, front_figure
 from cimlearn.report.html import drawing
 from cimlearn.report.html.markup import Cell, figure, header, section, table, text
 from cimlearn.report.html.shell import whole_page
 from cimlearn.runfolder.files import write_atomic
 from cimlearn.studies.results import Row
-from cimlearn.studies.search.figure import front_figure
 from cimlearn.studies.search.outcome import FINISHED, Searched, in_order
 from cimlearn.studies.search.table import Search
 from cimlearn.studies.search.words import cells, heads, objective, parameter, tally
@@ -19,10 +21,10 @@ PAGE = "search.html"
 def write_page(search: Search, found: Searched) -> None:
     """Write front.png and search.html into the folder of a search with at least one finished trial."""
     ended = [row for row in found.rows if row["state"] == FINISHED]
-    drawing.png(front_figure(ended, search.objectives), found.folder / PICTURE)
-    svg = drawing.svg(front_figure(ended, search.objectives), "front", _caption(search))
+    drawing.png(_picture(search, ended), found.folder / PICTURE)
+    svg = drawing.svg(_picture(search, ended), "front", _caption(search))
     body = [
-        section("front", "Front", figure(svg, _caption(search)), _front(search, found)),
+        section("front", "Pareto front", figure(svg, _caption(search)), _front(search, found)),
         section("trials", "All trials", _trials(search, found)),
     ]
     page = whole_page(
@@ -35,26 +37,38 @@ def write_page(search: Search, found: Searched) -> None:
     write_atomic(found.folder / PAGE, page.encode())
 
 
+def _picture(search: Search, ended: list[Row]) -> Figure:
+    """The finished trials."""
+    trials = [row["trial"] for row in ended]
+    if len(search.objectives) == 1:
+        return course_figure(ended, search.objectives[0], trials)
+    return front_figure(ended, search.objectives, [str(trial) for trial in trials])
+
+
 def _caption(search: Search) -> str:
     """What the picture shows."""
     if len(search.objectives) == 1:
         return "Each finished trial; the line is the best so far."
     wanted = ", ".join(f"{'high' if up else 'low'} {name}" for name, up in search.goals.items())
-    return f"Each finished trial. Numbers are trials that no other beats in all of: {wanted}."
+    return f"Each finished trial. Numbers are the trials of the Pareto front: no other is as good in all of {wanted}."
 
 
 def _front(search: Search, found: Searched) -> str:
-    """The table of what nothing beats."""
+    """The table of the Pareto front."""
     rows = [_cells(search, row) for row in in_order(search, found.front)]
     names = heads(search)
-    return table("Trials that nothing beats", header(names, range(1, len(names))), rows)
+    return table(
+        "Trials of the Pareto front, the best of the first objective first",
+        header(names, range(1, len(names))),
+        rows,
+    )
 
 
 def _cells(search: Search, row: Row) -> list[Cell]:
     """A finished trial; a column sorts by its value."""
     values = [
         row["trial"],
-        *(row[axis.name] for axis in search.axes),
+        *(row[dimension.name] for dimension in search.space),
         *(row[name] for name in search.objectives),
     ]
     texts = cells(search, row)
@@ -66,7 +80,7 @@ def _trials(search: Search, found: Searched) -> str:
     """The table of all trials."""
     rows = []
     for row in found.rows:
-        chosen = [row[axis.name] for axis in search.axes]
+        chosen = [row[dimension.name] for dimension in search.space]
         rows.append(
             [
                 Cell(str(row["trial"]), "name", str(row["trial"])),
@@ -76,6 +90,6 @@ def _trials(search: Search, found: Searched) -> str:
                 Cell(text(row["reason"] or "")),
             ]
         )
-    parameters = [axis.name for axis in search.axes]
+    parameters = [dimension.name for dimension in search.space]
     names = ["trial", "became", *parameters, *search.objectives, "reason"]
     return table("Every trial, in order", header(names, range(2, len(names) - 1)), rows)

@@ -1,9 +1,9 @@
 """Which runs are not worth their end.
 
-Optuna prunes on one objective only. Here a trial is stopped when it is dominated at the same point of its course: after
+Optuna prunes on one objective only. Here a trial is pruned when it is dominated at the same point of its course: after
 the second task or a later one, a finished trial that was expected to cost no more in any objective had, with the same
 seed, an accuracy on the tasks so far that is better by more than a margin. What could still win on a cost is never
-stopped, and neither is anything where an objective besides accuracy is not known in advance. The first task says too
+pruned, and neither is anything where an objective besides accuracy is not known in advance. The first task says too
 little: forgetting shows from the second on (docs/search.md has a front that judging the first would have cut).
 """
 
@@ -27,7 +27,7 @@ def floors(
     seed: int,
     margin: float | None,
 ) -> tuple[float, ...]:
-    """(tasks - 1,) accuracy below which a run is stopped after each task but the last; 0: it goes on; empty: always.
+    """(tasks - 1,) accuracy below which a run is pruned after each task but the last; 0: it goes on; empty: always.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def floors(
     seed
         of the run
     margin
-        in accuracy; None: nothing is stopped
+        in accuracy; None: nothing is pruned
     """
     costs = {name: larger for name, larger in goals.items() if name != "accuracy"}
     if margin is None or "accuracy" not in goals or not costs.keys() <= expected.keys():

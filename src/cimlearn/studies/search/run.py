@@ -1,4 +1,4 @@
-"""Run a search: price each design that Optuna proposes, run what may win, stop what can't.
+"""Run a search: price each design that Optuna proposes, run what may win, prune what can't.
 
 STUDY/study.toml        the description
 STUDY/search.db         the trials (Optuna), unless another storage is named
@@ -16,12 +16,13 @@ from typing import Any
 
 from cimlearn import metrics
 from cimlearn.errors import InputError
+from cimlearn.report.measures import PRICED
 from cimlearn.runfolder.records import Run, read_run
 from cimlearn.studies.results import Row, need_arrow, run_rows
 from cimlearn.studies.run import claim
 from cimlearn.studies.search.expected import expected_costs
-from cimlearn.studies.search.goals import PRICED, averaged, broken
-from cimlearn.studies.search.outcome import Searched, write_outcome
+from cimlearn.studies.search.goals import averaged, broken
+from cimlearn.studies.search.outcome import INFEASIBLE, PRUNED, Searched, write_outcome
 from cimlearn.studies.search.pruning import Rival, floors
 from cimlearn.studies.search.store import State, Store, opened
 from cimlearn.studies.search.table import Search
@@ -113,7 +114,7 @@ class _Work:
         if over:
             unit = PRICED[over[0]].unit
             cost, limit = quantity(expected[over[0]], unit), quantity(self._search.limits[over[0]], unit)
-            self._prune(number, "over a limit", f"{over[0]} {cost}, limit {limit}")
+            self._prune(number, INFEASIBLE, f"{over[0]} {cost}, limit {limit}")
         elif not self._search.train:
             self._finish(number, expected)
         else:
@@ -140,8 +141,8 @@ class _Work:
             design.floors = floors(
                 design.expected, self._rivals(), self._search.goals, seed, self._search.margin
             )
-            if why := _hopeless(folder, seed, design.floors):
-                self._prune(design.number, "hopeless", f"{point.name}: {why}")
+            if why := _why_pruned(folder, seed, design.floors):
+                self._prune(design.number, PRUNED, f"{point.name}: {why}")
                 return
             self._going[point.name] = design
             self._workers.submit(Job(point.name, point.experiment, folder, design.floors))
@@ -161,8 +162,8 @@ class _Work:
         elif end.reason is None:
             design.left.popleft()
             self._next(design)
-        elif _hopeless(point.folder(self._root), point.experiment.seeds[0], design.floors):
-            self._prune(design.number, "hopeless", f"{end.name}: {end.reason}")
+        elif _why_pruned(point.folder(self._root), point.experiment.seeds[0], design.floors):
+            self._prune(design.number, PRUNED, f"{end.name}: {end.reason}")
         else:
             self._fail(design.number, f"{end.name}: {end.reason}")
 
@@ -219,7 +220,7 @@ def _course(run: Run, seed: int) -> list[float]:
     return metrics.after_each_task([record.accuracy for record in records]) if records else []
 
 
-def _hopeless(folder: Path, seed: int, limits: tuple[float, ...]) -> str | None:
+def _why_pruned(folder: Path, seed: int, limits: tuple[float, ...]) -> str | None:
     """Why what a run has recorded is below the floors; None if it isn't."""
     if not limits or not (folder / "run.json").exists():
         return None

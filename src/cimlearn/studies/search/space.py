@@ -1,4 +1,4 @@
-"""One parameter that a search chooses: a range, a range with steps, or a list of choices."""
+"""One dimension of the search space: a range, a range with steps, or a list of choices."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FORMS: Final = (
 
 
 @dataclass(frozen=True)
-class Axis:
+class Dimension:
     """The values that the parameter `name` may take."""
 
     name: str
@@ -54,8 +54,8 @@ class Axis:
         return f"{self.spread}, step {self.step}, whole {self.whole}"
 
 
-def axis_of(name: str, given: Any, entries: ParameterSet) -> Axis:
-    """The axis that a study file gives for the parameter `name` of an experiment that has `entries`.
+def dimension_of(name: str, given: Any, entries: ParameterSet) -> Dimension:
+    """The dimension that a study file gives for the parameter `name` of an experiment that has `entries`.
 
     Raises
     ------
@@ -69,13 +69,13 @@ def axis_of(name: str, given: Any, entries: ParameterSet) -> Axis:
     if isinstance(spread, Choice):
         if "step" in given:
             raise InputError(f"{name}: choices have no step; remove one of them")
-        return Axis(name, Choice(_distinct(name, spread.values)))
+        return Dimension(name, Choice(_distinct(name, spread.values)))
     if not isinstance(spread, Range):
         raise InputError(f"{name}: a search takes no distributions; write one of {FORMS}")
     if isinstance(entry.value, bool | str | tuple):
         raise InputError(f"{name} is no number (it is {entry.value!r}); give its values: {{choices = [...]}}")
-    axis = Axis(name, spread, whole=is_whole(entry))
-    return axis if "step" not in given else _stepped(axis, spread, given["step"])
+    dimension = Dimension(name, spread, whole=is_whole(entry))
+    return dimension if "step" not in given else _stepped(dimension, spread, given["step"])
 
 
 def _distinct(name: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -90,21 +90,22 @@ def _distinct(name: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
     return plain
 
 
-def _stepped(axis: Axis, spread: Range, step: Any) -> Axis:
-    """The axis with values low, low + step, ... up to high at most."""
+def _stepped(dimension: Dimension, spread: Range, step: Any) -> Dimension:
+    """The dimension with values low, low + step, ... up to high at most."""
     if (
         isinstance(step, bool)
         or not isinstance(step, int | float)
         or not 0 < step <= spread.high - spread.low
     ):
         raise InputError(
-            f"{axis.name}: step = {step!r} must be a number above 0 and up to high - low = {spread.high - spread.low:g}"
+            f"{dimension.name}: step = {step!r} must be a number above 0 and "
+            f"up to high - low = {spread.high - spread.low:g}"
         )
     if spread.log:
-        raise InputError(f"{axis.name}: a logarithmic range has no step; remove one of them")
-    if axis.whole and step != int(step):
-        raise InputError(f"{axis.name}: step = {step:g}, but the parameter takes whole numbers")
+        raise InputError(f"{dimension.name}: a logarithmic range has no step; remove one of them")
+    if dimension.whole and step != int(step):
+        raise InputError(f"{dimension.name}: step = {step:g}, but the parameter takes whole numbers")
     low, high, by = (Decimal(repr(x)) for x in (spread.low, spread.high, step))
     last = low + (high - low) // by * by
     high_end = int(last) if isinstance(spread.low, int) and isinstance(step, int) else float(last)
-    return replace(axis, spread=replace(spread, high=high_end), step=step)
+    return replace(dimension, spread=replace(spread, high=high_end), step=step)

@@ -17,7 +17,7 @@ from cimlearn.errors import InputError
 from cimlearn.runfolder.files import write_atomic
 from cimlearn.studies.search.backend import optuna, quiet
 from cimlearn.studies.search.goals import told
-from cimlearn.studies.search.lease import Owner
+from cimlearn.studies.search.lease import Lease
 from cimlearn.studies.search.sampler import Seeded
 from cimlearn.studies.search.table import Search
 
@@ -30,8 +30,8 @@ State = optuna.trial.TrialState
 class Store:
     """The trials of one search. Made by `opened`."""
 
-    def __init__(self, search: Search, study: optuna.Study, owner: Owner) -> None:
-        self._search, self._study, self._owner = search, study, owner
+    def __init__(self, search: Search, study: optuna.Study, lease: Lease) -> None:
+        self._search, self._study, self._lease = search, study, lease
 
     def trials(self) -> list[optuna.trial.FrozenTrial]:
         """All trials so far, by number."""
@@ -42,12 +42,12 @@ class Store:
 
         A trial whose search has died comes before new ones.
         """
-        with self._owner.alone():
+        with self._lease.alone():
             trial = self._left_behind() or self._new()
             if trial is None:
                 return None
-            chosen = {axis.name: axis.suggest(trial) for axis in self._search.axes}
-            trial.set_user_attr("owner", self._owner.name)
+            chosen = {dimension.name: dimension.suggest(trial) for dimension in self._search.space}
+            trial.set_user_attr("lease", self._lease.name)
             return trial.number, chosen
 
     def note(self, number: int, **facts: Any) -> None:
@@ -78,7 +78,7 @@ class Store:
     def _left_behind(self) -> optuna.Trial | None:
         """The first running trial whose search is dead."""
         for frozen in self._study.get_trials(deepcopy=False, states=(State.RUNNING,)):
-            if not self._owner.alive(frozen.user_attrs.get("owner")):
+            if not self._lease.alive(frozen.user_attrs.get("lease")):
                 return optuna.Trial(self._study, frozen._trial_id)
         return None
 
@@ -108,11 +108,11 @@ def opened(search: Search, folder: Path) -> Iterator[Store]:
     """
     url = search.storage or f"sqlite:///{(folder / FILE).resolve()}"
     try:
-        with quiet(), Owner(folder / FOLDER) as owner, ExitStack() as stack:
-            with owner.alone():  # two that make the same tables are in each other's way
+        with quiet(), Lease(folder / FOLDER) as lease, ExitStack() as stack:
+            with lease.alone():  # two that make the same tables are in each other's way
                 study = _study(search, stack.enter_context(_storage(url)))
                 _check(search, study, folder, url)
-            yield Store(search, study, owner)
+            yield Store(search, study, lease)
     except optuna.exceptions.StorageInternalError as error:
         raise InputError(
             f"the storage {_shown(url)} failed ({_line(error.__cause__ or error)}); the same command goes on"

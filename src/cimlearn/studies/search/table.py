@@ -17,8 +17,9 @@ from typing import Any, Final
 
 from cimlearn.errors import InputError, nearest
 from cimlearn.experiments.experiment import all_parameters
-from cimlearn.studies.search.goals import FEWEST, GOALS, LEARNED, PRICED, larger
-from cimlearn.studies.search.space import FORMS, Axis, axis_of
+from cimlearn.report.measures import LEARNED, MEASURE, PRICED, larger
+from cimlearn.studies.search.goals import FEWEST
+from cimlearn.studies.search.space import FORMS, Dimension, dimension_of
 from cimlearn.studies.study import Study
 from cimlearn.studies.sweep import Point
 from cimlearn.studies.tables import flat, whole
@@ -34,7 +35,7 @@ class Search:
     study: Study
     trials: int  # in all, however often and on however many machines it is called
     objectives: tuple[str, ...]
-    axes: tuple[Axis, ...]
+    space: tuple[Dimension, ...]
     limits: Mapping[str, float]  # column -> largest value, or smallest where larger is better
     sampler: str = "tpe"
     seed: int = 0
@@ -50,7 +51,7 @@ class Search:
     @property
     def varied(self) -> tuple[str, ...]:
         """What differs between runs, besides the seed."""
-        return (*(axis.name for axis in self.axes), *self.study.of_chips)
+        return (*(dimension.name for dimension in self.space), *self.study.of_chips)
 
     def points(self, number: int, chosen: Mapping[str, Any]) -> tuple[Point, ...]:
         """The runs of trial `number`, one a seed: 'm2ru/trial=17/seed=0'."""
@@ -68,7 +69,7 @@ class Search:
             "drawn for each chip": ", ".join(f"{n}: {s}" for n, s in sorted(self.study.of_chips.items())),
             "limits": ", ".join(f"{name} = {value:g}" for name, value in sorted(self.limits.items())),
             "train": str(self.train),
-            **{axis.name: axis.described() for axis in self.axes},
+            **{dimension.name: dimension.described() for dimension in self.space},
         }
 
 
@@ -111,7 +112,7 @@ def _search(study: Study, table: Mapping[str, Any]) -> Search:
         study,
         whole(table, "trials", 1),
         _objectives(table.get("objectives", list(FEWEST)), study.base.on, train=train),
-        _axes(study, table),
+        _space(study, table),
         _limits(table.get("limit", {})),
         sampler,
         whole({"seed": 0, **table}, "seed", 0),
@@ -121,22 +122,22 @@ def _search(study: Study, table: Mapping[str, Any]) -> Search:
     )
 
 
-def _axes(study: Study, table: Mapping[str, Any]) -> tuple[Axis, ...]:
+def _space(study: Study, table: Mapping[str, Any]) -> tuple[Dimension, ...]:
     """What is chosen; the ends of every range are tried on the base design."""
-    entries, axes = all_parameters(study.base), []
+    entries, space = all_parameters(study.base), []
     for name, given in flat({key: value for key, value in table.items() if key not in _OWN}).items():
         if "." not in name:
             raise InputError(f"unknown key '{name}'; {nearest(name, _OWN)}")
-        axis = axis_of(name, given, entries)
-        for end in axis.ends():
+        dimension = dimension_of(name, given, entries)
+        for end in dimension.ends():
             study.point(f"{name} = {end}", {name: end}, study.seeds[0])
-        axes.append(axis)
-    if not axes:
+        space.append(dimension)
+    if not space:
         raise InputError(f"nothing is chosen; give at least one part.key = {FORMS}")
-    twice = next((axis.name for axis in axes if axis.name in study.of_chips), None)
+    twice = next((dimension.name for dimension in space if dimension.name in study.of_chips), None)
     if twice is not None:
         raise InputError(f"{twice} is drawn in [monte_carlo] too; keep one of them")
-    return tuple(axes)
+    return tuple(space)
 
 
 def _objectives(given: Any, on: str, *, train: bool) -> tuple[str, ...]:
@@ -146,8 +147,8 @@ def _objectives(given: Any, on: str, *, train: bool) -> tuple[str, ...]:
             f'objectives = {given!r} is not a list of at least one; such as ["accuracy", "area_m2"]'
         )
     for name in given:
-        if name not in GOALS:
-            raise InputError(f"unknown objective {name!r}; {nearest(str(name), GOALS)}")
+        if name not in MEASURE:
+            raise InputError(f"unknown objective {name!r}; {nearest(str(name), MEASURE)}")
         if name in PRICED and on != "chip":
             raise InputError(f'a software twin has no {name}; search the chip (on = "chip")')
         if name in LEARNED and not train:

@@ -5,24 +5,22 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from cimlearn.report.measures import MEASURE
 from cimlearn.studies.axes import value_text
 from cimlearn.studies.results import Row
-from cimlearn.studies.search.goals import GOALS
-from cimlearn.studies.search.outcome import FINISHED, Searched
+from cimlearn.studies.search.outcome import STATES, Searched
 from cimlearn.studies.search.table import Search
 from cimlearn.units import number, quantity
-
-_STATES = (FINISHED, "hopeless", "over a limit", "failed", "running")
 
 
 def heads(search: Search) -> list[str]:
     """The columns of the front: trial, parameters, objectives."""
-    return ["trial", *(axis.name for axis in search.axes), *search.objectives]
+    return ["trial", *(dimension.name for dimension in search.space), *search.objectives]
 
 
 def cells(search: Search, row: Row) -> list[str]:
     """A finished trial under `heads`."""
-    parameters = [parameter(row[axis.name]) for axis in search.axes]
+    parameters = [parameter(row[dimension.name]) for dimension in search.space]
     return [str(row["trial"]), *parameters, *(objective(row, name) for name in search.objectives)]
 
 
@@ -33,7 +31,7 @@ def parameter(value: Any) -> str:
 
 def objective(row: Row, name: str) -> str:
     """A column with its unit; accuracy with its spread over seeds."""
-    value, unit = row[name], GOALS[name].unit
+    value, unit = row[name], MEASURE[name].unit
     if value is None:
         return "–"
     if unit == "share":
@@ -45,6 +43,6 @@ def objective(row: Row, name: str) -> str:
 
 
 def tally(found: Searched) -> str:
-    """'20 trials: 12 finished, 5 hopeless, 3 over a limit'."""
-    counts = [f"{found.count(state)} {state}" for state in _STATES if found.count(state)]
+    """'20 trials: 12 finished, 5 pruned, 3 infeasible'."""
+    counts = [f"{found.count(state)} {state}" for state in STATES if found.count(state)]
     return f"{len(found.rows)} trials: {', '.join(counts)}"

@@ -35,7 +35,7 @@ def attempt(
 ) -> str | None:
     """Run `experiment` in `folder`, or go on with what is there; answers why it has no end, or None.
 
-    With `floors` it is stopped after task k if the mean accuracy on the tasks so far (0 to 1) is below floors[k].
+    With `floors` it is pruned after task k if the mean accuracy on the tasks so far (0 to 1) is below floors[k].
 
     Raises
     ------
