@@ -14,7 +14,7 @@ None of it is there where nothing of it is asked for: the arrays are empty, and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,6 @@ from numpy.typing import NDArray
 from cimlearn.arrays.wires import Wires, effective
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import generator
-
-if TYPE_CHECKING:
-    from cimlearn.arrays.crossbar import Crossbar
 
 CALIBRATIONS: Final = ("none", "mean", "column")
 
@@ -101,7 +98,7 @@ def seen(circuit: Circuit, shape: tuple[int, int, int], row_tiles: int) -> Seen:
 
 
 def tile_cells(
-    bar: Crossbar, circuit: Circuit, layer: int, row_tile: int, column_tile: int
+    bar: Any, circuit: Circuit, layer: int, row_tile: int, column_tile: int
 ) -> NDArray[np.float64]:
     """(rows, columns + reference columns) of one tile as it is built [S]; a reference column ends its group."""
     top, bottom = bar.tiles[row_tile], bar.tiles[row_tile + 1]
@@ -136,7 +133,7 @@ def _groups(circuit: Circuit, column_tile: int) -> tuple[list[tuple[int, int]], 
     return [(start, min(start + circuit.group, width)) for start in starts], first
 
 
-def solve(bar: Crossbar, circuit: Circuit) -> None:
+def solve(bar: Any, circuit: Circuit) -> None:
     """Bring shares, references and gains of `bar` in step with its cells; refresh the weights afterwards."""
     if exact(circuit):
         return
@@ -147,7 +144,7 @@ def solve(bar: Crossbar, circuit: Circuit) -> None:
             _solve_tile(bar, circuit, row_tile, column_tile)
 
 
-def _solve_tile(bar: Crossbar, circuit: Circuit, row_tile: int, column_tile: int) -> None:
+def _solve_tile(bar: Any, circuit: Circuit, row_tile: int, column_tile: int) -> None:
     """The same for one tile; each layer of cells has wires of its own."""
     state = bar.state.seen
     rows = slice(bar.tiles[row_tile], bar.tiles[row_tile + 1])
