@@ -20,15 +20,15 @@ from pathlib import Path
 
 PACKAGE = "cimlearn"
 FLOORS = (  # from the ground up; a room imports from its own floor and from those below it
-    "_version errors places untrusted units parameters extensions random noise quantize compiled "
-    "ledger metrics state presets",
+    "_version errors places untrusted units parameters extensions random noise quantize compiled ledger metrics state "
+    "presets",
     "devices streams costs runfolder",
     "arrays report",
     "networks",
     "learning",
     "chips",
     "experiments online continuum torch",
-    "loggers spice studies avalanche sklearn river testing",
+    "loggers studies spice avalanche sklearn river testing",
     "api papers",
     "cli",
     PACKAGE,  # __init__ and __main__

@@ -112,7 +112,7 @@ def test_the_digital_chip_is_shown_too(capsys: pytest.CaptureFixture[str]) -> No
         "sas-mram on split-mnist-domain: images of 28 rows, seen by resnet8 at 32 pixels, 2 classes",
         f"{1e3 * told['power_W']:.1f} mW",
         f"{told['ops_per_J'] / 1e12:.3g} TOPS/W",
-        f"{1e6 * told['energy']['learning_J']:.1f} µJ a learned one",
+        f"{1e6 * told['energy']['learning_J']:.3g} µJ a learned one",
         f"{1e6 * told['latency']['per_example_s']:.0f} µs an example",
         "Energy by product of training",
     ):

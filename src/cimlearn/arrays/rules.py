@@ -80,6 +80,13 @@ def _range(p: ParameterSet) -> None:
 def _circuit(p: ParameterSet) -> None:
     """What the parts of the circuit need of each other."""
     group, wire = p["periphery.reference_group"], p["periphery.wire"]
+    if p["write.scheme"] == "slices":
+        for name, off in CIRCUIT.items():
+            if p[name] != off:
+                raise InputError(
+                    f"{name} = {p[name]:g} is not simulated with write.scheme = slices, which would flatter the chip; "
+                    f"set {name} = none, or write.scheme = cells"
+                )
     if wire is None:
         for name in ("periphery.source_resistance", "periphery.sink_resistance"):
             if p[name] > 0:

@@ -135,7 +135,7 @@ def _names(axes: Axes, points: list[tuple[float, float, str]]) -> None:
             (", " if all(len(name) < 5 for name in names) else "\n").join(names),
             place,
             textcoords="offset points",
-            xytext=(-7 if far else 7, 0),
+            xytext=(-7 if far else 7, -8),
             ha="right" if far else "left",
             va="center",
             size=7,

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from cimlearn.arrays.bitserial_counts import batch_work, inventory, phase_counts, place
 from cimlearn.arrays.crossbar_counts import pieces
 from cimlearn.costs.base import Costs
+from cimlearn.costs.bitserial.area import digital_area
 from cimlearn.costs.bitserial.costs import digital_estimate
 from cimlearn.costs.bitserial.energy import digital_energy
 from cimlearn.costs.bitserial.machine import DigitalMachine, digital_machine
-from cimlearn.costs.bitserial.size import cycle, digital_area
+from cimlearn.costs.bitserial.size import cycle
 from cimlearn.costs.crossbar.area import area
 from cimlearn.costs.crossbar.costs import estimate
 from cimlearn.costs.crossbar.energy import energy, mean_conductance

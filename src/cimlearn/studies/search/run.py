@@ -170,10 +170,12 @@ class _Work:
     def _measure(self, design: _Design) -> None:
         """End a trial whose runs are all finished."""
         runs = [read_run(point.folder(self._root)) for point in design.points]
-        row = measured(runs)
+        ends = [row for run in runs for row in run_rows(run) if row["final"]]
+        row = averaged(ends)
         missing = next((name for name in self._search.objectives if row[name] is None), None)
         if missing is not None:
-            self._fail(design.number, f"its runs have no {missing}")
+            why = next((f": {end['not_priced']}" for end in ends if end["not_priced"]), "")
+            self._fail(design.number, f"its runs have no {missing}{why}")
             return
         self._store.note(
             design.number, curves={str(run.seeds[0]): _course(run, run.seeds[0]) for run in runs}
@@ -207,11 +209,6 @@ class _Work:
         """Tell how a trial has ended."""
         if self._tell is not None:
             self._tell(number, what, self.ended(), self._search.trials)
-
-
-def measured(runs: list[Run]) -> dict[str, float | None]:
-    """The known columns at the end of runs, as means over their seeds."""
-    return averaged([row for run in runs for row in run_rows(run) if row["final"]])
 
 
 def _course(run: Run, seed: int) -> list[float]:
