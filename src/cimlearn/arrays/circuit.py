@@ -158,7 +158,9 @@ def _solve_tile(bar: Any, circuit: Circuit, row_tile: int, column_tile: int) -> 
         np.divide(through, cells, out=share, where=cells > 0)
         state.path[layer, rows, columns] = share[:, own]
         if circuit.group:
-            state.reference[rows, columns] += through[:, reference] * circuit.copies[row_tile, columns]
+            state.reference[rows, columns] += (
+                through[:, reference] * circuit.copies[row_tile, columns] * abs(float(bar.sign[layer]))
+            )
         nominal += cells[:, own].sum(axis=0)
         reached += through[:, own].sum(axis=0)
     if circuit.wires is not None and circuit.calibration:

@@ -52,7 +52,10 @@ def mapped_scale(p: ParameterSet, name: str) -> float:
     """Weight per siemens [ohm] of array `name` (arrays/crossbar.py)."""
     low, high = window(p.part("device"))
     paired = p["mapping.kind"] == "pair"
-    return float((1 if paired else 2) * p[f"mapping.{name}_range"] / (p["mapping.cells"] * (high - low)))
+    cells = (
+        1 if p["write.scheme"] == "slices" else p["mapping.cells"]
+    )  # the coarse slice spans the range alone
+    return float((1 if paired else 2) * p[f"mapping.{name}_range"] / (cells * (high - low)))
 
 
 def _read_voltage(p: ParameterSet, device: dict[str, Any]) -> None:

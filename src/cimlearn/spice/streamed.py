@@ -9,7 +9,7 @@ V = sum_k 2^-k u_k.
                   cycle
     C_s           between s{j} and the output: switched to the virtual ground to share, shorted while rows are driven
     reference     its column ends in an ammeter; a current source takes copy x current from every column of its group
-    layers        those of sign -1 end in ammeters too
+    layers        those that don't count as +1 end in ammeters too
 
 What the run adds besides is not in it: noise, the converter's steps, the integrator's range; its offset is added to
 what is printed.
@@ -113,15 +113,15 @@ def _layer(
     first = int(circuit.columns[column_tile])
     ends, lines, prefix = [""] * cells.shape[1], [], f"l{layer}"
     for j, place in enumerate(own):
-        ends[place] = f"k{j}" if sign > 0 else f"{prefix}m{j}"
-        if sign < 0:
-            lines += [f"V{prefix}m{j} {prefix}m{j} 0 0", f"F{prefix}m{j} k{j} 0 V{prefix}m{j} 1"]
+        ends[place] = f"k{j}" if sign == 1 else f"{prefix}m{j}"
+        if sign != 1:
+            lines += [f"V{prefix}m{j} {prefix}m{j} 0 0", f"F{prefix}m{j} k{j} 0 V{prefix}m{j} {-sign:.15g}"]
     for place in sorted(set(reference.tolist()) - {-1}):
         ends[place] = f"{prefix}f{place}"
         lines.append(f"V{prefix}f{place} {prefix}f{place} 0 0")
     for j, place in enumerate(reference):
         if place >= 0:
-            copy = float(circuit.copies[row_tile, first + j])
+            copy = float(circuit.copies[row_tile, first + j]) * abs(sign)
             lines.append(f"F{prefix}f{j} k{j} 0 V{prefix}f{place} {copy:.15g}")
     return lines + tile_lines(cells, circuit.wires or IDEAL, ends, prefix)
 
