@@ -20,7 +20,7 @@ from pathlib import Path
 
 PACKAGE = "cimlearn"
 FLOORS = (  # from the ground up; a room imports from its own floor and from those below it
-    "_version errors units parameters extensions random noise quantize compiled ledger metrics state presets",
+    "_version errors units parameters extensions random noise quantize compiled ledger metrics state places presets untrusted",
     "devices streams costs runfolder",
     "arrays report",
     "networks",
