@@ -47,7 +47,7 @@ def main() -> int:
             place.mkdir()
             tally = fuzzing.campaign(
                 name, case_of(name, place), place, seed=given.seed, count=given.count or most,
-                until=time.monotonic() + seconds,
+                until=time.monotonic() + seconds, longest=4 * fuzzing.PATIENCE if name == "kills" else fuzzing.LONGEST,
             )  # fmt: skip
             print(tally, flush=True)
             print(*tally.faults[:20], sep="\n", flush=True)

@@ -20,14 +20,15 @@ from pathlib import Path
 
 PACKAGE = "cimlearn"
 FLOORS = (  # from the ground up; a room imports from its own floor and from those below it
-    "_version errors units parameters extensions random noise quantize compiled ledger metrics state places presets untrusted",
+    "_version errors places untrusted units parameters extensions random noise quantize compiled ledger metrics state "
+    "presets",
     "devices streams costs runfolder",
     "arrays report",
     "networks",
     "learning",
     "chips",
     "experiments online continuum torch",
-    "loggers studies avalanche sklearn river testing",
+    "loggers studies spice avalanche sklearn river testing",
     "api papers",
     "cli",
     PACKAGE,  # __init__ and __main__
@@ -66,7 +67,7 @@ def look(root: Path) -> House:
     return House(
         tuple(sorted(rooms)),
         frozenset((_room(a), _room(b)) for a, b in across),
-        tuple(f"{a} -> {b}" for a, b in across if floor[_room(a)] < floor[_room(b)]),
+        tuple(f"{a} -> {b}" for a, b in across if floor.get(_room(a), 0) < floor.get(_room(b), 0)),
         _circles(imports),
         _circles(between),
     )

@@ -43,6 +43,7 @@ SECTIONS: dict[str, list[str]] = {
     "Theory": [
         "theory/index.md",
         "theory/cells.md",
+        "theory/schemes.md",
         "theory/junctions.md",
         "theory/arrays.md",
         "theory/bitserial.md",

@@ -143,7 +143,29 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     `contract` lets a * b + c be one instruction; sums keep the order in which they are written. It can't be called
     from Python (see `entry`): the glue for that takes longer to compile than most kernels.
     """
-    return _compile(function, from_python=False)
+    return _refusing(_compile(function, from_python=False))
+
+
+def _refusing(compiled: Any) -> Any:
+    """The kernel, which raises TypeError where Python calls it: without glue numba would jump to nowhere.
+
+    Python never finds a version to call, so numba asks to compile one, and is refused; kernels find theirs elsewhere.
+    """
+    if not hasattr(compiled, "py_func"):
+        return compiled  # NUMBA_DISABLE_JIT: the source itself
+
+    def refuse(*_arguments: Any, **_named: Any) -> Any:
+        raise TypeError(
+            f"{compiled.__module__}.{compiled.__name__} is a kernel, which only kernels can call; call it from a "
+            "function under @cimlearn.compiled.entry, or run with NUMBA_DISABLE_JIT=1. For conductance against pulses "
+            "there is cimlearn.devices.pulse_response"
+        )
+
+    def keep(result: Any) -> None:
+        compiled.overloads[tuple(result.signature.args)] = result
+
+    compiled.add_overload, compiled._compile_for_args = keep, refuse
+    return compiled
 
 
 def entry(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -175,3 +197,10 @@ def dispatched(stub: Callable[..., Any]) -> Any:
         return getattr(members[description.instance_class], "py_func", members[description.instance_class])
 
     return dispatcher
+
+
+def overloaded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: from compiled code `function` is what the decorated one answers for the types of its arguments."""
+    inner: Any = {"no_cpython_wrapper": True, **OPTIONS}
+    chosen: Any = overload(function, strict=False, jit_options=inner)
+    return chosen

@@ -3,6 +3,7 @@
     mydevice.py:MEMRISTOR          a Python file (relative to the current folder) and a name in it
     mypackage.devices:MEMRISTOR    a module that can be imported, and a name in it
     memristor                      an entry point of an installed package, in the group 'cimlearn.devices'
+    mycell.toml                    a file of parameters, where a kind of object knows such files (devices do)
 
 Nothing in this package is edited for it. CONTRIBUTING.md says what each kind of object must have.
 """
@@ -26,7 +27,7 @@ _PREFIX: Final = "cimlearn_file_"  # of the module names of files, so that they 
 
 def is_outside(name: str, group: str) -> bool:
     """Whether `name` names an object outside this package: 'file.py:NAME', 'module:NAME' or an entry point."""
-    return ":" in name or name in names(group)
+    return ":" in name or name.endswith(".toml") or name in names(group)
 
 
 @cache
@@ -48,7 +49,8 @@ def load(name: str, group: str) -> Any:
 
 def source(name: str, group: str) -> str:
     """SHA-256 of the Python source that defines the object: a run records it, and a resume refuses another."""
-    load(name, group)
+    if not name.endswith(".toml"):
+        load(name, group)
     return hashlib.sha256(_file(name, group).read_bytes()).hexdigest()
 
 
@@ -113,6 +115,8 @@ def _stamp(name: str) -> str:
 
 def _file(name: str, group: str) -> Path:
     """The file that defines the object."""
+    if name.endswith(".toml"):
+        return Path(name)
     where = name.rpartition(":")[0] or entry_points(group=group)[name].module
     if where.endswith(".py"):
         return Path(where)

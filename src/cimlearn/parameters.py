@@ -4,7 +4,7 @@ A preset is one TOML file per publication. Each entry is a table `[part.key]`:
 
     value = 100            the default; a number, a string, true/false or a list of numbers; "none" = switched off
     unit = "1"             SI; "1" for a pure number; "text" for words that "none" may switch off
-    origin = "assumed"     paper | authors | literature | derived | assumed
+    origin = "assumed"     paper | authors | literature | derived | assumed | measured here (a user's own file)
     source = "..."         where the value comes from, or why it was chosen
     help = "..."           what it is, in one sentence
     range = [1, 4096]      numbers only: smallest and largest allowed
@@ -27,7 +27,7 @@ from cimlearn import extensions
 from cimlearn.errors import InputError, nearest
 from cimlearn.untrusted import text
 
-Origin = Literal["paper", "authors", "literature", "derived", "assumed"]
+Origin = Literal["paper", "authors", "literature", "derived", "assumed", "measured here"]
 Scalar = bool | int | float | str
 Value = Scalar | tuple[float, ...] | None
 _SHOWN = 60  # characters of a wrong value

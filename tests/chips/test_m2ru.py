@@ -46,7 +46,21 @@ RECIPE: dict[str, Any] = {
     "rule.rate_output_bias": 0.05,
     "rule.answer": "softmax",
     "rule.winners": 2,
-    "rule.winner_gain": 0.0,
+    "rule.winner_gain": 1.0,
+    "rule.winner_settling": None,
+    "rule.winner_mismatch": 0.0,
+    "rule.winner_noise": 0.0,
+    "rule.probed_rate_input": 1.5,
+    "rule.probed_rate_output": 0.125,
+    "rule.probe_size": 0.1,
+    "rule.probe_rate": 0.5,
+    "rule.probe_steps": 1,
+    "rule.probe_every": 1,
+    "rule.feedback_steps": None,
+    "rule.follow": 0,
+    "rule.follow_decay": 0.8,
+    "mapping.feedback_range": 1.0,
+    "periphery.feedback_capacitance": 2e-12,
     "rule.keep_hidden": None,
     "rule.keep_output": None,
     "rule.keep_over": "column",
@@ -79,6 +93,17 @@ def make(on: str = "chip", seed: int = 3, **changes: Any) -> M2RU:
     return M2RU(recipe(**changes), SHAPE, seed=seed, on=on)
 
 
+def shared_current(out: np.ndarray, winners: int) -> np.ndarray:
+    """The `winners` largest squared leads over theta, halved; theta by bisection, so that they sum to 1."""
+    out = np.where(out >= np.sort(out)[-min(winners, len(out))], out, -np.inf)
+    low, high = out.max() - 2, out.max()
+    for _ in range(100):
+        theta = (low + high) / 2
+        share = np.maximum(out - theta, 0) ** 2 / 4
+        low, high = (theta, high) if share.sum() > 1 else (low, theta)
+    return share
+
+
 class Plainly:
     """The learning loop as reference/m2ru.md and the docstrings say, one thing after another, in float64."""
 
@@ -97,7 +122,28 @@ class Plainly:
             ]
         )
         self.rate_second = np.append(np.full(hidden, p["rule.rate_output"]), p["rule.rate_output_bias"])
+        if p["rule.feedback"] == "probed":
+            self.rate_first[:n] = p["rule.probed_rate_input"] / n
+            self.rate_second[:] = p["rule.probed_rate_output"]
         self.d_first, self.d_second = np.zeros_like(first), np.zeros_like(second)
+        step = p["network.lambda"] * np.eye(hidden) + (1 - p["network.lambda"]) * p["network.beta"] * self.u0
+        timed = [
+            (np.linalg.matrix_power(step, SHAPE.steps - 1 - t) @ psi).T for t in range(SHAPE.steps)
+        ]  # each (classes, hidden)
+        share = p["rule.feedback_steps"] or 1
+        self.groups = [-(-(t + 1 - SHAPE.steps) // share) - 1 for t in range(SHAPE.steps)]  # -1 = the last
+        count = -min(self.groups)
+        self.probed = np.array(
+            [
+                np.mean([timed[t] for t in range(SHAPE.steps) if self.groups[t] == n], axis=0)
+                for n in range(-count, 0)
+            ]
+        )
+        size = np.square(self.probed).sum(axis=(1, 2))
+        ages = share * np.arange(count)[::-1]
+        self.take = np.where(ages < p["rule.follow"], size / size[-1] * p["rule.follow_decay"] ** ages, 0)
+        self.signs = int(kernel_state(seed, "probe")[0] & 0xFFFF)
+        self.turn = 0
         self.inputs: list[float] = []  # means of the examples that the offset is measured on
         self.new = self.waiting = self.seen = 0
         self.slots: list[Any] = [None] * p["replay.slots"]
@@ -130,14 +176,15 @@ class Plainly:
     def share(self, out: np.ndarray) -> np.ndarray:
         if self.p["rule.answer"] == "softmax":
             return np.exp(out) / np.exp(out).sum()
-        lead = np.maximum(out - np.sort(out)[-1 - self.p["rule.winners"]], 0)
-        return lead / lead.sum()
+        return shared_current(out * self.p["rule.winner_gain"], self.p["rule.winners"])
 
     def propose(self, rows: list, candidates: list, last: np.ndarray, error: np.ndarray) -> None:
         keep, feed, kind = self.p["network.lambda"], self.p["network.beta"], self.p["rule.feedback"]
         hidden = self.p["network.hidden"]
         step = keep * np.eye(hidden) + (1 - keep) * feed * self.u0
         g = self.psi_copy @ error
+        if kind == "probed" and np.any(np.abs(error) > 1e-9):
+            self.sign()  # of what drives the array
         for t in reversed(range(SHAPE.steps)):
             left = SHAPE.steps - 1 - t
             if kind == "direct":
@@ -146,11 +193,39 @@ class Plainly:
                 g = keep**left * self.psi @ error
             elif kind == "timed":
                 g = np.linalg.matrix_power(step, left) @ self.psi @ error
+            elif kind == "probed":
+                g = error @ self.probed[self.groups[t]]
             delta = g * (1 - candidates[t] ** 2) * (1 - keep)
             self.d_first += np.outer(rows[t], delta)
             if kind == "through":
                 g = keep * g + feed * self.u_copy @ delta
         self.d_second += np.outer(last, error)
+
+    def sign(self) -> int:
+        r = self.signs
+        self.signs = (r >> 1) | (((r ^ (r >> 2) ^ (r >> 3) ^ (r >> 5)) & 1) << 15)
+        return 1 if self.signs & 1 else -1
+
+    def probe(self, x: np.ndarray, out: np.ndarray) -> None:
+        """The whole example once more, some of its states disturbed; least mean squares."""
+        p, hidden = self.p, self.p["network.hidden"]
+        together = p["rule.probe_steps"] or SHAPE.steps
+        blocks = [range(SHAPE.steps)[n : n + together] for n in range(0, SHAPE.steps, together)]
+        block = blocks[self.turn % len(blocks)]
+        self.turn += 1
+        xi = np.zeros((SHAPE.steps, hidden))
+        drawn = np.array([[self.sign() for _ in range(hidden)] for _ in range(together)])
+        xi[block] = drawn[: len(block)]
+        self.sign()  # of the rows read
+        keep, h = p["network.lambda"], np.zeros(hidden)
+        for t, now in enumerate(x - (np.mean(self.inputs) if self.inputs else 0.0)):
+            row = np.concatenate([now, p["network.beta"] * h, [1.0]])
+            h = keep * h + (1 - keep) * np.tanh(row @ self.first) + p["rule.probe_size"] * xi[t]
+        moved = (np.append(h, 1.0) @ self.second - out) / p["rule.probe_size"]
+        miss = moved - sum(self.probed[self.groups[t]] @ xi[t] for t in block)
+        for t in block:
+            self.probed[self.groups[t]] += p["rule.probe_rate"] / (together * hidden) * np.outer(miss, xi[t])
+        self.probed = np.clip(self.probed, -p["mapping.feedback_range"], p["mapping.feedback_range"])
 
     def store(self, x: np.ndarray, label: int, share: np.ndarray) -> None:
         self.seen += 1
@@ -191,7 +266,10 @@ class Plainly:
         p = self.p
         over = p["rule.batch"] * (1 + (p["replay.ratio"] if self.slots else 0))
         self.first += self.largest(-self.rate_first[:, None] * self.d_first / over, p["rule.keep_hidden"])
-        self.second += self.largest(-self.rate_second[:, None] * self.d_second / over, p["rule.keep_output"])
+        output = self.largest(-self.rate_second[:, None] * self.d_second / over, p["rule.keep_output"])
+        self.second += output
+        for n, part in enumerate(self.take):
+            self.probed[n] += part * output[:-1].T
         self.d_first[:], self.d_second[:] = 0, 0
 
     def learn(self, x: np.ndarray, y: np.ndarray) -> None:
@@ -205,6 +283,9 @@ class Plainly:
             rows, candidates, last, out = self.forward(one)
             share = self.share(out)
             self.propose(rows, candidates, last, share - np.eye(SHAPE.classes)[label])
+            every = p["rule.probe_every"] if p["rule.feedback"] == "probed" else None
+            if every and self.new % every == 0:
+                self.probe(one, out)
             if self.slots:
                 self.store(one, label, share)
                 for _ in range(p["replay.ratio"]):
@@ -222,7 +303,21 @@ CASES: dict[str, dict[str, Any]] = {
     "through": {},
     "through-fixed": {"rule__refresh": None},
     "not-aligned": {"rule__aligned": False, "rule__refresh": None},
+    "probed": {"rule__feedback": "probed", "rule__answer": "kwta"},
+    "probed-at-once": {"rule__feedback": "probed", "rule__probe_steps": None, "rule__follow": 4},
+    "probed-in-twos": {
+        "rule__feedback": "probed",
+        "rule__probe_steps": 3,
+        "rule__probe_every": 2,
+        "rule__feedback_steps": 3,
+        "rule__follow": 3,
+        "rule__batch": 3,
+        "replay__slots": 12,
+        "replay__weight": 3.0,
+    },
+    "probed-never": {"rule__feedback": "probed", "rule__probe_every": None, "rule__follow": 2},
     "kwta": {"rule__answer": "kwta"},
+    "kwta-all": {"rule__answer": "kwta", "rule__winners": 9, "rule__winner_gain": 3.0},
     "sparse": {"rule__keep_hidden": 3, "rule__keep_output": 2},
     "sparse-array": {"rule__keep_hidden": 20, "rule__keep_output": 9, "rule__keep_over": "array"},
     "batch": {"rule__batch": 3},
@@ -245,6 +340,11 @@ def test_float_twin_is_the_plain_program(case: str) -> None:
         plainly.learn(x[part], y[part])
         for name, wanted in (("hidden", plainly.first), ("output", plainly.second)):
             assert np.abs(twin.weights()[name] - wanted).max() < TWIN, name
+        if "feedback" in twin.weights():
+            wanted = plainly.probed.reshape(-1, 8)
+            assert (
+                np.abs(twin.weights()["feedback"] - wanted).max() < TWIN / 0.1
+            )  # a difference over probe_size
     assert np.abs(twin.weights()["hidden"] - before["hidden"]).max() > 50 * TWIN  # it did learn
     test, _ = examples(50, seed=9)
     outs = [plainly.forward(one)[3] for one in test]
@@ -284,14 +384,14 @@ EXACT = QUIET | {"periphery.input_bits": None, "network.state_bits": None, "devi
 
 
 @pytest.mark.parametrize("mapping", [("reference", 1), ("pair", 2)], ids=str)
-@pytest.mark.parametrize("case", ["direct", "through", "sparse", "replay"])
+@pytest.mark.parametrize("case", ["direct", "through", "sparse", "replay", "probed-in-twos"])
 def test_chip_without_faults_is_its_twin(case: str, mapping: tuple[str, int]) -> None:
     """No noise, no converter, exact inputs, a window that no weight leaves: the same weights and answers."""
     exact = {name.replace(".", "__"): value for name, value in EXACT.items()}
     where = {"mapping__kind": mapping[0], "mapping__cells": mapping[1]}
-    ranges = {"mapping__hidden_range": 16, "mapping__output_range": 16}
+    ranges = {"mapping__hidden_range": 16, "mapping__output_range": 16, "mapping__feedback_range": 16}
     chip = make("chip", **CASES[case], **exact, **where, **ranges)
-    twin = make("float", **CASES[case])
+    twin = make("float", **CASES[case], mapping__feedback_range=16)
     x, y = examples(60)
     for _ in range(3):
         for name, weight in twin.weights().items():
@@ -538,8 +638,7 @@ def test_integrators_must_hold_one_weight() -> None:
     """Four cells in a range of 0.8: scale = 1.6 / (4 x 242.987 uS) = 1646 ohm, 1.52 V for a product of 1 at 2 pF, so
     0.8 V is reached at 0.53 < 0.8.
     """
-    p = parameters("m2ru", {"mapping.cells": 4, "mapping.hidden_range": 0.8})
     with pytest.raises(
         InputError, match=r"hidden_capacitance = 2e-12 F .* 0\.53, below the largest weight 0\.8"
     ):
-        M2RU(p, SHAPE, seed=0)
+        parameters("m2ru", {"mapping.cells": 4, "mapping.hidden_range": 0.8})

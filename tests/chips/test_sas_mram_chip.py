@@ -283,5 +283,5 @@ def test_replay_without_a_shared_network_is_refused() -> None:
 
 
 def test_sub_arrays_that_are_too_small_are_named() -> None:
-    with pytest.raises(InputError, match=r"32 rows, 64 of them active .* \(array.rows, array.active\)"):
-        make(array__rows=32).inventory()
+    with pytest.raises(InputError, match=r"16 rows, 32 of them active .* \(array.rows, array.active\)"):
+        make(array__rows=16).inventory()

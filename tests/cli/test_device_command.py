@@ -28,7 +28,7 @@ def test_prints_all_technologies_and_draws(here: Path, capsys: pytest.CaptureFix
         *names(),
         "half-select window: from",
         "67.5 µA",
-        "26 of 46 parameters of sas-mram are assumed",
+        "28 of 49 parameters of sas-mram are assumed",
     ):
         assert words in printed
     files = {file.name for file in (here / "devices" / "sas-mram").iterdir()}
@@ -59,7 +59,7 @@ def test_json_holds_the_figures(name: str, here: Path, capsys: pytest.CaptureFix
 def test_a_changed_number_is_the_users(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["device", "sas-mram", "--set", "write.pulse=20e-9", "--json"]) == 0
     content = json.loads(capsys.readouterr().out)
-    assert content["assumed"] == 25
+    assert content["assumed"] == 28  # write.pulse is derived from the target by default
     assert content["technology"]["write_time"] == pytest.approx(21.5e-9)
 
 
@@ -86,7 +86,7 @@ def test_curves_hold_the_window() -> None:
     one = study.design("sas-mram", {})
     low, high = sas_mram.window(one.line, one.write)
     for row in study.window_rows(one):
-        fine = max(row["selected_fails"], row["sot_only"]) <= one.write.target
+        fine = max(row["selected_fails"], 2 * row["sot_only"]) <= one.write.target
         assert fine == (low <= row["current_A"] <= high)
 
 

@@ -12,6 +12,8 @@ from cimlearn.costs.crossbar.energy import conversion_energy, energy, integrator
 from cimlearn.costs.crossbar.twin import twin_area, twin_energy, twin_leakage, twin_seconds
 from cimlearn.costs.logic import add_energy, memory_energy, multiply_add_energy
 
+MEAN = {"hidden": 1e-4, "output": 1e-4}  # [S]
+
 
 def test_one_product() -> None:
     """Cells: (2.4 mS + 6 pulses x 100 uS of the reference) x 0.01 V^2 x 100 ns = 3 pJ. From 1.2 V: 1.1 / 0.1 times as
@@ -21,7 +23,7 @@ def test_one_product() -> None:
     parts = parts_of(once())
     assert parts["cells"] == pytest.approx(3e-12, rel=HAND)
     assert parts["read_drive"] == pytest.approx(33e-12, rel=HAND)
-    assert integrator_power(prices.parameters(), 1e-12, 1e7, 8) == pytest.approx(79.8506e-6, rel=HAND)
+    assert integrator_power(prices.parameters(), made(), "hidden") == pytest.approx(79.8506e-6, rel=HAND)
     assert parts["integrators"] == pytest.approx(255.522e-12, rel=HAND)
     assert parts["converters"] == pytest.approx(20.8e-12, rel=HAND)
     nothing = {
@@ -127,7 +129,7 @@ def test_area() -> None:
     16 x 8 bit multiplier (564 um2) and a 16-bit adder (72 um2) at 45 nm, x (65 / 45)^2 x 1.8 = 19,108.27 um2.
     65,952 bits of 0.57 um2 / 0.6 = 62,654.4 um2.
     """
-    found = area(made(), prices.parameters())
+    found = area(made(), prices.parameters(), MEAN)
     assert {name: 1e12 * value for name, value in found.items()} == pytest.approx(
         {
             "cells": 7.1825,
@@ -144,7 +146,7 @@ def test_area() -> None:
 
 def test_area_shrinks_with_the_node() -> None:
     """Everything but capacitors and memories goes with feature^2; memories with their cell, 0.092 / 0.57."""
-    old, new = (area(made(), prices.parameters({"technology.node": n})) for n in ("65nm", "22nm"))
+    old, new = (area(made(), prices.parameters({"technology.node": n}), MEAN) for n in ("65nm", "22nm"))
     for part in ("cells", "level_shifters", "converters", "kwta", "logic"):
         assert new[part] / old[part] == pytest.approx((22 / 65) ** 2, rel=ROUNDING), part
     assert new["memories"] / old["memories"] == pytest.approx(0.092 / 0.57, rel=ROUNDING)

@@ -130,10 +130,6 @@ WRONG: dict[str, tuple[Any, str]] = {
         lambda: whole({"price.converter": "1e-12,1e-12,1e-12,1e-12,-1e-12"}),
         r"price\.converter = -1e-12 is out of range",
     ),
-    "no price for 10 bits": (
-        lambda: whole({}, periphery__converter_bits=10),
-        r"no price for a conversion of 10 bits \(known: 4, 5, 6, 7, 8\); add it to price\.converter_bits",
-    ),
     "lists of different length": (
         lambda: whole({"price.converter": "1e-12,2e-12"}),
         r"price\.converter has 2 prices for 5 resolutions \(price\.converter_bits\); give as many",

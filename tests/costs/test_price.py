@@ -65,6 +65,8 @@ def test_json_without_heavy_imports(tmp_path: Path, chip: str, name: str, value:
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     told = json.loads(done.stdout, parse_constant=lambda word: pytest.fail(f"{word} in JSON"))
+    served = told.pop("served", None)
+    assert (served is not None) == (chip == "m2ru")  # today's default is served by no circuit
     assert told == json.loads(json.dumps(price_design(chip, {name: value}).as_dict()))
     assert list(tmp_path.iterdir()) == []
 
@@ -110,7 +112,7 @@ def test_the_digital_chip_is_shown_too(capsys: pytest.CaptureFixture[str]) -> No
         "sas-mram on split-mnist-domain: images of 28 rows, seen by resnet8 at 32 pixels, 2 classes",
         f"{1e3 * told['power_W']:.1f} mW",
         f"{told['ops_per_J'] / 1e12:.3g} TOPS/W",
-        f"{1e6 * told['energy']['learning_J']:.1f} µJ a learned one",
+        f"{1e6 * told['energy']['learning_J']:.3g} µJ a learned one",
         f"{1e6 * told['latency']['per_example_s']:.0f} µs an example",
         "Energy by product of training",
     ):
@@ -153,10 +155,6 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "unknown part of the chip": (["m2ru", "--set", "network.hiden=9"], "did you mean 'network.hidden'?"),
     "unknown setting of the stream": (["m2ru", "--set", "strem.form=flat"], "did you mean 'stream.form'?"),
     "negative price": (["m2ru", "--set", "price.sram=-1"], "price.sram = -1 is out of range"),
-    "no price for 10 bits": (
-        ["m2ru", "--set", "periphery.converter_bits=10"],
-        "no price for a conversion of 10 bits",
-    ),
     "unknown node": (["m2ru", "--set", "technology.node=7nm"], "is not one of: 65nm"),
     "no wear": (["m2ru", "--set", "expected.wear=0"], "expected.wear has no share above 0"),
     "endurance 0": (["m2ru", "--set", "cell.endurance=0"], "cell.endurance = 0 is out of range"),

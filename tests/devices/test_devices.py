@@ -243,7 +243,8 @@ def test_cells_rest_near_the_middle(kind: str) -> None:
     assert np.allclose(cells.conductance, (low + high) / 2, rtol=0, atol=0.2 * (high - low))
     if kind == "levels":
         assert np.array_equal(cells.conductance, one.centre[cells.state.astype(int)])
-    if kind == "continuous":
+    if kind in ("continuous", "pulsed"):
+        low, high = one.window()
         assert np.allclose(cells.conductance, (low + high) / 2, rtol=SINGLE)
 
 
@@ -290,7 +291,13 @@ def test_endurance_is_log_normal() -> None:
 def test_endurance_is_at_least_one_and_at_most_never() -> None:
     limit = fresh(wear=Wear(2.0, 5.0, 0.0, "low")).limit
     assert limit.min() == 1
-    assert fresh(wear=Wear(4e9, 5.0, 0.0, "low")).limit.max() == NEVER
+    assert fresh(wear=Wear(1e15, 20.0, 0.0, "low")).limit.max() == NEVER
+
+
+def test_endurance_is_exact_to_1e15() -> None:
+    """Without spread every limit is the number itself, also where float32 or 32 bits can't hold it."""
+    for endurance in (4_294_967_297, 123_456_789_012_345, 10**15):
+        assert np.all(fresh(wear=Wear(endurance, 0.0, 0.0, "low")).limit == endurance)
 
 
 @pytest.mark.parametrize(
@@ -298,7 +305,7 @@ def test_endurance_is_at_least_one_and_at_most_never() -> None:
     [
         ("continuous", {"low": 3e-4}, r"device\.low = 0\.0003 S is not below device\.high"),
         ("ideal", {"low": 1e-4, "high": 1e-4}, r"device\.low = 0\.0001 S is not below"),
-        ("vteam", {"r_on": 30000}, r"device\.low"),
+        ("vteam", {"r_on": 30000}, r"device\.r_off .* is not below 1 / device\.r_on"),
         ("levels", {"mean": [3.0, 2.0]}, r"device\.mean has 2 levels and device\.spread 10"),
         ("levels", {"mean": [3.0], "spread": [1.0]}, "at least 2"),
         ("levels", {"mean": [2.0, 3.0], "spread": [1.0, 1.0]}, r"device\.mean must fall"),
@@ -308,7 +315,7 @@ def test_endurance_is_at_least_one_and_at_most_never() -> None:
         ("continuous", {"low": -1}, "out of range"),
         ("continuous", {"cycle": "nan"}, "out of range"),
         ("continuous", {"cycle": "much"}, "not a number"),
-        ("wood", {}, "not one of: continuous, levels, vteam, ideal"),
+        ("wood", {}, "not one of: continuous, pulsed, levels, vteam, ideal"),
         ("ideal", {"cycle": 0.1}, r"unknown parameter 'device\.cycle'"),
     ],
 )

@@ -16,7 +16,7 @@ from cimlearn.errors import InputError
 FLAT = mtj.Junction(
     length=100e-9, width=50e-9, thickness=2e-9, magnetisation=1e6, anisotropy=5e4, easy_plane=4e5,
     perpendicular=False, damping=0.05, polarisation=0.5, resistance_area=10e-12, tmr=1.5, half_voltage=0.5,
-    attempt_time=1e-9, temperature=300.0,
+    temperature=300.0,
 )  # fmt: skip
 UPRIGHT = FLAT._replace(perpendicular=True, easy_plane=0.0)
 ROUNDED = 1e-3  # hand figures are given to four digits
@@ -77,10 +77,21 @@ def test_rates() -> None:
 
 
 def test_retention() -> None:
-    """tau = 1 ns exp(59.57) = 1e-9 7.43e25 = 7.4e16 s; ten years, 3.156e8 s, lose 4.2e-9 of the bits."""
-    assert mtj.lost(FLAT, 3.156e8) == pytest.approx(3.156e8 * 1e9 * math.exp(-mtj.stability(FLAT)), rel=1e-6)
-    assert mtj.lost(FLAT, 3.156e8) == pytest.approx(4.2e-9, rel=0.05)
+    """In-plane: 1.0565e10 exp(-59.57) = 1.0565e10 / 7.43e25 = 1.42e-16 / s; ten years, 3.156e8 s, lose 4.5e-8.
+
+    Perpendicular, Brown: alpha gamma mu0 H_k / (1 + alpha^2) sqrt(Delta / pi) = 5.518e8 x 4.354 = 2.403e9 / s.
+    """
+    assert mtj.loss_rate(FLAT) == pytest.approx(1.0565e10 * math.exp(-mtj.stability(FLAT)), rel=ROUNDED)
+    assert mtj.lost(FLAT, 3.156e8) == pytest.approx(4.5e-8, rel=0.02)
+    assert mtj.loss_rate(UPRIGHT) == pytest.approx(2.403e9 * math.exp(-mtj.stability(UPRIGHT)), rel=ROUNDED)
     assert mtj.lost(FLAT, [0.0, 1e30]) == pytest.approx([0.0, 1.0])
+
+
+@pytest.mark.parametrize("one", [FLAT, UPRIGHT], ids=["in-plane", "perpendicular"])
+@pytest.mark.parametrize("seconds", [1e-9, 1.0, 3e8, 1e16])
+def test_retention_is_the_switching_law_at_no_drive(one: mtj.Junction, seconds: float) -> None:
+    """One attempt rate: a wait is a pulse without current."""
+    assert mtj.lost(one, seconds) == pytest.approx(mtj.switches(one, 0.0, seconds), rel=1e-9)
 
 
 def test_butler_error_rate() -> None:
@@ -207,40 +218,102 @@ READ = sensing.Read(
 )  # fmt: skip
 
 
+READ31 = FLAT._replace(resistance_area=31e-12)
+
+
 def test_read_by_hand() -> None:
     """RA 31, TMR 1.5 / (1 + 0.04) = 1.4423 at 0.1 V: 12.668 and 5.187 uA; conductances spread sqrt(25 + 9) = 5.831 %.
 
     s_P = hypot(0.7387, 0.3) = 0.7973 uA; s_AP = hypot(5.187 hypot(5.831, 5 x 1.4423 / 2.4423) %, 0.3)
-    = hypot(0.3392, 0.3) = 0.4528 uA; z = 7.481 / 1.2501 = 5.984, Phi(-5.984) = 1.09e-9.
+    = hypot(0.3392, 0.3) = 0.4528 uA. Johnson: sqrt(2 x 1.38065e-23 x 300 / 7894 / 2e-9) = 22.9 nA.
     """
-    seen = sensing.sensed(FLAT._replace(resistance_area=31e-12), READ)
+    seen = sensing.sensed(READ31, READ)
     assert (seen.parallel, seen.antiparallel) == pytest.approx((12.668e-6, 5.187e-6), rel=ROUNDED)
     assert (seen.parallel_spread, seen.antiparallel_spread) == pytest.approx(
         (0.7973e-6, 0.4528e-6), rel=ROUNDED
     )
-    assert seen.error == pytest.approx(1.09e-9, rel=0.02)
+    assert seen.noise == pytest.approx(22.9e-9, rel=ROUNDED)
     energy = 0.1 * 0.5 * (12.668e-6 + 5.187e-6) * 2e-9 + 5e-15
-    assert sensing.read_energy(FLAT._replace(resistance_area=31e-12), READ) == pytest.approx(
-        energy, rel=ROUNDED
+    assert sensing.read_energy(READ31, READ) == pytest.approx(energy, rel=ROUNDED)
+
+
+def test_both_states_are_misread_equally_often() -> None:
+    seen = sensing.sensed(READ31, READ)
+    parallel, antiparallel = sensing.misread(READ31, READ, seen.reference, seen.noise)
+    assert parallel == pytest.approx(antiparallel, rel=1e-6) and seen.error == pytest.approx(
+        parallel, rel=1e-6
     )
+
+
+def test_read_error_beyond_first_order() -> None:
+    """Where first order puts the reference (z = 7.481 / 1.2501 = 5.98, Phi = 1.1e-9) the stated spreads give far more.
+
+    The same integral as `sensing.misread`, summed over a grid of all four numbers with SciPy's quadrature.
+    """
+    from scipy import integrate, special
+
+    quiet = READ._replace(noise=0.0)
+    seen = sensing.sensed(READ31, quiet)
+    reference = (seen.parallel * seen.antiparallel_spread + seen.antiparallel * seen.parallel_spread) / (
+        seen.parallel_spread + seen.antiparallel_spread
+    )
+    _, antiparallel = sensing.misread(READ31, quiet, reference, 0.0)
+
+    def above(t: float, r: float) -> float:
+        mean = seen.parallel / (1 + 0.05 * r) / (1 + 1.5 / 1.04 * (1 + 0.05 * t))
+        spread = math.hypot(0.03 * mean, 3e-7)
+        return (
+            float(special.ndtr((mean - reference) / spread))
+            * math.exp(-0.5 * (t * t + r * r))
+            / (2 * math.pi)
+        )
+
+    exact = integrate.dblquad(above, -9, 9, -9, 9, epsabs=1e-13, epsrel=1e-6)[0]
+    assert antiparallel == pytest.approx(exact, rel=1e-4)
+    assert antiparallel > 30 * 1.1e-9
+
+
+def test_the_audits_read_error() -> None:
+    """An independent audit integrated the preset's spreads at the first-order reference: 6.5e-8, mostly AP."""
+    from cimlearn.devices.technology import junction, reading, technology_parameters
+
+    p = technology_parameters("sas-mram")
+    one, read = junction(p), reading(p)._replace(noise=0.0)
+    seen = sensing.sensed(one, read)
+    reference = (seen.parallel * seen.antiparallel_spread + seen.antiparallel * seen.parallel_spread) / (
+        seen.parallel_spread + seen.antiparallel_spread
+    )
+    parallel, antiparallel = sensing.misread(one, read, reference, 0.0)
+    assert 0.5 * (parallel + antiparallel) == pytest.approx(6.5e-8, rel=0.03)
+    assert antiparallel > 10 * parallel
 
 
 def test_read_error_agrees_with_drawn_junctions() -> None:
-    """First-order propagation against 400,000 drawn junctions, with spreads that make errors frequent."""
-    read = READ._replace(spread_resistance_area=0.15, spread_area=0.1, offset=1e-6)
-    one = FLAT._replace(resistance_area=31e-12)
-    seen = sensing.sensed(one, read)
+    """The integral against 400,000 drawn junctions, with spreads that make errors frequent: within 5 sigma."""
+    read = READ._replace(spread_resistance_area=0.15, spread_area=0.1, offset=1e-6, noise=5e-7)
+    seen = sensing.sensed(READ31, read)
     n, draw = 400_000, np.random.default_rng(8)
-    ra, size, tmr, offset = (
-        1 + s * draw.standard_normal(n) for s in (0.15, 0.1, 0.05, 0.0)
-    )  # relative to their means
-    offset = 1e-6 * draw.standard_normal(n)
-    r_p = mtj.parallel(one) * ra / size
-    r_ap = r_p * (1 + one.tmr * tmr / (1 + 0.2**2))
+    ra, size, tmr = (1 + s * draw.standard_normal(n) for s in (0.15, 0.1, 0.05))  # relative to their means
+    offset = math.hypot(1e-6, 5e-7) * draw.standard_normal(n)
+    r_p = mtj.parallel(READ31) * ra / size
+    r_ap = r_p * (1 + READ31.tmr * tmr / (1 + 0.2**2))
     wrong = 0.5 * (
         np.mean(0.1 / r_p + offset < seen.reference) + np.mean(0.1 / r_ap + offset > seen.reference)
     )
-    assert wrong == pytest.approx(seen.error, rel=0.5)
+    assert wrong == pytest.approx(seen.error, abs=5 * math.sqrt(seen.error / n))
+
+
+def test_margins_are_the_tails_of_the_same_integral() -> None:
+    """At margin 0 the shares are the errors without noise; the table rises."""
+    read = READ._replace(noise=1e-7)
+    found, seen = sensing.margins(READ31, read), sensing.sensed(READ31, read)
+    for shares in (found.parallel, found.antiparallel):
+        assert list(shares) == sorted(shares)
+    assert list(found.margin) == sorted(found.margin) and found.margin[-1] == pytest.approx(6e-7)
+    parallel, antiparallel = sensing.misread(READ31, read, seen.reference, 0.0)
+    for shares, right in ((found.parallel, parallel), (found.antiparallel, antiparallel)):
+        at = np.exp(np.interp(0.0, found.margin, np.log(shares)))
+        assert at == pytest.approx(right, rel=0.1)
 
 
 def test_read_without_spread_is_certain() -> None:

@@ -38,7 +38,11 @@ def test_damaged_run_folders(tmp_path: Path) -> None:
 
 def test_kills_at_random_moments(tmp_path: Path) -> None:
     whole = fuzzing.never_killed(tmp_path)
-    clean(fuzzing.campaign("kills", fuzzing.kills(whole), tmp_path, seed=0, count=3))
+    clean(
+        fuzzing.campaign(
+            "kills", fuzzing.kills(whole), tmp_path, seed=0, count=3, longest=4 * fuzzing.PATIENCE
+        )
+    )
 
 
 def test_the_campaigns_can_fail(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from pathlib import Path
 from types import FrameType
 
 LONGEST = 20  # seconds of a case
+PATIENCE = 60  # seconds for a process of a kill, on a busy machine
 Case = Callable[[random.Random, Path], str]  # does one case; answers 'refused' or 'accepted', or raises
 
 
@@ -66,7 +68,14 @@ def at_most(seconds: int) -> Iterator[None]:
 
 
 def campaign(
-    name: str, case: Case, scratch: Path, *, seed: int, count: int, until: float = float("inf")
+    name: str,
+    case: Case,
+    scratch: Path,
+    *,
+    seed: int,
+    count: int,
+    until: float = float("inf"),
+    longest: int = LONGEST,
 ) -> Tally:
     """Do `case` with the seeds seed, seed + 1, ... in `scratch`, `count` times or until the clock says so."""
     from cimlearn.errors import InputError
@@ -79,7 +88,7 @@ def campaign(
         folder.mkdir(parents=True)
         began = time.monotonic()
         try:
-            with at_most(LONGEST):
+            with at_most(longest):
                 what = case(random.Random(number), folder)
         except InputError as error:
             what = "refused"
@@ -87,7 +96,7 @@ def campaign(
                 tally.faults.append(f"{name} {number}: not one line: {error!r}")
         except Hang:
             what = "hung"
-            tally.faults.append(f"{name} {number}: more than {LONGEST} s")
+            tally.faults.append(f"{name} {number}: more than {longest} s")
         except Exception as error:
             what = "failed"
             tally.faults.append(f"{name} {number}: {type(error).__name__}: {error}\n{traceback.format_exc()}")
@@ -144,7 +153,7 @@ def configuration(rng: random.Random, folder: Path) -> str:
     """A run's or a study's description with a wrong value, a wrong line, or damaged bytes."""
     base, must = rng.choice(BASES), False
     lines = base.splitlines()
-    kind = rng.randrange(4)
+    kind = rng.randrange(5)
     if kind == 0:  # hidden of whole numbers: every wrong value is refused
         base = BASES[0].replace("hidden = 16", f"hidden = {rng.choice(WRONG_VALUES)}")
         must = True
@@ -154,6 +163,12 @@ def configuration(rng: random.Random, folder: Path) -> str:
     elif kind == 2:
         at = rng.choice([n for n, line in enumerate(lines) if "=" in line])
         lines[at] = lines[at].partition("=")[0] + "= " + rng.choice(WRONG_VALUES)
+        base = "\n".join(lines)
+    elif kind == 4:  # other numbers, of which many are allowed
+        at = rng.choice([n for n, line in enumerate(lines) if re.search(r"= .*\d", line)])
+        lines[at] = re.sub(
+            r"(?<![\w.])\d+(?![\w.])", lambda found: str(rng.randrange(1, 30)), lines[at], count=1
+        )
         base = "\n".join(lines)
     content = damaged(base.encode(), rng) if kind == 3 else base.encode()
     file = folder / "a.toml"
@@ -342,17 +357,19 @@ def kill(rng: random.Random, folder: Path) -> str:
     for _ in range(rng.choice((1, 2))):
         process = toy(words, folder)
         began = time.monotonic()
-        while not (folder / "out").exists() and process.poll() is None and time.monotonic() - began < LONGEST:
+        while (
+            not (folder / "out").exists() and process.poll() is None and time.monotonic() - began < PATIENCE
+        ):
             time.sleep(0.002)
         time.sleep(rng.uniform(0, 1.0))
         process.send_signal(rng.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)))
-        said = process.communicate(timeout=LONGEST)[1]
+        said = process.communicate(timeout=PATIENCE)[1]
         if b"Traceback" in said:
             raise Fault(said.decode(errors="replace"))
         if not sweep and (folder / "out" / "run.json").exists():
             words = ["run", "--resume", "out", "--no-report", "--quiet"]
     process = toy(words, folder)
-    said = process.communicate(timeout=2 * LONGEST)[1]
+    said = process.communicate(timeout=PATIENCE)[1]
     if process.returncode != 0:
         raise Fault(f"status {process.returncode}: {said.decode(errors='replace')}")
     left = list((folder / "out").rglob(".*.tmp")) + list((folder / "out").rglob("*.part"))

@@ -63,3 +63,56 @@ def switched(
             m += 0.5 * step * (first + second)
             m /= np.sqrt((m * m).sum(0))
     return int((m[2] < 0).sum())
+
+
+def decided(
+    *,
+    strength: float,
+    kick: float,
+    drive: float,
+    pulse: float,
+    delta: float,
+    alpha: float,
+    replicas: int,
+    step: float,
+    seed: int,
+    settle: float = 6.0,
+) -> tuple[int, np.ndarray]:
+    """How many of `replicas` of a perpendicular layer stay up, kicked by SOT along y and then driven down by STT.
+
+    `strength` is the SOT field over H_k, `kick` its length in t'; `drive` the STT over the critical one, for `pulse`
+    relaxation times of the energy. Also (replicas,) m_z after the kick.
+    """
+    draw = np.random.default_rng(seed)
+    x = draw.standard_normal((2, replicas)) / np.sqrt(2 * delta)
+    m = np.stack([x[0], x[1], np.sqrt(np.clip(1 - (x**2).sum(0), 0, None))])
+    rate = 2 * alpha / (1 + alpha * alpha)
+    noise = np.sqrt(alpha / (delta * step))
+    phases = (
+        (settle / rate, (0.0, 0.0, 0.0)),
+        (kick, (0.0, strength, 0.0)),
+        (pulse / rate, (0.0, 0.0, -drive * alpha)),
+        (settle / rate, (0.0, 0.0, 0.0)),
+    )
+    after = m[2]
+    for number, (length, torque) in enumerate(phases):
+        pull = np.array(torque)[:, None]
+        for _ in range(round(length / step)):
+            thermal = noise * draw.standard_normal(m.shape)
+            first = _turned(m, thermal, alpha, pull)
+            second = _turned(m + step * first, thermal, alpha, pull)
+            m = m + 0.5 * step * (first + second)
+            m /= np.sqrt((m * m).sum(0))
+        if number == 1:
+            after = m[2].copy()
+    return int((m[2] > 0).sum()), after
+
+
+def _turned(m: np.ndarray, thermal: np.ndarray, alpha: float, pull: np.ndarray) -> np.ndarray:
+    """(3, replicas) dm/dt' of a perpendicular layer; `pull` (3, 1) is the torque a p; by plain cross products."""
+    h = thermal.copy()
+    h[2] += m[2]
+    along = np.cross(m, h, axis=0)
+    pulled = np.cross(m, np.broadcast_to(pull, m.shape), axis=0)
+    damped, turned = np.cross(m, along, axis=0), np.cross(m, pulled, axis=0)
+    return (-along - alpha * damped - turned + alpha * pulled) / (1.0 + alpha * alpha)

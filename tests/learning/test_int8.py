@@ -356,7 +356,47 @@ def test_softmax_error_is_softmax_minus_target() -> None:
     for exponent in (-100, -30, 40):  # nothing overflows
         assert torch.isfinite(softmax_error(tensor(logits, exponent), target).mantissa).all()
     with pytest.raises(InputError, match="too many"):
-        softmax_error(tensor(np.zeros((1, 2048))), torch.tensor([0]))
+        softmax_error(tensor(np.zeros((1, 2**20))), torch.tensor([0]))
+
+
+@pytest.mark.parametrize("classes", [100, 1000, 3000])
+def test_softmax_error_of_many_classes_is_right_on_average(classes: int) -> None:
+    """Uniform logits: every other class has 128 / C, below half a step; over 2,000 draws the means are within 5 sigma,
+    sqrt(p (1 - p) / 2000) with p = 128 / C (frac), and every example's errors add up to 0,
+    or to 1 where -128 at the target is clipped to -127.
+    """
+    x, target = tensor(np.zeros((2000, classes)), -4), torch.zeros(2000, dtype=torch.int64)
+    e = softmax_error(x, target, generator=torch.Generator().manual_seed(3)).mantissa.double()
+    assert 0 <= float(e.sum(1).min()) <= float(e.sum(1).max()) <= 1
+    wanted = 128 / classes
+    part = wanted % 1
+    sigma = (part * (1 - part) / 2000) ** 0.5
+    assert float((e.mean(0)[1:] - wanted).abs().max()) < 5 * sigma
+    assert float(e[:, 0].mean()) == pytest.approx(wanted - 128, abs=1.0)
+    unseeded = softmax_error(x, target).mantissa.double()
+    assert float((unseeded.mean(0)[1:] - wanted).abs().max()) < 5 * sigma
+
+
+def test_softmax_error_of_many_classes_follows_the_softmax() -> None:
+    """Mean error of 4,000 draws against float64, and the extremes of the exponent."""
+    logits = np.random.default_rng(6).integers(-60, 60, (1, 200))
+    x = tensor(np.repeat(logits, 4000, 0), -4)
+    target = torch.full((4000,), 7)
+    e = (
+        softmax_error(x, target, fraction=8, generator=torch.Generator().manual_seed(1))
+        .value()
+        .double()
+        .mean(0)
+    )
+    right = torch.softmax(x.value()[:1].double(), 1)[0]
+    right[7] -= 1
+    others = torch.arange(200) != 7
+    assert (
+        float((e - right)[others].abs().max()) < 2e-3
+    )  # 2^f = 1 + f is at most 6 % off, the largest share is 0.03
+    assert float((e - right)[7].abs()) < 1 / 127  # clipped
+    for exponent in (-100, -30, 40):
+        assert torch.isfinite(softmax_error(tensor(logits, exponent), target[:1]).mantissa).all()
 
 
 def test_without_pytorch_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -386,3 +426,16 @@ def test_wide_layers_are_exact(full: bool) -> None:
     out = torch.nn.functional.conv2d(twin, kernel, padding=1)
     (right,) = torch.autograd.grad(out, twin, torch.from_numpy(x.astype(np.float64)))
     assert np.array_equal(whole(back.sums), whole(right))
+
+
+def test_ones_of_operands_are_counted_by_their_work() -> None:
+    """0, 1, 3, -1: 0, 1, 2 and 8 ones of 32; 5 multiply-adds: 40 x 11 / 32 = 13.75 -> 14. 127, -128: 8 of 16."""
+    from cimlearn.learning.integer.operands import Operands, ones
+
+    driven = torch.tensor([0.0, 1.0, 3.0, -1.0])
+    assert ones(driven) == 11
+    seen = Operands()
+    seen.note("forward", driven, torch.tensor([127.0, -128.0]), 5)
+    assert dict(seen.counts) == {
+        "forward_driven_bits": 40, "forward_driven_ones": 14, "forward_stored_bits": 40, "forward_stored_ones": 20,
+    }  # fmt: skip

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from cimlearn.arrays.plain import plain
 from cimlearn.chips import parameters
 from cimlearn.chips.m2ru import kernels
-from cimlearn.chips.m2ru.setup import make_work
+from cimlearn.chips.m2ru.setup import make_probed, make_rule, make_work
 from cimlearn.learning import dfa, sparsify
 from cimlearn.learning.replay import buffer, lfsr_step, random_below, random_bits, recall, store
 from cimlearn.streams.base import StreamShape
@@ -24,11 +25,6 @@ RNG = np.random.default_rng
 @numba.njit
 def _softmax(out, share):
     sparsify.softmax(out, share)
-
-
-@numba.njit
-def _kwta(out, share, winners, gain):
-    sparsify.kwta(out, share, winners, gain)
 
 
 @numba.njit
@@ -59,12 +55,6 @@ def _add_products(total, rows, delta):
 # ---- answers
 
 
-def kwta(out: list[float], winners: int, gain: float = 0.0) -> np.ndarray:
-    share = np.full(len(out), np.nan, np.float32)
-    _kwta(np.array(out, np.float32), share, winners, gain)
-    return share
-
-
 def test_softmax() -> None:
     """exp(o) / sum exp(o), also where exp alone would overflow."""
     for out in ([0.0, 0.0], [1.0, 2.0, -3.0], [500.0, 499.0, -500.0]):
@@ -72,43 +62,6 @@ def test_softmax() -> None:
         _softmax(np.array(out, np.float32), share)
         powers = np.exp(np.array(out) - max(out))
         assert np.allclose(share, powers / powers.sum(), atol=CLOSE)
-
-
-def test_kwta_by_hand() -> None:
-    """5, 3, 1 and two winners: above the largest loser 1 they lead by 4 and 2. With gain 0.5 no further than
-    2 below 5.
-    """
-    assert kwta([1, 5, 3], 2) == pytest.approx([0, 4 / 6, 2 / 6])
-    assert kwta([1, 5, 3], 1).tolist() == [0, 1, 0]
-    assert kwta([1, 5, 3.5], 2, 0.5) == pytest.approx([0, 2 / 2.5, 0.5 / 2.5])
-    assert kwta([2, 2, 2], 2) == pytest.approx([1 / 3] * 3)  # nobody leads
-    assert kwta([4, 4, 2, 1], 2) == pytest.approx([0.5, 0.5, 0, 0])  # two winners with the same lead over 2
-
-
-@settings(max_examples=200, deadline=None, derandomize=True)
-@given(
-    st.lists(st.integers(-1000, 1000), min_size=2, max_size=12, unique=True),
-    st.integers(1, 12),
-    st.sampled_from([0.0, 0.01, 1.0]),
-)
-def test_kwta_has_its_winners(out: list[int], winners: int, gain: float) -> None:
-    """Different outputs: shares sum to 1, just K of them (fewer with a gain) lie above 0, in the order of
-    the outputs.
-    """
-    winners = min(winners, len(out) - 1)
-    share = kwta([v / 10 for v in out], winners, gain)
-    assert share.sum() == pytest.approx(1, abs=CLOSE)
-    assert share.min() >= 0
-    won = np.flatnonzero(share)
-    assert len(won) == winners if gain == 0 else 1 <= len(won) <= winners
-    order = np.argsort(out)
-    assert set(won.tolist()) == set(order[-len(won) :].tolist())
-    assert np.all(np.diff(share[order]) >= 0)
-
-
-def test_kwta_comes_close_to_softmax_as_leads_grow() -> None:
-    for lead in (0.1, 1, 100):
-        assert kwta([0, lead, 0.0], 1).tolist() == [0, 1, 0]
 
 
 # ---- sparsification
@@ -142,9 +95,10 @@ def test_keep_largest_of_many() -> None:
     """129 x 100 normals: per column and over the whole array, the same as NumPy's partition."""
     change = RNG(1).standard_normal((129, 100)).astype(np.float32)
     shape = StreamShape(28, 28, 10, False)
-    work = make_work(
-        parameters("m2ru"), shape, np.zeros((100, 10), np.float32), np.zeros((100, 100), np.float32)
-    )
+    p, psi = parameters("m2ru", {"rule.feedback": "direct"}), np.zeros((100, 10), np.float32)
+    square = np.zeros((100, 100), np.float32)
+    probed = make_probed(p, shape, plain(np.zeros((0, 100), np.float32)), seed=0)
+    work = make_work(p, shape, psi, square, probed=probed, rule=make_rule(p, shape, psi, square))
     for keep in (1, 13, 128, 129, 5000):
         column, whole = change.copy(), change.copy()
         _sparsify(column, keep, False, work)

@@ -185,10 +185,6 @@ def test_missing_prices_are_one_line_and_the_rest_is_shown(tmp_path):
     refused("no prices; run it again", lambda c: c.pop("prices"))
     refused("price.sram lacks origin", lambda c: c["prices"]["price.sram"].pop("origin"))
     refused("price.sram can't be switched off", lambda c: c["prices"]["price.sram"].update(value=None))
-    refused(
-        "no price for a conversion of 13 bits",
-        lambda c: c["parameters"]["periphery.converter_bits"].update(value=13),
-    )
 
 
 def test_a_run_keeps_the_prices_it_was_made_with(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -22,6 +23,8 @@ class BatchWork(NamedTuple):
     layers: tuple[Layer, ...]
     kept_bits: int  # kept from the way forward for the way back
     narrowed: int  # sums rounded to int8
+    read: int = 0  # values that layers read, each once: inputs forward, errors back
+    sum_bits: int = 0  # of all sums that are rounded, each as wide as its layer needs
 
 
 def batch_work(layers: Sequence[Layer], *, learning: bool) -> BatchWork:
@@ -30,26 +33,56 @@ def batch_work(layers: Sequence[Layer], *, learning: bool) -> BatchWork:
     An input is kept once, however many windows see each of its values. Biases need no more than the errors.
     """
     sums = sum(layer.outputs * layer.groups * layer.windows for layer in layers)
+    wide = sum(layer.outputs * layer.groups * layer.windows * sum_bits(layer.fan_in) for layer in layers)
+    read = sum(_inputs(layer) for layer in layers)
     if not learning:
-        return BatchWork(tuple(layers), 0, sums)
-    back = sum(layer.fan_in * layer.groups * layer.windows for layer in layers if layer.error)
+        return BatchWork(tuple(layers), 0, sums, read, wide)
+    errors = [layer for layer in layers if layer.error]
+    back = sum(layer.fan_in * layer.groups * layer.windows for layer in errors)
     kept = sum(_kept(layer) for layer in layers if layer.error or layer.trained or layer.bias)
-    return BatchWork(tuple(layers), kept, sums + back)
+    read += sum(layer.outputs * layer.groups * layer.windows for layer in errors)
+    wide += sum(_inputs(layer) * sum_bits(layer.fan_in * layer.outputs) for layer in errors)
+    return BatchWork(tuple(layers), kept, sums + back, read, wide)
+
+
+def sum_bits(terms: int) -> int:
+    """Bits that a sum of `terms` products of int8 numbers needs: 16 + ceil(log2 terms)."""
+    return 2 * BITS + (terms - 1).bit_length()
+
+
+def _inputs(layer: Layer) -> int:
+    """Values of a layer's input over the batch."""
+    return layer.inputs or layer.fan_in * layer.groups * layer.windows
 
 
 def _kept(layer: Layer) -> int:
     """Bits kept for one layer."""
     if not layer.trained:
         return MASK_BITS * layer.outputs * layer.groups * layer.windows
-    return WORD_BITS * (layer.inputs or layer.fan_in * layer.groups * layer.windows)
+    return WORD_BITS * _inputs(layer)
 
 
-def place(p: ParameterSet) -> Place:
-    """Sub-arrays, and where the awkward two products are computed."""
+def place(p: ParameterSet, layers: Sequence[Layer] = ()) -> Place:
+    """Sub-arrays, and where the awkward two products are computed.
+
+    Where `array.available` is 0, as many sub-arrays work as the largest of `layers` needs, of the SRAM unit too.
+    """
     mram = SubArray(p["array.rows"], p["array.columns"], p["array.active"], p["array.available"])
-    return Place(
+    made = Place(
         mram, SRAM._replace(available=p["array.available"]), p["array.transpose"], p["array.gradient"]
     )
+    if not layers or p["array.available"]:
+        return made
+    most = largest_layer(layers, made)
+    return made._replace(mram=mram._replace(available=most), sram=SRAM._replace(available=most))
+
+
+def largest_layer(layers: Sequence[Layer], where: Place) -> int:
+    """Sub-arrays that hold the weights of the largest layer, or their transposed copy."""
+    most = max(tiling(layer.forward, where.mram).arrays for layer in layers)
+    if where.transpose != "copy":
+        return most
+    return max(most, *(tiling(layer.backward, where.mram).arrays for layer in layers if layer.error), 0)
 
 
 @lru_cache(maxsize=256)
@@ -59,16 +92,24 @@ def _step(layers: tuple[Layer, ...], where: Place) -> dict[str, Counts]:
 
 
 def phase_counts(
-    batches: Sequence[tuple[BatchWork, int]], where: Place, *, learning: bool, examples: int
+    batches: Sequence[tuple[BatchWork, int]],
+    where: Place,
+    *,
+    learning: bool,
+    examples: int,
+    features: bool = False,
+    held: bool = False,
 ) -> dict[str, dict[str, int]]:
     """Counts of one phase: `batches` are (work of a batch, how many there were), `examples` passes in all.
 
     Parts 'forward', 'error', 'gradient', 'update' hold actions of `arrays.bitserial` with their unit in front
-    (mram_bits_read, adders_popcounts, ...); 'time' the serial cycles of each product.
+    (mram_bits_read, adders_popcounts, ...); 'time' the serial cycles of each product. With `features`, 'memory' has the
+    feature maps that layers read and write (feature_bits_...), and the sums that are held until the largest of a batch
+    is known, if they are (`held`: sum_bits_...).
     """
     parts: dict[str, Counter[str]] = {}
     time: Counter[str] = Counter()
-    narrowed = moved = 0
+    narrowed = moved = read = wide = 0
     products = ("forward", "error", "gradient", "update") if learning else ("forward",)
     for work, times in batches:
         counts = _step(work.layers, where)
@@ -81,9 +122,17 @@ def phase_counts(
                         parts.setdefault(product, Counter())[f"{unit}_{action}"] += n * times
         narrowed += work.narrowed * times
         moved += work.kept_bits * times if learning else 0
+        read, wide = read + work.read * times, wide + work.sum_bits * times
     found = {name: dict(parts.get(name, {})) for name in products}
     found["digital"] = {"narrowed": narrowed}
     found["memory"] = {"activation_bits_written": moved, "activation_bits_read": moved}
+    if features:
+        wide = wide if held else 0
+        found["memory"] |= {
+            "feature_bits_read": WORD_BITS * read,
+            "feature_bits_written": WORD_BITS * narrowed,
+        }
+        found["memory"] |= {"sum_bits_read": wide, "sum_bits_written": wide}
     found["time"] = dict(time) | {"examples": examples, "steps": examples}
     return found
 
@@ -92,7 +141,7 @@ def inventory(
     layers: Sequence[Layer], tasks: int, p: ParameterSet, memory: Mapping[str, int]
 ) -> dict[str, dict[str, int]]:
     """What the chip is made of: stored bits (frozen once, trained ones for each of `tasks`), sub-arrays, memories."""
-    where = place(p)
+    where = place(p, layers)
     frozen = [layer for layer in layers if not layer.trained]
     owned = [layer for layer in layers if layer.trained]
     once, own = stored_bits(list(frozen), where), stored_bits(list(owned), where)
@@ -103,7 +152,8 @@ def inventory(
         arrays += sum(tiling(layer.backward, where.mram).arrays for layer in layers if layer.error)
     gradients = [tiling(layer.gradient, where.sram).arrays for layer in owned]
     side = [max(gradients, default=0)]
-    working = min(arrays, p["array.available"] or arrays)
+    working = min(arrays, where.mram.available)
+    _warn_of_idle(working, largest_layer(layers, where))
     return {
         "mram": {"bits": bits, "subarrays": arrays, "rows": p["array.rows"], "columns": p["array.columns"]},
         "sram": {
@@ -117,5 +167,23 @@ def inventory(
         "digital": {
             "adders": working * p["array.columns"],
             "narrowers": working * p["array.columns"] // BITS,
+            "forward_bits": sum_bits(max(layer.fan_in for layer in layers)),
+            "error_bits": sum_bits(max(layer.outputs for layer in layers)),
+            "gradient_bits": sum_bits(max([layer.windows for layer in owned], default=1) * _batch(p)),
         },
     }
+
+
+def _batch(p: ParameterSet) -> int:
+    """Images of a batch, where the chip learns."""
+    return int(p["rule.batch"]) if "rule.batch" in p else 1
+
+
+def _warn_of_idle(working: int, needed: int) -> None:
+    """Say so where more than half of the sub-arrays that could work never do."""
+    if working > 2 * needed:
+        warnings.warn(
+            f"array.available = {working}: the largest layer needs {needed} sub-arrays, so more than half of them "
+            "stand idle and take area; set array.available=0 for as many as it needs",
+            stacklevel=2,
+        )

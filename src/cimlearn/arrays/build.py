@@ -7,70 +7,86 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cimlearn.arrays import rules
 from cimlearn.arrays.base import COUNTERS
+from cimlearn.arrays.circuit import Circuit, describe, loads, seen
 from cimlearn.arrays.crossbar import (
     Crossbar,
     CrossbarScratch,
     CrossbarState,
-    WriteScheme,
     program_all,
     row_tiles,
+    solve_circuit,
 )
 from cimlearn.arrays.periphery import PeripheryDescription, periphery
+from cimlearn.arrays.schemes.scheme import SLICES, write_scheme
 from cimlearn.devices.base import Wear, new_cells
-from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import kernel_state
 
 
 def describe_periphery(p: ParameterSet, name: str) -> PeripheryDescription:
-    """The periphery that the parameters ask for; `name` is 'hidden' or 'output'."""
-    if p["periphery.converter_bits"] is not None and p["periphery.saturation"] is None:
-        raise InputError(
-            "periphery.saturation = none gives the converter no range; "
-            "set periphery.converter_bits = none too, or a voltage"
-        )
+    """The periphery that the parameters ask for; `name` is 'hidden', 'output' or 'feedback'."""
+    rules.check(p, ())
     return PeripheryDescription(
         input_bits=p["periphery.input_bits"],
         converter_bits=p["periphery.converter_bits"],
         read_voltage=p["periphery.read_voltage"],
-        bit_time=1.0 / p["periphery.clock"],
+        bit_time=p["periphery.integration"] / p["periphery.clock"],
         capacitance=p[f"periphery.{name}_capacitance"],
         saturation=p["periphery.saturation"],
         cycle_mismatch=p["periphery.cycle_mismatch"],
         column_mismatch=p["periphery.column_mismatch"],
         offset=p["periphery.offset"],
         thermal=p["periphery.thermal"],
+        transconductance=p["periphery.transconductance"],
+        noise_factor=p["periphery.noise_factor"],
+        temperature=p["periphery.temperature"],
     )
 
 
-def write_scheme(p: ParameterSet) -> WriteScheme:
-    """The write scheme that the parameters ask for."""
-    least, bits = p["write.least"], p["write.accumulator_bits"]
-    resolution = 0.0 if bits is None or least == 0 else least / 2.0 ** (bits - 1)
-    tries, first = int(p["write.tries"]), int(p["write.first_tries"])
-    return WriteScheme(
-        float(least), resolution, tries, float(p["write.tolerance"]), first, p["write.cells"] == "all"
-    )
+def circuit_of(
+    device: Any, p: ParameterSet, shape: tuple[int, int], *, name: str, seed: int, together: int = 1
+) -> Circuit:
+    """The circuit of an array of `shape` (rows, columns) called `name`: the same each time it is asked for."""
+    rows, columns = shape
+    layers = p["mapping.cells"] * (2 if p["mapping.kind"] == "pair" else 1)
+    tiles = len(row_tiles(rows, p["tile.rows"], together)) - 1
+    middle = 0.5 * sum(device.window())
+    return describe(p, (layers, rows, columns), tiles, middle=middle, seed=seed, name=name)
 
 
-def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name: str, seed: int) -> Crossbar:
-    """An array called `name` ('hidden' or 'output'), programmed once to weight (rows, columns)."""
+def crossbar(
+    device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name: str, seed: int, together: int = 1
+) -> Crossbar:
+    """An array called `name` ('hidden', 'output' or 'feedback'), programmed once to weight (rows, columns).
+
+    `together` neighbouring rows are read at once and stay in one tile.
+    """
     rows, columns = weight.shape
     cells, (low, high) = p["mapping.cells"], device.window()
     bound = p[f"mapping.{name}_range"]
     paired = p["mapping.kind"] == "pair"
     sign = np.array([1.0] * cells + [-1.0] * (cells if paired else 0), np.float32)
-    scale = (1 if paired else 2) * bound / (cells * (high - low))
-    reference = 0.0 if paired else 0.5 * cells * (low + high)
+    scheme = write_scheme(p, bound)
+    if scheme.kind == SLICES:
+        sign[1] = 1.0 / p["write.significance"]
+    significance = float(np.abs(sign[:cells]).sum(dtype=np.float64))
+    counted = 1.0 if scheme.kind == SLICES else cells  # the coarse slice alone spans the range of weights
+    scale = (1 if paired else 2) * bound / (counted * (high - low))
+    reference = 0.0 if paired else 0.5 * significance * (low + high)
     shape = (len(sign), rows, columns)
     wear = Wear(p["cell.endurance"], p["cell.endurance_spread"], p["cell.stuck"], p["cell.stuck_at"])
-    tiles = row_tiles(rows, p["tile.rows"])
+    tiles = row_tiles(rows, p["tile.rows"], together)
+    circuit = circuit_of(device, p, (rows, columns), name=name, seed=seed, together=together)
+    tallest = int(np.diff(tiles).max())
+    hanging = len(sign) + (cells if circuit.group == 1 else 0)  # cells of a row on one virtual ground
     fresh = new_cells(device, shape, variation=p["cell.variation"], wear=wear, seed=seed, name=name)
     bar = Crossbar(
         device=device,
         gambles=hasattr(device, "gambles") and device.gambles(),
-        scheme=write_scheme(p),
+        scheme=scheme,
+        significance=significance,
         periphery=periphery(
             describe_periphery(p, name),
             scale=scale,
@@ -78,12 +94,14 @@ def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name:
             columns=columns,
             seed=seed,
             name=name,
+            column=0.5 * (low + high) * hanging * tallest,
         ),
         sign=sign,
         scale=float(scale),
         reference=float(reference),
         read_variance=float(p["cell.read_noise"] ** 2),
         tiles=tiles,
+        loads=loads(circuit),
         state=CrossbarState(
             cells=fresh,
             weight=np.zeros((rows, columns), np.float32),
@@ -95,14 +113,16 @@ def crossbar(device: Any, p: ParameterSet, weight: NDArray[np.float32], *, name:
             write_words=kernel_state(seed, name, "write"),
             counts=np.zeros(COUNTERS, np.int64),
             on=np.zeros(1),
+            seen=seen(circuit, shape, len(tiles) - 1),
         ),
         scratch=CrossbarScratch(
             row=np.zeros((2, rows), np.float32),
             column=np.zeros((3, columns), np.float32),
             pick=np.zeros((3, len(sign) * rows * columns + 1), np.int32),
-            asked=np.zeros((5, len(sign) * rows * columns + 1), np.float32),
+            asked=np.zeros((6, len(sign) * rows * columns + 1), np.float32),
         ),
     )
     program_all(bar, np.clip(weight, -bound, bound).astype(np.float32), 0.5 * (low + high))
+    solve_circuit(bar, circuit)
     bar.state.row_on[:] = bar.state.cells.conductance.sum(axis=(0, 2), dtype=np.float64)
     return bar

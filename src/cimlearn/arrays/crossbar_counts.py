@@ -27,10 +27,11 @@ class ArraySize(NamedTuple):
         return self.rows * self.columns
 
 
-def array_size(p: ParameterSet, rows: int, columns: int) -> ArraySize:
-    """An array of rows x columns weights."""
+def array_size(p: ParameterSet, rows: int, columns: int, together: int = 1) -> ArraySize:
+    """An array of rows x columns weights; `together` rows that are read at once stay in one tile."""
     layers = p["mapping.cells"] * (2 if p["mapping.kind"] == "pair" else 1)
-    row_tiles, column_tiles = -(-rows // p["tile.rows"]), -(-columns // p["tile.columns"])
+    row_tiles = -(-(rows // together) // (p["tile.rows"] // together))
+    column_tiles = -(-columns // p["tile.columns"])
     widest = -(-columns // column_tiles)  # columns of the widest tile
     each = min(p["periphery.converters"], widest)
     converts = p["periphery.converter_bits"] is not None

@@ -11,12 +11,14 @@ no integrator reaches its range before the last cycle (tests/arrays/test_crossba
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.random import generator
+
+BOLTZMANN: Final = 1.380649e-23  # [J/K]
 
 
 class Periphery(NamedTuple):
@@ -40,13 +42,16 @@ class PeripheryDescription(NamedTuple):
     input_bits: int | None  # n_b, sign included
     converter_bits: int | None  # b_adc
     read_voltage: float  # V_r [V]
-    bit_time: float  # T_b [s]
+    bit_time: float  # T_b, time in which a cycle integrates [s]
     capacitance: float  # C_f [F]
     saturation: float | None  # integrator's range [V]
     cycle_mismatch: float  # standard deviation of g_k, relative
     column_mismatch: float  # standard deviation of the integrators' gain, relative
     offset: float  # standard deviation of the integrators' offset [V]
     thermal: float  # standard deviation of an integrator's noise per cycle [V]
+    transconductance: float | None = None  # that holds a column's virtual ground [S]; None: ideal
+    noise_factor: float = 0.0  # of the amplifier; 0: noise is `thermal` alone
+    temperature: float = 300.0  # [K]
 
 
 def volts_per_unit(description: PeripheryDescription, scale: float) -> float:
@@ -54,10 +59,35 @@ def volts_per_unit(description: PeripheryDescription, scale: float) -> float:
     return description.read_voltage * description.bit_time / (description.capacitance * scale)
 
 
+def circuit_noise(description: PeripheryDescription, column: float) -> float:
+    """Variance [V^2] of an integrator's voltage in one cycle, from amplifier and column (conductance `column` [S]).
+
+        sigma^2 = (4 k T gamma / g_m G^2 + 4 k T G) T_b / (2 C_f^2)
+
+    The amplifier's noise voltage stands across the column and becomes a current; white current noise that is
+    integrated for T_b has half its one-sided density times T_b as variance of the charge.
+    """
+    d = description
+    if d.noise_factor == 0 or d.transconductance is None:
+        return 0.0
+    density = 4 * BOLTZMANN * d.temperature * (d.noise_factor / d.transconductance * column**2 + column)
+    return density * d.bit_time / (2 * d.capacitance**2)
+
+
 def periphery(
-    description: PeripheryDescription, *, scale: float, tiles: int, columns: int, seed: int, name: str
+    description: PeripheryDescription,
+    *,
+    scale: float,
+    tiles: int,
+    columns: int,
+    seed: int,
+    name: str,
+    column: float = 0.0,
 ) -> Periphery:
-    """The periphery of one array, its mismatch drawn once (fabrication) from `seed` and `name`."""
+    """The periphery of one array, its mismatch drawn once (fabrication) from `seed` and `name`.
+
+    `column` is the conductance of a column in the middle of its window [S].
+    """
     draw = generator(seed, name, "periphery")
     unit = volts_per_unit(description, scale)
     bits = (description.input_bits or 1) - 1
@@ -85,5 +115,5 @@ def periphery(
         reach=float(reach),
         step=float(step),
         top=float(top),
-        thermal=float((description.thermal / unit) ** 2 * cycles),
+        thermal=float((description.thermal**2 + circuit_noise(description, column)) / unit**2 * cycles),
     )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.base import COUNTERS, VECTORS, product, write
+from cimlearn.arrays.base import COUNTERS, VECTORS, product, product_rows, write, write_rows
 from cimlearn.compiled import kernel
 
 
@@ -61,12 +61,32 @@ def _product(array, x, applied, out):
 
 
 @kernel
+def _product_rows(array, first, x, applied, out):
+    array.state.counts[VECTORS] += 1
+    for j in range(out.size):
+        out[j] = 0
+    for i in range(x.size):
+        value = x[i]
+        applied[i] = value
+        for j in range(out.size):
+            out[j] += value * array.state.weight[first + i, j]
+
+
+@kernel
 def _write(array, change):
+    _write_rows(array, 0, change)
+
+
+@kernel
+def _write_rows(array, first, change):
     bound = np.float32(array.bound)
     for i in range(change.shape[0]):
+        row = first + i
         for j in range(change.shape[1]):
-            array.state.weight[i, j] = min(max(array.state.weight[i, j] + change[i, j], -bound), bound)
+            array.state.weight[row, j] = min(max(array.state.weight[row, j] + change[i, j], -bound), bound)
 
 
 product.register(Plain, _product)
+product_rows.register(Plain, _product_rows)
 write.register(Plain, _write)
+write_rows.register(Plain, _write_rows)

@@ -29,6 +29,10 @@ Transpose = Literal["copy", "transposable", "sram"]
 Gradient = Literal["mram", "sram"]
 TRANSPOSES: Final = ("copy", "transposable", "sram")
 GRADIENTS: Final = ("mram", "sram")
+# of the three products: the numbers that drive rows, and those that are stored
+OPERANDS: Final = tuple(
+    f"{p}_{side}" for p in ("forward", "error", "gradient") for side in ("driven", "stored")
+)
 BIAS_WORDS: Final = 2  # int8 words of a 16-bit bias
 
 

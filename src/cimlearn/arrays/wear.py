@@ -63,6 +63,16 @@ class Lines:
         self._wear()
         return held
 
+    def open(self, old: NDArray[np.int8], new: NDArray[np.int8]) -> Bytes:
+        """(outputs, inputs) the bits that a write of new over old (outputs, ...) can change: those of driven lines.
+
+        Cells that are stuck are not among them.
+        """
+        touched = self._touched(_matrix(old).view(np.uint8) ^ _matrix(new).view(np.uint8))
+        bits = np.repeat(touched, self.together, axis=0)[: self._shape[0] * BITS]
+        driven = np.packbits(bits.reshape(self._shape[0], BITS, -1), axis=1, bitorder="little")[:, 0]
+        return driven if self._stuck is None else driven & ~self._stuck
+
     def load(self, writes: NDArray[np.int64]) -> None:
         """Go on with writes (lines, inputs) seen before; ValueError where they have another shape."""
         if writes.shape != self.writes.shape:

@@ -15,6 +15,7 @@ from cimlearn.devices.technology import (
     technology,
     technology_parameters,
 )
+from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 from cimlearn.runfolder.files import to_json
 from cimlearn.units import number, quantity
@@ -27,6 +28,15 @@ _TEN_YEARS = 10 * 365.25 * 86400.0  # [s]
 
 def command(arguments: Namespace) -> None:
     """Print the figures of a technology beside all others; draw them where it has a heavy-metal line."""
+    if arguments.technology == "fit":
+        from cimlearn.cli import device_fit
+
+        device_fit.command(arguments)
+        return
+    if arguments.file is not None:
+        raise InputError(
+            f"device {arguments.technology} takes no table; write cimlearn device fit {arguments.file}"
+        )
     name, changes = arguments.technology, settings_of(arguments.set)
     chosen = technology(name, changes)
     others = [technology(other) for other in names() if other != name]

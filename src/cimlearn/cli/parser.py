@@ -38,12 +38,19 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _add_reproduce(commands.add_parser("reproduce", help="redo the figures and claims of a paper"))
     _add_explore(commands.add_parser("explore", help="accuracy, energy and lifetime over a grid of designs"))
-    _add_device(commands.add_parser("device", help="a digital memory cell: figures and drawings"))
+    _add_device(
+        commands.add_parser(
+            "device", help="figures of a digital memory cell; device fit: a cell from measured pulses"
+        )
+    )
     _add_study(
         commands.add_parser("sweep", help="run a study: grids, random draws, Monte Carlo, on any workers")
     )
     _add_search(
         commands.add_parser("search", help="choose designs with Optuna: accuracy, energy, lifetime, area")
+    )
+    _add_export(
+        commands.add_parser("export", help="arrays of a run as SPICE netlists, for a circuit simulator")
     )
     _add_query(commands.add_parser("query", help="SQL over the results of a study"))
     _add_compare(
@@ -88,6 +95,22 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--quiet", action="store_true", help="print the summary only")
     parser.add_argument("--no-report", action="store_true", help="write no report.html")
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="a run folder of m2ru")
+    parser.add_argument(
+        "--spice", metavar="DIR", required=True, help="folder of the netlists; made if missing"
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="seed to export (default: the first of the run)"
+    )
+    parser.add_argument("--array", choices=("hidden", "output"), help="one array only (default: both)")
+    parser.add_argument(
+        "--input",
+        metavar="LIST",
+        help="inputs of all rows in -1 .. 1, as 0.5,-1,... (default: evenly spaced from -1 to 1)",
+    )
 
 
 def _add_show(parser: argparse.ArgumentParser) -> None:
@@ -254,9 +277,27 @@ def _add_base(parser: argparse.ArgumentParser) -> None:
 
 def _add_device(parser: argparse.ArgumentParser) -> None:
     """Arguments of `device`."""
-    parser.add_argument("technology", metavar="TECHNOLOGY", help="sas-mram, sot-mram, stt-mram, rram or sram")
+    parser.add_argument(
+        "technology",
+        metavar="TECHNOLOGY|fit",
+        help="sas-mram, sot-mram, stt-mram, rram or sram; or fit, and a table",
+    )
+    parser.add_argument(
+        "file", nargs="?", metavar="PULSES.csv", help="with fit: measured conductance against pulses"
+    )
+    parser.add_argument("--law", metavar="LAW", help="with fit: this law (default: the likeliest of all)")
+    parser.add_argument(
+        "--unit", metavar="UNIT", help="with fit: unit of columns that name none, such as uS or kohm"
+    )
+    parser.add_argument(
+        "--window", metavar="LOW,HIGH", help="with fit: window of weights [S] (default: the data's)"
+    )
     _add_set(parser)
-    parser.add_argument("--out", metavar="DIR", help="folder of the figures (default devices/TECHNOLOGY)")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="folder of the figures (default devices/TECHNOLOGY); with fit: the TOML file",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object; draw only with --out")
 
 

@@ -11,6 +11,7 @@ from cimlearn.cli.wanted import settings_of
 from cimlearn.costs.base import Costs
 from cimlearn.experiments.experiment import Experiment
 from cimlearn.experiments.pricing import price, usual_stream
+from cimlearn.experiments.served import Served, cheapest
 from cimlearn.parameters import ParameterSet
 from cimlearn.runfolder.files import to_json
 from cimlearn.streams.base import StreamShape
@@ -20,6 +21,11 @@ from cimlearn.units import count, number, percent, quantity
 if TYPE_CHECKING:
     from rich.table import Table
 
+_NOTES = {
+    "unserved": "No circuit serves this as it is set, so the figures above flatter the chip",
+    "ideal": "Ideal here, so without a price",
+    "derived": "Priced by a law outside the table",
+}
 _AGES = {"first_cell": "first cell", "one_percent": "1 %", "ten_percent": "10 % of the cells"}
 
 
@@ -30,8 +36,11 @@ def command(arguments: Namespace) -> None:
     of_chip, of_stream = experiment.parameters
     shape = known_shape(stream, of_stream)
     costs = price(arguments.chip, of_chip, experiment.prices, shape)
+    unserved = any(note.kind == "unserved" for note in costs.notes)
+    served = cheapest(of_chip, experiment.prices, shape) if unserved else None
     if arguments.json:
-        print(to_json(costs.as_dict()))
+        found = {} if served is None else {"served": {"settings": served.settings, **_brief(served.costs)}}
+        print(to_json(costs.as_dict() | found))
         return
     from cimlearn.cli.output import stdout
 
@@ -41,7 +50,46 @@ def command(arguments: Namespace) -> None:
     console.print(_parts("part", {name: phase.parts for name, phase in costs.phases.items()}))
     if costs.products:
         console.print(_parts("product of training", costs.products))
+    for line in note_lines(costs):
+        console.print(line, highlight=False, soft_wrap=True)
+    if unserved:
+        console.print(_served_line(served), highlight=False, soft_wrap=True)
     console.print(_assumed(arguments.chip, experiment.prices))
+
+
+def _brief(costs: Costs) -> dict[str, float]:
+    """Power, efficiency and the ratio to the digital twin."""
+    told = costs.as_dict()
+    return {name: told[name] for name in ("power_W", "ops_per_s", "ops_per_J", "area_m2")} | {
+        "ratio": told["digital"]["ratio"]
+    }
+
+
+def _served_line(served: Served | None) -> str:
+    """The cheapest change that a circuit serves, as it is set."""
+    if served is None:
+        return "No change that was tried is served by a circuit (docs/costs.md, The circuit)."
+    told = _brief(served.costs)
+    words = " ".join(
+        f"--set {name}={value:g}" if isinstance(value, float) else f"--set {name}={value}"
+        for name, value in served.settings.items()
+    )
+    return (
+        f"Cheapest change that a circuit serves, of those tried: {quantity(told['power_W'], 'W')}, "
+        f"{_ops(told['ops_per_s'], 'OPS')}, {_ops(told['ops_per_J'], 'OPS/W')}, "
+        f"{number(told['ratio'], 3)} times the digital twin's efficiency: {words}"
+    )
+
+
+def note_lines(costs: Costs) -> Iterator[str]:
+    """What the price leaves out, and what no circuit could serve."""
+    for kind, said in _NOTES.items():
+        of_kind = [note for note in costs.notes if note.kind == kind]
+        if of_kind:
+            yield f"{said}:"
+        for note in of_kind:
+            remedy = f" -> {note.remedy}" if note.remedy else ""
+            yield f"  {note.part}: {note.text}{remedy}"
 
 
 def _assumed(chip: str, prices: ParameterSet) -> str:

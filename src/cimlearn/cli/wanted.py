@@ -32,6 +32,7 @@ def settings_of(pairs: Sequence[str]) -> dict[str, str]:
     settings = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
+        name = "device.kind" if name.strip() == "device" else name
         if not equals or "." not in name:
             raise InputError(f"--set {pair}: write it as part.key=value, for example network.hidden=256")
         settings[name.strip()] = value.strip()

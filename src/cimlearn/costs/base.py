@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
@@ -44,6 +44,15 @@ class Phase:
         return self.operations / self.joules
 
 
+class Note(NamedTuple):
+    """What a reader must know beside a price."""
+
+    kind: str  # ideal: free here; unserved: no circuit does it; derived: priced by a law outside its table
+    part: str
+    text: str
+    remedy: str  # what to change; empty where nothing can be
+
+
 @dataclass(frozen=True)
 class Costs:
     """What a chip costs. `phases` and `twin` hold 'inference' and, where something was learned, 'learning'.
@@ -58,6 +67,7 @@ class Costs:
     lifetime: dict[str, float | None]  # years
     writes_per_example: float | None  # mean over the cells
     products: dict[str, Parts] = field(default_factory=dict)  # phase -> product of training -> energy [J]
+    notes: tuple[Note, ...] = ()  # what the price leaves out, what no circuit could serve
 
     def as_dict(self) -> dict[str, Any]:
         """The plain JSON object that docs/costs.md describes."""
@@ -84,6 +94,7 @@ class Costs:
             **({"digital": self._beside()} if self.twin else {}),
             "lifetime_years": self.lifetime,
             "writes_per_cell_per_example": self.writes_per_example,
+            **({"notes": [note._asdict() for note in self.notes]} if self.notes else {}),
         }
 
     def _beside(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ With shares f_i of the cells written at rates r_i, the share that is stuck at ti
     F(t) = sum_i f_i Phi( ln(r_i t / M) / s )
 
 One percent and ten percent: F(t) = 0.01 and 0.1. First cell: the median of the first of N deaths,
-1 - prod_i (1 - F_i(t))^(N f_i) = 1/2.
+1 - prod_i (1 - F_i(t))^(N f_i) = 1/2. A share is never there before the first cell (of few cells one is more than 1 %).
 """
 
 from __future__ import annotations
@@ -94,6 +94,11 @@ def _solve(share: Callable[[float], float], wanted: float) -> float | None:
     return math.exp(high)
 
 
+def _not_before(first: float | None, share: float | None) -> float | None:
+    """A share of the cells can't be stuck before one cell is: below 100 cells one is more than 1 %."""
+    return share if first is None or share is None else max(first, share)
+
+
 def years(rates: Rates, *, rate: float, endurance: float | None, spread: float) -> dict[str, float | None]:
     """Years until the first, 1 % and 10 % of the cells are stuck, `rate` new examples a second; None = never.
 
@@ -109,9 +114,10 @@ def years(rates: Rates, *, rate: float, endurance: float | None, spread: float) 
     if endurance is None:
         return {"first_cell": None, "one_percent": None, "ten_percent": None}
     law = {"endurance": endurance, "spread": spread}
+    first = _solve(lambda n: _one_stuck(rates, n, **law), 0.5)
     examples = {
-        "first_cell": _solve(lambda n: _one_stuck(rates, n, **law), 0.5),
-        "one_percent": _solve(lambda n: share_stuck(rates, n, **law), 0.01),
-        "ten_percent": _solve(lambda n: share_stuck(rates, n, **law), 0.1),
+        "first_cell": first,
+        "one_percent": _not_before(first, _solve(lambda n: share_stuck(rates, n, **law), 0.01)),
+        "ten_percent": _not_before(first, _solve(lambda n: share_stuck(rates, n, **law), 0.1)),
     }
     return {name: None if n is None else n / rate / YEAR for name, n in examples.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from cimlearn.costs.base import Costs
@@ -11,7 +11,9 @@ from cimlearn.costs.bitserial.costs import digital_estimate
 from cimlearn.costs.bitserial.machine import DigitalMachine, digital_machine
 from cimlearn.costs.bitserial.wear import digital_wear
 from cimlearn.costs.crossbar.costs import estimate
+from cimlearn.costs.crossbar.energy import mean_conductance
 from cimlearn.costs.crossbar.machine import machine
+from cimlearn.costs.crossbar.served import notes
 from cimlearn.costs.lifetime import Rates
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
@@ -62,16 +64,18 @@ def pricing(model: str | None) -> Pricing:
 
 def _crossbar(done: Done, p: ParameterSet, instead: Instead) -> Costs:
     """Analog crossbars."""
-    law = _crossbar_wear(done, p, instead)
-    return estimate(
+    law, made_of = _crossbar_wear(done, p, instead), machine(done.inventory, done.parameters)
+    costs = estimate(
         done.ledger,
-        machine(done.inventory, done.parameters),
+        made_of,
         p,
         learned=done.learned,
         rates=law.rates,
         endurance=law.median,
         spread=law.spread,
     )
+    mean = {name: mean_conductance(done.ledger, made_of, name) for name in made_of.arrays}
+    return replace(costs, notes=notes(made_of, done.parameters, p, mean))
 
 
 def _crossbar_wear(done: Done, p: ParameterSet, instead: Instead) -> Wear:

@@ -6,9 +6,11 @@ A device is a NamedTuple of numbers (its description) and one kernel, registered
 
 It answers what a cell of conductance [S] and internal `state` becomes when a change [S] is asked for; `gain`
 is the cell's own factor (device-to-device variation). Its chance comes from outside: `normal` ~ N(0, 1) and
-`uniform` ~ U[0, 1), so the same arguments give the same answer. `written` is False where the device applied
-no pulse at all (a table device whose rounding gave no level).
-A description whose kernel uses `uniform` has a method `gambles` that answers True; for others nobody draws it.
+`uniform` ~ U[0, 1), so the same arguments give the same answer. `written` is how many pulses the cell saw: True or a
+number, False or 0 where the device applied none at all (a table device whose rounding gave no level). A device whose
+cells differ in more than one factor has a method `traits(shape, draw)` that answers (*shape, numbers) float32; its
+kernel gets a cell's (numbers,) in place of `gain`. One whose kernel uses `uniform` has a method `gambles` that answers
+True; for others nobody draws it.
 Every description begins with `low` and `high`, the bounds of the conductance [S], and has two methods: `window()`
 answers the conductances [S] that the smallest and largest weight are mapped to, `rest()` the conductance [S] and the
 state of a fresh cell near the middle of that window.
@@ -21,11 +23,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.compiled import dispatched, kernel
+from cimlearn.compiled import dispatched, kernel, overloaded
 from cimlearn.devices.wear import endurances
 from cimlearn.random import generator
 
-NEVER = np.uint32(0xFFFFFFFF)  # an endurance that no run reaches
+NEVER = np.iinfo(np.int64).max  # an endurance that no run reaches
 
 
 @dispatched
@@ -40,11 +42,9 @@ class Cells(NamedTuple):
 
     conductance: NDArray[np.float32]  # (layers, rows, columns) [S]
     state: NDArray[np.float32]  # (layers, rows, columns) internal state of the device, its own unit
-    gain: NDArray[np.float32]  # (layers, rows, columns) device-to-device factor of every write
-    writes: NDArray[np.uint32]  # (layers, rows, columns) pulses seen
-    limit: NDArray[
-        np.uint32
-    ]  # (layers, rows, columns) endurance: a cell that saw this many is stuck; 0 = from the start
+    gain: NDArray[np.float32]  # (layers, rows, columns) factor of every write, or (..., numbers) traits
+    writes: NDArray[np.int64]  # (layers, rows, columns) pulses seen
+    limit: NDArray[np.int64]  # (layers, rows, columns) pulses until it sticks; 0 = stuck from the start
 
 
 class Wear(NamedTuple):
@@ -68,22 +68,27 @@ def new_cells(
     """Fresh cells at rest; stuck ones where the wear says so.
 
     `shape` is (layers, rows, columns). The device-to-device factor is normal around 1 with standard deviation
-    `variation`, cut at 0. Endurance is log-normal between cells (assumed law) with median `wear.endurance`.
+    `variation`, cut at 0; of a device with traits it multiplies the first two, its steps up and down. Endurance is
+    log-normal between cells (assumed law) with median `wear.endurance`.
     """
     draw = generator(seed, name, "cells")
     gain = np.maximum(1.0 + variation * draw.standard_normal(shape), 0.0).astype(np.float32)
     rest, state = device.rest()
     conductance = np.full(shape, rest, np.float32)
-    limit = np.full(shape, NEVER, np.uint32)
+    limit = np.full(shape, NEVER, np.int64)
     if wear.endurance is not None:
         drawn = endurances(wear.endurance, wear.endurance_spread, shape, draw)
-        limit[:] = np.minimum(drawn, float(NEVER)).astype(np.uint32)
+        limit[drawn < float(NEVER)] = drawn[drawn < float(NEVER)].astype(np.int64)
     stuck = draw.random(shape) < wear.stuck
     places = {"low": 0.0, "high": 1.0}
     at = places[wear.stuck_at] if wear.stuck_at in places else draw.random(shape)
     conductance[stuck] = np.broadcast_to(device.low + at * (device.high - device.low), shape)[stuck]
     limit[stuck] = 0
-    return Cells(conductance, np.full(shape, state, np.float32), gain, np.zeros(shape, np.uint32), limit)
+    if hasattr(device, "traits"):
+        own = device.traits(shape, generator(seed, name, "traits"))
+        own[..., :2] *= gain[..., None]
+        gain = own
+    return Cells(conductance, np.full(shape, state, np.float32), gain, np.zeros(shape, np.int64), limit)
 
 
 def bounds(device: Any) -> tuple[float, float]:
@@ -94,6 +99,18 @@ def bounds(device: Any) -> tuple[float, float]:
 def middle(device: Any) -> tuple[float, float]:
     """(conductance [S], state) of a fresh cell that needs no state: the middle of the window."""
     return 0.5 * (float(device.low) + float(device.high)), 0.0
+
+
+def per_cell(gain: Any) -> Any:
+    """The numbers of each cell of gain (layers, rows, columns) or (layers, rows, columns, numbers), cell by cell."""
+    return gain.reshape(-1) if gain.ndim == 3 else gain.reshape(-1, gain.shape[3])
+
+
+@overloaded(per_cell)
+def _per_cell(gain):
+    if gain.ndim == 3:
+        return lambda gain: gain.reshape(-1)
+    return lambda gain: gain.reshape(-1, gain.shape[3])
 
 
 @kernel

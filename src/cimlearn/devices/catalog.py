@@ -6,11 +6,12 @@ A name stands for a `DeviceKind`: the parameters `device.*` with their owners, a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from cimlearn import extensions
-from cimlearn.devices import build
-from cimlearn.devices.kind import DeviceKind
+from cimlearn.devices import build, cellfile
+from cimlearn.devices.kind import PARTS, DeviceKind
 from cimlearn.errors import InputError, nearest
 from cimlearn.parameters import ParameterSet, load
 
@@ -18,15 +19,33 @@ GROUP: Final = "cimlearn.devices"
 NAME: Final = "device.kind"
 BUILT_IN: Final[dict[str, DeviceKind]] = {
     "continuous": DeviceKind("continuous", build.continuous, build.low_high),
-    "ideal": DeviceKind("ideal", build.ideal, build.low_high),
+    "pulsed": DeviceKind("pulsed", build.pulsed, build.low_high),
     "levels": DeviceKind("hfo2_liehr_2020", build.levels, build.level_window),
     "vteam": DeviceKind("vteam_kvatinsky_2015", build.vteam, build.vteam_window),
+    "ideal": DeviceKind("ideal", build.ideal, build.low_high),
 }
+# Published cells, each a preset of its own on that of pulsed cells (docs/theory/panel-cells.md).
+PUBLISHED: Final = (
+    "gokmen",
+    "capacitor",
+    "ecram",
+    "ecram-mo",
+    "reram-es",
+    "reram-sb",
+    "array-om",
+    "array-hfo2",
+    "ag-si",
+    "alox-hfo2",
+    "epiram",
+    "fefet",
+    "pcmo",
+    "taox-tio2",
+)
 
 
 def names() -> list[str]:
     """The names of all devices that are known without a path."""
-    return [*BUILT_IN, *extensions.names(GROUP)]
+    return [*BUILT_IN, *PUBLISHED, *extensions.names(GROUP)]
 
 
 def kind(name: str) -> DeviceKind:
@@ -39,6 +58,10 @@ def kind(name: str) -> DeviceKind:
     """
     if name in BUILT_IN:
         return BUILT_IN[name]
+    if name in PUBLISHED:
+        return replace(BUILT_IN["pulsed"], parameters=("pulsed", name.replace("-", "_")))
+    if name.endswith(".toml"):
+        return cellfile.read(name, kind, parameters)
     if not extensions.is_outside(name, GROUP):
         raise InputError(f"unknown device '{name}'; {nearest(name, names())}")
     found = extensions.load(name, GROUP)
@@ -49,20 +72,32 @@ def kind(name: str) -> DeviceKind:
 
 def source(name: str) -> str | None:
     """SHA-256 of the source of a device that lives outside this package; None for one of ours."""
-    return None if name in BUILT_IN else extensions.source(name, GROUP)
+    return None if name in BUILT_IN or name in PUBLISHED else extensions.source(name, GROUP)
 
 
 def parameters(name: str) -> ParameterSet:
-    """Every parameter `device.*` of a kind of device, `device.kind` among them."""
-    found = kind(name).parameters
-    own = load(found) if isinstance(found, str) else found
-    wrong = next((key for key in own if not key.startswith("device.")), None)
+    """Every parameter `device.*` of a kind of device, `device.kind` among them, and its `cell.*` and `periphery.*`."""
+    own = kind(name).owned()
+    wrong = next((key for key in own if not key.startswith(PARTS)), None)
     if wrong is not None:
         raise InputError(f"{name} has a parameter {wrong}; all of a device's are called device.something")
-    if name in BUILT_IN:
-        return own
-    entry = load("continuous").entry(NAME).model_copy(update={"value": name, "source": name})
-    return own.merged(ParameterSet({NAME: entry}))
+    entry = own.entry(NAME) if NAME in own else load("continuous").entry(NAME)
+    mine = {"value": name, "choices": tuple(names()), "elsewhere": GROUP}
+    return own.merged(
+        ParameterSet({NAME: entry.model_copy(update=mine if NAME in own else mine | {"source": name})})
+    )
+
+
+def chosen(changes: Mapping[str, Any]) -> str:
+    """The name of the device that changes to parameters choose.
+
+    Raises
+    ------
+    InputError
+        For a name that nothing has.
+    """
+    usual = ParameterSet({NAME: parameters("continuous").entry(NAME)})
+    return str(usual.replace({key: value for key, value in changes.items() if key == NAME})[NAME])
 
 
 def device(p: Mapping[str, Any]) -> Any:

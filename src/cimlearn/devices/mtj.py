@@ -47,7 +47,6 @@ class Junction(NamedTuple):
     resistance_area: float  # parallel state [ohm m2]
     tmr: float  # (R_AP - R_P) / R_P at no voltage
     half_voltage: float  # at which the TMR is half [V]
-    attempt_time: float  # of retention [s]
     temperature: float  # [K]
 
 
@@ -194,10 +193,20 @@ def read_disturb(junction: Junction, current: Any, time: Any) -> Array:
 
 
 def loss_rate(junction: Junction) -> float:
-    """1 / (tau0 exp(Delta)) [1/s]: thermal loss of the state at rest."""
-    return float(np.exp(-stability(junction)) / junction.attempt_time)
+    """f exp(-Delta) [1/s]: thermal loss of the state at rest, the switching law at no drive.
+
+    f is `attempt_rate` for in-plane layers, (1/2) sqrt(Delta / pi) `relaxation_rate` for perpendicular ones (Brown).
+    """
+    second = switching.log_exponent(
+        0.0,
+        relaxation_rate(junction),
+        stability(junction),
+        attempt_rate(junction) / relaxation_rate(junction),
+        perpendicular=junction.perpendicular,
+    )
+    return float(np.exp(second))
 
 
 def lost(junction: Junction, time: Any) -> Array:
-    """Retention failure P = 1 - exp(-t / (tau0 exp(Delta))) over `time` [s]."""
+    """Retention failure P = 1 - exp(-t f exp(-Delta)) over `time` [s]: `switches` at no drive."""
     return np.asarray(-np.expm1(-np.asarray(time, float) * loss_rate(junction)))

@@ -1,6 +1,7 @@
 """SAS-MRAM: N junctions on one heavy-metal line, written by a spin-orbit current that spin transfer helps.
 
-A write has two phases (precedent with a line of eight: IEEE Electron Device Lett. 42 (2021), 513):
+Two schemes (`write.scheme`). *two-phase*, in-plane junctions (precedent with a line of eight: IEEE Electron Device
+Lett. 42 (2021), 513):
 1. reset: one current through the line switches all its junctions to 0 by spin-orbit torque (SOT);
 2. a smaller current the other way, during which those junctions that are to hold 1 also carry a spin-transfer (STT)
    current. The others on the line see SOT only, junctions elsewhere on the same bit lines may see STT only.
@@ -13,23 +14,29 @@ with J_a, `assist_density`, the STT current density that could take the place of
 possible where the selected junctions switch and the others do not: I_c(with STT) < I_SOT < I_c(no STT), each I_c being
 the current at which the pulse errs with the accepted rate. The same line without a second phase and N = 1 is SOT-MRAM.
 
-    E / bit = [I_reset^2 t_reset + I_SOT^2 t] (R_strip(N) + R_transistor + R_lead) / N + ones V_STT I_STT t
+*kick-decide*, perpendicular junctions: one SOT pulse turns all junctions of the line into the plane, then each one's
+own STT current, of either sign, decides (devices/kick.py). No reset, nothing half-selected on the line, no field.
 
-R_strip grows with N, so sharing divides the transistor's and the lead's share only.
+    E / bit = [I_reset^2 t_reset + I_SOT^2 t] (R_strip(N) + R_transistor + R_lead) / N + share V_STT I_STT t
+
+with share = ones (two-phase) or 1 (kick-decide, where I_SOT = 0). From a rail of given voltage the line takes V_rail I
+instead of I^2 R. R_strip grows with N, so sharing divides the transistor's and the lead's share only.
+devices/sizing.py finds pulses and currents for a target error.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.devices import mtj
-from cimlearn.errors import InputError
-from cimlearn.units import number, quantity
+from cimlearn.devices import kick, mtj
+from cimlearn.devices.risks import Risks
 
 Array = NDArray[np.float64]
+Scheme = Literal["two-phase", "kick-decide"]
+DECIDING = 512  # steps that a deciding pulse is cut into
 _HALVINGS = 25  # of a bracket of drives, four at a time
 _MOST_DRIVE = 1e4
 
@@ -47,19 +54,21 @@ class Line(NamedTuple):
     lead: float  # both leads [ohm]
     transistor: float  # drive transistor, switched on [ohm]
     assist_density: float  # J_a [A/m2]
+    rail: float | None = None  # supply of the line [V]; None: as much as its path drops
 
 
 class Write(NamedTuple):
     """The pulses of a write."""
 
-    reset_current: float  # through the line [A]
+    reset_current: float  # through the line, in the reset or the kick [A]
     reset_pulse: float  # [s]
-    current: float  # through the line in the second phase [A]
-    voltage: float  # across selected junctions in the second phase [V]
+    current: float  # through the line in the second phase [A]; 0 where STT decides by itself
+    voltage: float  # across selected (or deciding) junctions in the second phase [V]
     pulse: float  # of the second phase [s]; 0 = there is none: one pulse of either sign writes
     gap: float  # between the phases [s]
     ones: float  # share of bits that are 1
-    target: float  # accepted error per junction and pulse
+    target: float  # accepted error of a written bit, whatever it was and is to be
+    scheme: Scheme = "two-phase"
 
 
 class Roles(NamedTuple):
@@ -69,6 +78,14 @@ class Roles(NamedTuple):
     selected_fails: float  # that one with SOT and STT doesn't switch
     sot_only: float  # that one on the line without STT switches
     stt_only: float  # that one elsewhere with STT, without SOT, switches
+
+
+class Decided(NamedTuple):
+    """What 'kick-decide' does to the junctions."""
+
+    change_fails: float  # probability that one that is to change doesn't
+    keep_fails: float  # that one that is to keep its bit doesn't
+    stt_only: float  # that one elsewhere with STT, without a kick, switches
 
 
 class Energy(NamedTuple):
@@ -133,28 +150,73 @@ def roles(line: Line, write: Write) -> Roles:
     )
 
 
-def write_error(line: Line, write: Write) -> float:
-    """Probability that a bit of the line is wrong after a write.
+def kick_strength(line: Line, current: Any) -> Array:
+    """a = J / (2 J_c) of a line `current` [A] (devices/kick.py)."""
+    density = np.asarray(current, float) / (line.strip_width * line.strip_thickness)
+    return np.asarray(density / (2 * mtj.sot_critical_perpendicular(line.junction, line.spin_hall, 0.0)))
 
-    With a share p of ones before and after, kept = p reset_fails (still 1 after the reset): a 1 is wrong with
-    (1 - kept) selected_fails, a 0 with kept + (1 - kept) sot_only. Without a second phase it is reset_fails for a bit
-    that changes, which 2 p (1 - p) of them do. Junctions elsewhere, that see STT only, are not counted here.
+
+def kicked(line: Line, current: Any, pulse: float, gap: float) -> kick.Landed:
+    """Where a kick of `current` [A] for `pulse` [s] leaves the junctions, after `gap` [s]."""
+    one = line.junction
+    landed = kick.landed(
+        kick_strength(line, current),
+        mtj.GAMMA * mtj.MU0 * one.anisotropy * pulse,
+        one.damping,
+        mtj.stability(one),
+    )
+    return kick.waited(landed, 0.5 * mtj.relaxation_rate(one) * gap, mtj.stability(one))
+
+
+def deciding(line: Line, voltage: float, step: float) -> kick.Decision:
+    """STT of `voltage` [V] on the line's junctions, in steps of `step` [s]."""
+    drive = float(stt_current(line, voltage)) / mtj.stt_critical(line.junction)
+    half = 0.5 * mtj.relaxation_rate(line.junction) * step
+    return kick.Decision(drive, mtj.stability(line.junction), half)
+
+
+def decided(line: Line, write: Write) -> Decided:
+    """Probabilities of the three things that a kick and its decision do."""
+    start = kicked(line, write.reset_current, write.reset_pulse, write.gap)
+    by = deciding(line, write.voltage, write.pulse / DECIDING)
+    return Decided(*by.wrong(start, DECIDING), by.alone(DECIDING))
+
+
+def write_risks(line: Line, write: Write) -> Risks:
+    """Probability that a bit of a written line is wrong, by what it was and is to be.
+
+    two-phase, one that was 1 and is kept by the reset with r: to 1 it is wrong with (1 - r) selected_fails, to 0 with
+    r + (1 - r) sot_only; one that was 0: selected_fails, sot_only. Without a second phase changed bits are at risk.
+    Junctions of other lines, that see STT only, are not in it.
     """
-    r, p = roles(line, write), write.ones
+    if write.scheme == "kick-decide":
+        change, keep, _ = decided(line, write)
+        return Risks(keep, change, change, keep)
+    r = roles(line, write)
     if write.pulse == 0:
-        return 2 * p * (1 - p) * r.reset_fails
-    kept = p * r.reset_fails
-    return p * (1 - kept) * r.selected_fails + (1 - p) * (kept + (1 - kept) * r.sot_only)
+        return Risks(0.0, r.reset_fails, r.reset_fails, 0.0)
+    left = 1 - r.reset_fails
+    return Risks(r.sot_only, r.selected_fails, r.reset_fails + left * r.sot_only, left * r.selected_fails)
+
+
+def write_error(line: Line, write: Write) -> float:
+    """Probability that a bit of the line is wrong after a write, with a share `ones` of ones before and after."""
+    return write_risks(line, write).mean(write.ones)
 
 
 def write_energy(line: Line, write: Write) -> Energy:
     """Energy of a write [J/bit] by cause (the equation is at the top)."""
-    per_bit = path_resistance(line) / line.bits
+    share = 1.0 if write.scheme == "kick-decide" else write.ones
     return Energy(
-        write.reset_current**2 * write.reset_pulse * per_bit,
-        write.current**2 * write.pulse * per_bit,
-        write.ones * write.voltage * float(stt_current(line, write.voltage)) * write.pulse,
+        line_power(line, write.reset_current) * write.reset_pulse / line.bits,
+        line_power(line, write.current) * write.pulse / line.bits,
+        share * write.voltage * float(stt_current(line, write.voltage)) * write.pulse,
     )
+
+
+def line_power(line: Line, current: float) -> float:
+    """Of `current` [A] through a line [W]: I^2 R of its path, or V I from its rail."""
+    return current * (current * path_resistance(line) if line.rail is None else line.rail)
 
 
 def write_time(write: Write) -> float:
@@ -165,15 +227,16 @@ def write_time(write: Write) -> float:
 def window(line: Line, write: Write) -> tuple[float, float]:
     """(lowest, highest) SOT current [A] of the second phase at the target error; no window if lowest >= highest.
 
-    lowest: selected junctions fail with the target rate; highest: junctions with SOT only switch with it.
+    lowest: selected junctions fail with the target rate; highest: junctions with SOT only switch with half of it, as
+    the reset may take the other half of a 0's error.
     """
     helped = float(drive(line, 0.0, write.voltage))
-    low = _drive_at(line.junction, write.pulse, 1.0 - write.target) - helped
-    high = _drive_at(line.junction, write.pulse, write.target)
+    low = drive_at(line.junction, write.pulse, 1.0 - write.target) - helped
+    high = drive_at(line.junction, write.pulse, 0.5 * write.target)
     return max(low, 0.0) * critical_current(line), high * critical_current(line)
 
 
-def _drive_at(junction: mtj.Junction, pulse: float, wanted: float) -> float:
+def drive_at(junction: mtj.Junction, pulse: float, wanted: float) -> float:
     """The drive at which a pulse switches with probability `wanted`, by halving (the law rises with the drive).
 
     The law is asked for all middles of four halvings at once: it takes as long for 15 drives as for one.
@@ -202,41 +265,3 @@ def _middles(low: float, high: float) -> list[float]:
         found.append(0.5 * (bottom + top))
         spans += [(bottom, found[-1]), (found[-1], top)]
     return found
-
-
-def planned(line: Line, write: Write, current: float | None) -> Write:
-    """`write` with the second phase's SOT current: the middle of the window, or `current` [A] if it lies inside.
-
-    Raises
-    ------
-    InputError
-        If there is no window, if `current` is outside it, or if junctions that see only STT switch too often.
-    """
-    if write.pulse == 0:
-        if line.bits != 1:
-            raise InputError(
-                f"write.pulse = 0 with line.bits = {line.bits}: without a second phase all bits of a line get the "
-                "same value; set line.bits=1 or a pulse"
-            )
-        return write._replace(current=0.0, voltage=0.0)
-    low, high = window(line, write)
-    span = f"{quantity(low, 'A')} to {quantity(high, 'A')}"
-    if low >= high:
-        raise InputError(
-            f"no half-select window at error {number(write.target)}: selected junctions need at least "
-            f"{quantity(low, 'A')} of SOT current, junctions without STT allow at most {quantity(high, 'A')} "
-            f"(write.pulse = {quantity(write.pulse, 's')}, write.voltage = {write.voltage:g} V); lengthen the pulse, "
-            "raise the voltage or accept more error (write.target)"
-        )
-    if current is not None and not low <= current <= high:
-        raise InputError(
-            f"write.current = {quantity(current, 'A')} is outside the half-select window {span}; choose one inside, "
-            "or none for its middle"
-        )
-    stt_only = float(switches(line, 0.0, write.voltage, write.pulse))
-    if stt_only > write.target:
-        raise InputError(
-            f"write.voltage = {write.voltage:g} V alone switches a junction with probability {number(stt_only, 3)}, "
-            f"more than write.target = {number(write.target)}; lower the voltage"
-        )
-    return write._replace(current=0.5 * (low + high) if current is None else current)

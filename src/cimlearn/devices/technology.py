@@ -14,15 +14,14 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from cimlearn import parameters
-from cimlearn.devices import mtj, sas_mram, sensing
+from cimlearn.devices import mtj, sas_mram, sensing, sizing
+from cimlearn.devices.risks import NO_RISK, Risks, changed
 from cimlearn.errors import InputError, nearest
 from cimlearn.parameters import ParameterSet
-
-if TYPE_CHECKING:
-    pass
+from cimlearn.units import number, quantity
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Technology:
     bits_per_write: int  # written together by one write
     write_energy: float  # [J/bit]
     write_time: float  # of `bits_per_write` bits [s]
-    write_error: float  # probability that a written bit is wrong
+    write_error: float  # probability that a written bit is wrong, mean over what it was and is to be
     read_energy: float  # [J/bit]
     read_time: float  # [s]
     read_error: float  # probability that a bit is read wrongly
@@ -43,6 +42,10 @@ class Technology:
     loss_rate: float  # of a bit at rest with the supply on [1/s]
     volatile: bool  # lost when the supply goes
     endurance_spread: float = 0.0  # standard deviation of ln(endurance) between cells
+    risks: Risks = NO_RISK  # probability that a written bit is wrong, by what it was and is to be
+    margins: sensing.Margins | None = (
+        None  # of cells that are misread again and again; None: reads err at random
+    )
 
     def retention_failure(self, seconds: float, *, powered: bool = True) -> float:
         """Probability that a bit at rest is lost within `seconds` >= 0: 1 - exp(-seconds loss_rate).
@@ -61,8 +64,10 @@ class Technology:
         return -math.expm1(-seconds * self.loss_rate)
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures for JSON; None for what never ends."""
+        """The figures for JSON; None for what never ends. The table of read margins is left out."""
         figures = asdict(self)
+        del figures["margins"]
+        figures["risks"] = self.risks._asdict()
         if math.isinf(self.endurance):
             figures["endurance"] = None
         return figures
@@ -74,14 +79,20 @@ def line(p: ParameterSet) -> sas_mram.Line:
     Raises
     ------
     InputError
-        If the junction can't hold a bit.
+        If the junction can't hold a bit, or its easy axis doesn't suit the scheme of the write.
     """
     part = p.part("line")
     one = junction(p)
-    if one.perpendicular:
+    kicks = p["write.scheme"] == "kick-decide"
+    if kicks and not one.perpendicular:
+        raise InputError(
+            "write.scheme = kick-decide with junction.perpendicular = false: STT decides along an easy axis out of the "
+            "plane; use cell.technology = sas-mram-kick (cimlearn device sas-mram-kick), or write.scheme = two-phase"
+        )
+    if one.perpendicular and not kicks:
         raise InputError(
             "junction.perpendicular = true on a heavy-metal line: its torque is not collinear with the easy axis and "
-            "the switching law doesn't hold; use false"
+            "the switching law doesn't hold; use false, or write.scheme = kick-decide"
         )
     if part["assist_density"] is None:
         part["assist_density"] = mtj.stt_critical(one) / mtj.area(one)
@@ -99,16 +110,14 @@ def reading(p: ParameterSet) -> sensing.Read:
 
 
 def writing(p: ParameterSet, on: sas_mram.Line) -> sas_mram.Write:
-    """The write that `write.*` describes, its current inside the half-select window.
+    """The write that `write.*` describes, sized for its target error.
 
     Raises
     ------
     InputError
-        If there is no window, or the current or the voltage lies outside what it allows.
+        As `sizing.planned`.
     """
-    part = p.part("write")
-    current = part.pop("current")
-    return sas_mram.planned(on, sas_mram.Write(current=math.nan, **part), current)
+    return sizing.planned(on, sizing.Wanted(**p.part("write")))
 
 
 def cell_area(p: ParameterSet, on: sas_mram.Line, write: sas_mram.Write) -> float:
@@ -136,16 +145,18 @@ def _line_memory(name: str, p: ParameterSet) -> Technology:
         write_error=sas_mram.write_error(on, write),
         area=cell_area(p, on, write),
         volatile=False,
+        risks=sas_mram.write_risks(on, write),
         **_junction_figures(p, on.junction, read),
     )
 
 
-def _junction_figures(p: ParameterSet, one: mtj.Junction, read: sensing.Read) -> dict[str, float]:
+def _junction_figures(p: ParameterSet, one: mtj.Junction, read: sensing.Read) -> dict[str, Any]:
     """What all memories of junctions share: read, wear, rest."""
     return {
         "read_energy": sensing.read_energy(one, read),
         "read_time": read.time,
         "read_error": sensing.sensed(one, read).error,
+        "margins": sensing.margins(one, read),
         "endurance": float(p["cell.endurance"]),
         "endurance_spread": p["cell.endurance_spread"],
         "leakage": p["cell.leakage"],
@@ -154,17 +165,32 @@ def _junction_figures(p: ParameterSet, one: mtj.Junction, read: sensing.Read) ->
 
 
 def _stt(name: str, p: ParameterSet) -> Technology:
-    """STT-MRAM: published energy and area, errors from the junction; half of the bits written change."""
+    """STT-MRAM: V I t from the supply of its published cell, errors from the junction; changed bits are written."""
     one, read = junction(p), reading(p)
-    drive = p["write.current"] / mtj.stt_critical(one)
+    pulse, target = p["write.pulse"], p["write.target"]
+    least = sizing.stt_current(one, pulse, target)
+    current = p["write.current"] if p["write.current"] is not None else least
+    fails = float(mtj.fails_to_switch(one, current / mtj.stt_critical(one), pulse))
+    if p["write.current"] is not None and fails > target:
+        raise InputError(
+            f"write.current = {quantity(current, 'A')} for {quantity(pulse, 's')} leaves a bit wrong with probability "
+            f"{number(fails, 3)}, more than write.target = {number(target)}; give {quantity(least, 'A')} or more, none "
+            "for that current, a longer write.pulse, or accept more error"
+        )
+    if current * mtj.parallel(one) > p["write.voltage"]:
+        raise InputError(
+            f"write.voltage = {p['write.voltage']:g} V can't drive {quantity(current, 'A')} through a junction of "
+            f"{quantity(mtj.parallel(one), 'ohm')}; lengthen write.pulse, raise the voltage or accept more error"
+        )
     return Technology(
         name=name,
         bits_per_write=1,
-        write_energy=p["write.energy"],
-        write_time=p["write.pulse"],
-        write_error=0.5 * float(mtj.fails_to_switch(one, drive, p["write.pulse"])),
+        write_energy=p["write.voltage"] * current * pulse,
+        write_time=pulse,
+        write_error=0.5 * fails,
         area=p["area.cell"] * p["area.feature"] ** 2,
         volatile=False,
+        risks=changed(fails),
         **_junction_figures(p, one, read),
     )
 
@@ -177,7 +203,8 @@ def _listed(name: str, p: ParameterSet) -> Technology:
         bits_per_write=1,
         write_energy=p["write.energy"],
         write_time=p["write.time"],
-        write_error=p["write.error"],
+        write_error=0.5 * p["write.error"],
+        risks=changed(p["write.error"]),
         read_energy=p["read.energy"],
         read_time=p["read.time"],
         read_error=p["read.error"],
@@ -194,6 +221,7 @@ def _listed(name: str, p: ParameterSet) -> Technology:
 _KNOWN: Final[dict[str, tuple[tuple[str, ...], Callable[[str, ParameterSet], Technology]]]] = {
     "rram": (("rram_digital_device",), _listed),
     "sas-mram": (("sas_mram_device",), _line_memory),
+    "sas-mram-kick": (("sas_mram_device", "sas_mram_kick_device"), _line_memory),
     "sot-mram": (("sas_mram_device", "sot_mram_device"), _line_memory),
     "sram": (("sram_device",), _listed),
     "stt-mram": (("stt_mram_device",), _stt),

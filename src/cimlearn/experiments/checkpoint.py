@@ -135,6 +135,20 @@ class SeedFolder:
                 raise self._damaged(self._state, f"the chip can't take it: {error}") from None
         return position
 
+    def load(self, chip: Chip) -> Position:
+        """Load the last state into `chip` and say where it stands; nothing is written.
+
+        Raises
+        ------
+        InputError
+            If nothing was saved, or it is damaged.
+        """
+        position, _, state = self._checked()
+        if state is None:
+            raise InputError(f"{self._state} is missing: this seed saved nothing; run it first")
+        chip.load(*state)
+        return position
+
     def _checked(self) -> tuple[Position, list[bytes], tuple[Tensors, dict[str, Any]] | None]:
         """Position, all lines of records, and tensors and values of the state; everything that counts is sound."""
         lines = self.lines().splitlines(keepends=True)

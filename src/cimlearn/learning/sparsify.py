@@ -1,4 +1,4 @@
-"""K winners take all: an approximation of softmax, and a sparsifier of changes."""
+"""Softmax, and a sparsifier of changes."""
 
 from __future__ import annotations
 
@@ -19,40 +19,6 @@ def softmax(out, share):
         total += share[k]
     for k in range(out.size):
         share[k] /= total
-
-
-@kernel
-def kwta(out, share, winners, gain):
-    """share (classes,): the `winners` largest outputs in proportion to their lead, the others nothing.
-
-    share_k = max(0, out_k - theta) / sum, with theta so that just `winners` outputs lie above it: the largest
-    loser, but no further below the largest winner than 1 / gain. A circuit settles on it by inhibition;
-    the more a winner leads, the closer its share is to 1, as with softmax.
-    """
-    count = min(winners, out.size)
-    top = out[0]
-    for k in range(1, out.size):
-        top = max(top, out[k])
-    theta = top
-    above = 0
-    while above < count:  # walk down to the largest loser; equal outputs win together
-        below = np.float32(-np.inf)
-        above = 0
-        for k in range(out.size):
-            if out[k] < theta and out[k] > below:
-                below = out[k]
-            above += 1 if out[k] >= theta else 0
-        if below == np.float32(-np.inf):
-            break
-        theta = below
-    if gain > 0:
-        theta = max(theta, top - np.float32(1.0 / gain))
-    total = np.float32(0)
-    for k in range(out.size):
-        share[k] = max(out[k] - theta, np.float32(0))
-        total += share[k]
-    for k in range(out.size):
-        share[k] = share[k] / total if total > 0 else np.float32(1.0) / out.size
 
 
 @kernel

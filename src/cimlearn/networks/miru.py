@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.base import product
+from cimlearn.arrays.base import product, product_rows
 from cimlearn.compiled import kernel
 
 
@@ -34,6 +34,7 @@ class Trace(NamedTuple):
 
     rows: NDArray[np.float32]  # (steps, features + hidden + 1) values applied to the hidden array
     candidate: NDArray[np.float32]  # (steps, hidden) c_t
+    states: NDArray[np.float32]  # (steps, hidden) h_t
     state: NDArray[np.float32]  # (hidden,) h_T
     readout: NDArray[np.float32]  # (hidden + 1,) values applied to the output array
     out: NDArray[np.float32]  # (classes,) o
@@ -45,6 +46,7 @@ def trace(steps: int, features: int, hidden: int, classes: int) -> Trace:
     rows = features + hidden + 1
     return Trace(
         np.zeros((steps, rows), np.float32),
+        np.zeros((steps, hidden), np.float32),
         np.zeros((steps, hidden), np.float32),
         np.zeros(hidden, np.float32),
         np.zeros(hidden + 1, np.float32),
@@ -70,8 +72,11 @@ def tanh(values):
 
 
 @kernel
-def forward(net, x, trace):
-    """Run x (steps, features) through the network; the trace holds every step."""
+def onward(net, x, first, signs, sigma, trace):
+    """Run inputs `first` and later of x (steps, features) on from trace.state; the trace holds every step.
+
+    signs (disturbed steps, hidden) of size sigma are added to the states of steps first, first + 1, ... in turn.
+    """
     features, hidden = x.shape[1], trace.state.size
     keep = np.float32(net.keep)
     new = np.float32(1) - keep
@@ -80,24 +85,35 @@ def forward(net, x, trace):
     array = net.hidden
     row = trace.buffer[: features + hidden + 1]
     state = trace.state
-    for j in range(hidden):
-        state[j] = 0
-    for t in range(x.shape[0]):
+    for t in range(first, x.shape[0]):
         for i in range(features):
             row[i] = x[t, i]
         for j in range(hidden):
             row[features + j] = feed * state[j]
         row[features + hidden] = 1
         candidate = trace.candidate[t]
-        product(array, row, trace.rows[t], candidate)
+        product_rows(array, 0, row, trace.rows[t], candidate)
         tanh(candidate)
         for j in range(hidden):
             state[j] = keep * state[j] + new * candidate[j]
         if grid > 0:
             for j in range(hidden):
                 state[j] = np.rint(state[j] * grid) / grid
+        if t - first < signs.shape[0]:
+            for j in range(hidden):
+                state[j] += np.float32(sigma) * signs[t - first, j]
+        for j in range(hidden):
+            trace.states[t, j] = state[j]
     last = trace.buffer[: hidden + 1]
     for j in range(hidden):
         last[j] = state[j]
     last[hidden] = 1
     product(net.output, last, trace.readout, trace.out)
+
+
+@kernel
+def forward(net, x, trace):
+    """Run x (steps, features) through the network; the trace holds every step."""
+    for j in range(trace.state.size):
+        trace.state[j] = 0
+    onward(net, x, 0, trace.states[:0], 0.0, trace)

@@ -24,6 +24,7 @@ PAPERS: Final[dict[str, dict[str, str]]] = {  # paper -> figure -> module
     },
     "sas-mram": {
         "accuracy": "sas_mram.accuracy",
+        "write": "sas_mram.write",
         "technologies": "sas_mram.technologies",
         "parts": "sas_mram.parts",
         "faults": "sas_mram.faults",

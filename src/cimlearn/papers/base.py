@@ -16,6 +16,7 @@ Row = dict[str, Any]  # one line of a figure's data: column -> value
 Runs = Mapping[str, Run]  # by the name of their point
 
 REPRODUCED, NOT_REPRODUCED, NOT_COMPARABLE = "reproduced", "not reproduced", "not comparable"
+UNDETERMINED = "undetermined"  # it hangs on what nobody published
 QUICK = "A quick run: streams too short to judge accuracy or wear."
 
 
@@ -39,7 +40,7 @@ class Claim:
     published: str  # as printed: '15 GOPS'
     ours: str  # with spread, where there is one
     ratio: float | None  # ours / published; None where that means nothing
-    verdict: str  # 'reproduced', 'not reproduced' or 'not comparable'
+    verdict: str  # 'reproduced', 'not reproduced', 'not comparable' or 'undetermined'
     reason: str
     command: str  # that redoes it
 

@@ -73,7 +73,9 @@ def _claims(claims: Sequence[Claim]) -> str:
     return section("claims", "Claims", table(caption, header(heads, (4,)), rows, "claims-table"))
 
 
-_BADGES: Final = {"reproduced": "authors", "not reproduced": "assumed", "not comparable": "derived"}
+_BADGES: Final = {
+    "reproduced": "authors", "not reproduced": "assumed", "not comparable": "derived", "undetermined": "derived",
+}  # fmt: skip
 
 
 def _missing(missing: Mapping[str, str]) -> str:

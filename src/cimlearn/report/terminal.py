@@ -156,6 +156,11 @@ def _cost_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         watts += f", {quantity(learned, 'W')} learning"
         seconds += f", {quantity(latency['per_learned_example_s'], 's')} per learned example"
     worn = f"first cell {years(life['first_cell'])}, 1 % {years(life['one_percent'])}"
+    notes = summary.get("notes", ())
+    named = [
+        (title, ", ".join(dict.fromkeys(note["part"] for note in notes if note["kind"] == kind)))
+        for kind, title in (("unserved", "no circuit serves"), ("ideal", "ideal, so free"))
+    ]
     return [
         ("energy (estimated)", joules),
         ("power", watts),
@@ -166,6 +171,7 @@ def _cost_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
             "cells worn",
             "never" if life["first_cell"] is None else f"{worn}, 10 % {years(life['ten_percent'])}",
         ),
+        *((title, parts) for title, parts in named if parts),
     ]
 
 

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from cimlearn.compiled import entry
 from cimlearn.devices.base import program
-from cimlearn.devices.kind import DeviceKind
-from cimlearn.parameters import ParameterSet, load
+from cimlearn.devices.kind import PARTS, DeviceKind
 from cimlearn.testing.base import Check, bound
 
 SINGLE: Final = 3e-7  # float32: relative rounding of a stored conductance, after a few operations
@@ -43,20 +42,22 @@ def pulse(
     normal: Any = 0.0,
     uniform: Any = 0.5,
 ) -> Landed:
-    """One pulse on each of many cells; everything is broadcast."""
+    """One pulse on each of many cells; everything is broadcast. Of a device with traits, all are the same cell."""
     given = np.broadcast_arrays(
         *(np.asarray(v, np.float32) for v in (start, state, gain, change, normal, uniform))
     )
-    g, s, *rest = (v.flatten() for v in given)
+    g, s, own, *rest = (v.flatten() for v in given)
+    if hasattr(device, "traits"):
+        one = device.traits((), np.random.default_rng(0))
+        own = np.where(np.arange(one.size) < 2, own[:, None] * one, one).astype(np.float32)
     written = np.zeros(g.size, np.bool_)
-    _program(device, g, s, *rest, written)
+    _program(device, g, s, own, *rest, written)
     return Landed(g, s, written)
 
 
 def made(kind: DeviceKind, settings: Mapping[str, Any] | None = None) -> Any:
     """The device of a kind, with `settings` 'device.key' -> value."""
-    own = kind.parameters if isinstance(kind.parameters, ParameterSet) else load(kind.parameters)
-    return kind.build(own.replace(dict(settings or {})).part("device"))
+    return kind.build(kind.owned().replace(dict(settings or {})).part("device"))
 
 
 def cells(device: Any, count: int) -> Landed:
@@ -81,8 +82,7 @@ def begins_with_its_window(kind: DeviceKind, settings: Any) -> None:
     assert device.low - slack <= low < high <= device.high + slack, "window() is not inside low ... high"
     assert device.low - slack <= rest <= device.high + slack, "rest() is not inside low ... high"
     if kind.window is not None:
-        own = kind.parameters if isinstance(kind.parameters, ParameterSet) else load(kind.parameters)
-        told = kind.window(own.replace(dict(settings or {})).part("device"))
+        told = kind.window(kind.owned().replace(dict(settings or {})).part("device"))
         assert np.allclose(told, (low, high), rtol=1e-6), "DeviceKind.window disagrees with window()"
 
 
@@ -149,10 +149,9 @@ def is_a_function_of_its_arguments(kind: DeviceKind, settings: Any) -> None:
 
 
 def has_owned_parameters(kind: DeviceKind, settings: Any) -> None:
-    """Every parameter is called device.something, and has a unit, a source and a help."""
-    own = kind.parameters if isinstance(kind.parameters, ParameterSet) else load(kind.parameters)
-    for name, parameter in own.entries().items():
-        assert name.startswith("device."), f"{name} is not called device.something"
+    """Every parameter is called device.something (cell and periphery may be too), and has unit, source and help."""
+    for name, parameter in kind.owned().entries().items():
+        assert name.startswith(PARTS), f"{name} is not called device.something"
         assert parameter.unit and parameter.source and parameter.help, (
             f"{name} lacks a unit, a source or a help"
         )

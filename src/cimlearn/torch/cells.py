@@ -48,7 +48,7 @@ def capacitance(p: ParameterSet, scale: float, reach: float) -> float | None:
     """
     if p["periphery.saturation"] is None:
         return None
-    charge = p["periphery.read_voltage"] / (p["periphery.clock"] * scale)
+    charge = p["periphery.read_voltage"] * p["periphery.integration"] / (p["periphery.clock"] * scale)
     return float(charge * reach / p["periphery.saturation"])
 
 

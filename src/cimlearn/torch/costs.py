@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from cimlearn.arrays.bitserial_counts import batch_work, inventory, phase_counts, place
 from cimlearn.arrays.crossbar_counts import pieces
 from cimlearn.costs.base import Costs
+from cimlearn.costs.bitserial.area import digital_area
 from cimlearn.costs.bitserial.costs import digital_estimate
 from cimlearn.costs.bitserial.energy import digital_energy
 from cimlearn.costs.bitserial.machine import DigitalMachine, digital_machine
-from cimlearn.costs.bitserial.size import cycle, digital_area
+from cimlearn.costs.bitserial.size import cycle
 from cimlearn.costs.crossbar.area import area
 from cimlearn.costs.crossbar.costs import estimate
-from cimlearn.costs.crossbar.energy import energy
-from cimlearn.costs.crossbar.machine import Machine
+from cimlearn.costs.crossbar.energy import energy, mean_conductance
+from cimlearn.costs.crossbar.machine import Machine, circuit
 from cimlearn.devices.technology import memory_cell
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
@@ -115,6 +116,7 @@ def _machine(model: nn.Module, carried: Conversion) -> Machine:
         state_bits=p["network.state_bits"] or 32,
         word_bits=8,
         change_bits=p["digital.change_bits"],
+        **circuit(p),
     )
 
 
@@ -143,6 +145,7 @@ def _analog(model: nn.Module, carried: Conversion) -> ModelCosts:
         done, made_of, prices, learned=0, rates=None, endurance=None, spread=p["cell.endurance_spread"]
     )
     counts, on = done.counts["predict"], done.conductance_on["predict"]
+    mean = {name: mean_conductance(done, made_of, name) for name in made_of.arrays}
     shares = {}
     for name in made_of.arrays:
         alone = dataclasses.replace(
@@ -157,7 +160,7 @@ def _analog(model: nn.Module, carried: Conversion) -> ModelCosts:
         shares[name] = Share(
             joules / n,
             0.0 if "weight_ih" in name else cycles / made_of.clock / n,
-            math.fsum(area(bare, prices).values()),
+            math.fsum(area(bare, prices, mean).values()),
             counts[name]["products"] / n,
         )
     program = math.fsum(energy(done, made_of, prices)["program"].values()) if done.counts["program"] else 0.0

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from cimlearn.arrays import rules
 from cimlearn.costs import prices
 from cimlearn.devices import catalog
 from cimlearn.devices.technology import technology_parameters
@@ -56,18 +57,27 @@ class Hardware:
         found = self.parameters.replace(others)
         if self.kind == "crossbar":
             _check_range(found)
+            if found["write.scheme"] != "cells":
+                raise InputError(
+                    "write.scheme = slices is M2RU's; layers of PyTorch models know 'cells' only"
+                )
         return Hardware(self.kind, found, _priced(self.kind, changes))
 
 
 def crossbar(settings: Mapping[str, Any] | None = None, *, device: str = "continuous") -> Hardware:
-    """Analog crossbars as M2RU has them: `device` is continuous, levels (HfO2 table), vteam or ideal.
+    """Analog crossbars as M2RU has them; `device` says of which cells.
+
+    continuous, pulsed, levels (HfO2 table), vteam or ideal, a published cell such as 'ecram', or a file of one's own
+    such as 'mycell.toml'.
 
     Raises
     ------
     InputError
         For an unknown device or setting, or a value out of range.
     """
-    found = _part("m2ru", ANALOG).merged(catalog.parameters(device)).merged(_part("to_chip", ()))
+    own = {n: e for n, e in catalog.parameters(device).entries().items() if not n.startswith(OTHERS)}
+    found = _part("m2ru", ANALOG).merged(ParameterSet(own)).merged(_part("to_chip", ()))
+    found = found.merged(_own(rules.around(device)))
     return Hardware("crossbar", found, _priced("crossbar", {})).replace(settings or {})
 
 
@@ -102,6 +112,11 @@ def _priced(kind: Kind, changes: Mapping[str, Any]) -> ParameterSet:
     return prices.parameters(others, "bitserial").merged(logic.replace(own))
 
 
+def _own(found: ParameterSet) -> ParameterSet:
+    """Those that belong to no array of M2RU's."""
+    return ParameterSet({n: entry for n, entry in found.entries().items() if not n.startswith(OTHERS)})
+
+
 def _part(preset: str, starts: tuple[str, ...]) -> ParameterSet:
     """The entries of a preset whose names start with one of `starts`; all if there are none."""
     found = {
@@ -113,7 +128,14 @@ def _part(preset: str, starts: tuple[str, ...]) -> ParameterSet:
 
 
 def _check_range(p: ParameterSet) -> None:
-    """What a crossbar without a range can't have."""
+    """The rules of arrays, what is not simulated here, and what a crossbar without a range can't have."""
+    rules.check(p, ())
+    for name, off in rules.CIRCUIT.items():
+        if p[name] != off:
+            raise InputError(
+                f"{name} = {p[name]:g} is not simulated by cimlearn.torch, which would flatter the model; "
+                f"set it to none here, or run the chip: cimlearn run m2ru"
+            )
     if p["periphery.saturation"] is not None:
         return
     for name in ("periphery.converter_bits", "periphery.offset", "periphery.thermal"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from cimlearn.arrays import rules
 from cimlearn.chips.base import Chip, Design, Kind
 from cimlearn.devices import catalog as devices
 from cimlearn.parameters import ParameterSet, load
@@ -15,9 +16,12 @@ DEVICE: Final = "device.kind"
 
 def parameters(changes: Mapping[str, Any]) -> ParameterSet:
     """Every parameter with the changes applied; the device brings its own."""
-    usual = load("continuous")
-    name = usual.replace({k: v for k, v in changes.items() if k == DEVICE})[DEVICE]
-    return devices.parameters(name).merged(load("m2ru")).replace(changes)
+    name = devices.chosen(changes)
+    own = devices.parameters(name)
+    found = own.merged(load("m2ru")).merged(rules.around(name)).merged(own).replace(changes)
+    probed = ("feedback",) if found["rule.feedback"] == "probed" else ()
+    rules.check(found, (*rules.ARRAYS, *probed))
+    return found
 
 
 def build(on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -> Chip:

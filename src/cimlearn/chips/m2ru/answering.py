@@ -23,13 +23,12 @@ class Noise(NamedTuple):
     key: NDArray[np.uint64]  # (1,)
     hidden: NDArray[np.uint64]  # (4,) state for the hidden array
     output: NDArray[np.uint64]  # (4,) state for the output array
+    circuit: NDArray[np.uint64]  # (4,) state for the K-WTA
 
 
 def noise(seed: int) -> Noise:
     """Generators that belong to `seed`."""
-    return Noise(
-        kernel_state(seed, "answer", "read")[:1].copy(), np.zeros(4, np.uint64), np.zeros(4, np.uint64)
-    )
+    return Noise(kernel_state(seed, "answer", "read")[:1].copy(), *(np.zeros(4, np.uint64) for _ in range(3)))
 
 
 @kernel
@@ -49,6 +48,7 @@ def shares(net, rule, work, noise, x, found):
         key = digest(noise.key[0], x[n])
         seed_state(noise.hidden, key)
         seed_state(noise.output, mixed(key))
+        seed_state(noise.circuit, mixed(mixed(key)))
         centred(x[n], work)
         answer(net, rule, work)
         for k in range(work.scratch.share.size):

@@ -5,14 +5,16 @@ The same class runs the float twin: the same rule, stream and replay on plain fl
 
 from __future__ import annotations
 
+import sys
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.arrays.base import ACTIVE_BITS, PULSES, ROW_WRITES, VECTORS, VERIFY_READS
-from cimlearn.arrays.build import crossbar
-from cimlearn.arrays.crossbar import Crossbar
+from cimlearn.arrays.build import circuit_of, crossbar
+from cimlearn.arrays.circuit import Circuit
+from cimlearn.arrays.crossbar import Crossbar, solve_circuit
 from cimlearn.arrays.crossbar_counts import ArrayTally
 from cimlearn.arrays.plain import plain
 from cimlearn.chips.m2ru import answering, kernels
@@ -20,13 +22,14 @@ from cimlearn.chips.m2ru.counts import Tally, phase_counts
 from cimlearn.chips.m2ru.kernels import LearnState
 from cimlearn.chips.m2ru.setup import (
     Float,
-    check_reach,
+    first_feedback,
     initial_weights,
     make_memory,
+    make_probed,
     make_rule,
     make_work,
 )
-from cimlearn.chips.m2ru.sizes import inventory, memory_bits
+from cimlearn.chips.m2ru.sizes import feedback_size, inventory, is_probed, memory_bits
 from cimlearn.devices.catalog import device
 from cimlearn.learning.replay import BufferState
 from cimlearn.ledger import Ledger
@@ -59,20 +62,25 @@ class M2RU:
         first, second, psi = initial_weights(p, shape, seed)
         hidden: Any
         output: Any
+        self._circuits: dict[str, Circuit] = {}  # of arrays whose wires are solved again while they learn
+        self._interval = p["periphery.wire_interval"] * p["rule.batch"]  # new examples between two solutions
         if on == "chip":
             cell = device(p.part("device"))
             hidden = crossbar(cell, p, first, name="hidden", seed=seed)
             output = crossbar(cell, p, second, name="output", seed=seed)
-            for name, array in (("hidden", hidden), ("output", output)):
-                check_reach(p, name, array.periphery.reach)
+            if p["periphery.wire"] is not None:
+                for name, weight in (("hidden", first), ("output", second)):
+                    self._circuits[name] = circuit_of(cell, p, weight.shape, name=name, seed=seed)
         else:
             hidden, output = plain(first), plain(second)
+        feedback = self._feedback_array(first_feedback(p, shape, psi, first[shape.features : -1]), seed)
         state_bits = p["network.state_bits"] if on == "chip" else None
         grid = 0.0 if state_bits is None else 2.0 ** (state_bits - 1)
         self.net = Miru(hidden, output, float(p["network.lambda"]), float(p["network.beta"]), grid)
-        self.rule = make_rule(p, shape, psi, first[shape.features : -1])
+        self.rule = make_rule(p, shape, psi, first[shape.features : -1], seed=seed, on=on)
         self.memory = make_memory(p, shape, seed)
-        self.work = make_work(p, shape, psi, first[shape.features : -1])
+        probed = make_probed(p, shape, feedback, seed=seed)
+        self.work = make_work(p, shape, psi, first[shape.features : -1], probed=probed, rule=self.rule)
         reads = {name: _reads(array, seed, name) for name, array in (("hidden", hidden), ("output", output))}
         self._testing = self.net._replace(
             hidden=_reader(hidden, reads["hidden"]), output=_reader(output, reads["output"])
@@ -91,6 +99,20 @@ class M2RU:
             output=_with_noise(self._testing.output, self._noise.output),
         )
 
+    def _feedback_array(self, weight: Float, seed: int) -> Any:
+        """The array of a probed feedback; the twin's has the same range, and where it isn't used it has no rows."""
+        p = self.parameters
+        if self.on != "chip" or not is_probed(p):
+            return plain(weight, p["mapping.feedback_range"])
+        feedback_size(p, self.shape)
+        cell = device(p.part("device"))
+        together = self.shape.classes
+        if p["periphery.wire"] is not None:
+            self._circuits["feedback"] = circuit_of(
+                cell, p, weight.shape, name="feedback", seed=seed, together=together
+            )
+        return crossbar(cell, p, weight, name="feedback", seed=seed, together=together)
+
     def start_task(self, task: int) -> None:
         """M2RU takes no notice of tasks."""
 
@@ -99,7 +121,20 @@ class M2RU:
 
     def learn(self, x: Float, y: NDArray[np.int64]) -> None:
         """Learn x (examples, steps, features) with classes y (examples,), each once as new."""
-        kernels.learn(self.net, self.memory, self.rule, self.work, x, y)
+        start = 0
+        while start < len(x):
+            end = min(len(x), start + self._until_solved())
+            kernels.learn(self.net, self.memory, self.rule, self.work, x[start:end], y[start:end])
+            start = end
+            if self._circuits and self.work.state.progress[kernels.NEW] % self._interval == 0:
+                for name, circuit in self._circuits.items():
+                    solve_circuit(self.arrays()[name], circuit)
+
+    def _until_solved(self) -> int:
+        """New examples until the wires are solved again: at stated updates, whatever the chunks."""
+        if not self._circuits:
+            return sys.maxsize
+        return self._interval - int(self.work.state.progress[kernels.NEW]) % self._interval
 
     def predict(self, x: Float, task: int | None = None) -> NDArray[np.int64]:
         """(examples,) the class of each of x (examples, steps, features)."""
@@ -115,7 +150,9 @@ class M2RU:
         depends on the example and the weights, not on what was asked before or beside it. Counted like `predict`.
         """
         found = np.zeros((len(x), self.shape.classes), np.float32)
-        answering.shares(self._answering, self.rule, self.work, self._noise, x, found)
+        circuit = self.rule.circuit._replace(words=self._noise.circuit)
+        rule = self.rule._replace(circuit=circuit)
+        answering.shares(self._answering, rule, self.work, self._noise, x, found)
         self._state.classified[0] += len(x)
         return found
 
@@ -125,7 +162,8 @@ class M2RU:
 
     def arrays(self) -> dict[str, Any]:
         """The arrays by name."""
-        return {"hidden": self.net.hidden, "output": self.net.output}
+        arrays = {"hidden": self.net.hidden, "output": self.net.output}
+        return arrays | ({"feedback": self.work.probed.array} if is_probed(self.parameters) else {})
 
     def weights(self) -> dict[str, Float]:
         """A copy of the effective weights of each array (rows, columns)."""
@@ -165,6 +203,8 @@ class M2RU:
         for name, (net, tally) in phases.items():
             if self.on == "chip":
                 arrays = {"hidden": _tally(net.hidden), "output": _tally(net.output)}
+                if name == "learn" and is_probed(self.parameters):
+                    arrays["feedback"] = _tally(self.work.probed.array)
                 tally = tally._replace(arrays=arrays)
                 on[name] = {array: one.on for array, one in arrays.items()}
             counts[name] = phase_counts(self.parameters, self.shape, tally, learning=name == "learn")
@@ -172,7 +212,7 @@ class M2RU:
 
     def _learned(self) -> Tally:
         """What learning did beside the arrays."""
-        progress = self.work.state.progress
+        progress, probe = self.work.state.progress, self.work.state.probe
         return Tally(
             None,
             passes=int(progress[kernels.LEARNED]),
@@ -181,6 +221,9 @@ class M2RU:
             stored=int(self.memory.state.stored[0]),
             replayed=int(progress[kernels.REPLAYED]),
             copies=int(progress[kernels.COPIES]),
+            probes=int(probe.probes[0]),
+            again=int(probe.again[0]),
+            driven=int(probe.driven[0]),
         )
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -10,7 +10,17 @@ import math
 from typing import NamedTuple
 
 from cimlearn.arrays.crossbar_counts import ArraySize, ArrayTally, Counts, array_counts
-from cimlearn.chips.m2ru.sizes import FEEDBACK_BITS, example_bits, is_direct, sizes
+from cimlearn.chips.m2ru.sizes import (
+    FEEDBACK_BITS,
+    all_sizes,
+    example_bits,
+    feedback_groups,
+    is_direct,
+    is_probed,
+    probe_steps,
+    probed_together,
+    sizes,
+)
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
 
@@ -25,6 +35,9 @@ class Tally(NamedTuple):
     stored: int = 0  # of these, stored
     replayed: int = 0  # examples recalled
     copies: int = 0  # times that the feedback copies were read
+    probes: int = 0  # examples that ran again with a disturbed state
+    again: int = 0  # steps that these ran
+    driven: int = 0  # groups of rows of the feedback array that an error drove
 
 
 def buffer_counts(
@@ -48,8 +61,9 @@ def phase_counts(p: ParameterSet, shape: StreamShape, tally: Tally, *, learning:
     parts = _array_counts(p, shape, tally, learning=learning) if tally.arrays is not None else {}
     digital = _forward(p, shape, tally)
     if learning:
-        for action, n in _learning(p, shape, tally).items():
-            digital[action] = digital.get(action, 0) + n
+        for extra in (_learning(p, shape, tally), _probing(p, shape, tally)):
+            for action, n in extra.items():
+                digital[action] = digital.get(action, 0) + n
         parts["buffer"] = buffer_counts(
             p,
             shape,
@@ -70,6 +84,14 @@ def _array_counts(p: ParameterSet, shape: StreamShape, tally: Tally, *, learning
         parts[name] = array_counts(size, one)
         time["stream_cycles"] += one.vectors * size.cycles
         time["convert_cycles"] += one.vectors * size.convert_cycles
+    if learning and is_probed(p):
+        size, one = all_sizes(p, shape)["feedback"], (tally.arrays or {})["feedback"]
+        parts["feedback"] = _feedback_counts(size, shape, tally, one)
+        alone = (
+            one.vectors - tally.driven
+        )  # a probe waits for its rows; errors go back while the next example runs
+        time["stream_cycles"] += alone * size.cycles
+        time["convert_cycles"] += alone * size.convert_cycles
     time |= {"examples": tally.passes, "steps": tally.passes * shape.steps}
     parts["time"] = time | _digital_cycles(p, shape, tally, learning=learning)
     if learning:
@@ -78,18 +100,31 @@ def _array_counts(p: ParameterSet, shape: StreamShape, tally: Tally, *, learning
     return parts
 
 
+def _feedback_counts(size: ArraySize, shape: StreamShape, tally: Tally, one: ArrayTally) -> Counts:
+    """Counts of the feedback array: a vector drives the rows of one group, or one row, and reads their tile alone."""
+    rows = tally.driven * shape.classes + (one.vectors - tally.driven)
+    return array_counts(size._replace(row_tiles=1), one) | {"products": rows * size.columns}
+
+
 def _digital_cycles(p: ParameterSet, shape: StreamShape, tally: Tally, *, learning: bool) -> Counts:
     """Serial cycles of the digital part, `digital.lanes` multiply-add units side by side."""
     lanes, hidden, arrays = p["digital.lanes"], p["network.hidden"], sizes(p, shape)
     step = -(-3 * hidden // lanes) + _levels(arrays["hidden"].row_tiles)
     last = -(-shape.classes // lanes) + _levels(arrays["output"].row_tiles)
-    cycles = {"state_cycles": tally.passes * (shape.steps * step + last)}
+    passes, steps = tally.passes + tally.probes, tally.passes * shape.steps + tally.again
+    cycles = {"state_cycles": steps * step + passes * last}
     if learning:
         rows, weights = arrays["hidden"].rows, sum(size.weights for size in arrays.values())
         outer = rows * -(-hidden // lanes)
         back = -(-hidden * _projected(p, shape) // lanes)
         final = (hidden + 1) * -(-shape.classes // lanes)
         cycles["gradient_cycles"] = tally.passes * (shape.steps * (outer + back) + final)
+        if is_probed(p):
+            size = all_sizes(p, shape)["feedback"]
+            cycles["gradient_cycles"] += tally.driven * (size.cycles + size.convert_cycles)
+            disturbed, _ = probe_steps(p, shape, tally.probes)
+            each = -(-hidden * (shape.classes + 1) // lanes) + -(-hidden * shape.classes // lanes)
+            cycles["state_cycles"] += disturbed * each  # signs summed, and changes made of signs
         cycles["sweep_cycles"] = tally.updates * -(-weights // lanes) * (2 if _sparse(p) else 1)
     return cycles
 
@@ -99,20 +134,39 @@ def _levels(tiles: int) -> int:
     return math.ceil(math.log2(tiles))
 
 
+def _probing(p: ParameterSet, shape: StreamShape, tally: Tally) -> Counts:
+    """Digital operations of probes: random signs, their sums with states and with rows read, and what is written.
+
+    A change is one number per class with the signs of the units: no product.
+    """
+    if not is_probed(p):
+        return {}
+    hidden, classes = p["network.hidden"], shape.classes
+    signs = tally.probes * probed_together(p, shape) * hidden
+    disturbed, _ = probe_steps(p, shape, tally.probes)
+    return {
+        "random_signs": signs + tally.probes + tally.driven // feedback_groups(p, shape),
+        "add": disturbed * hidden * (classes + 1) + 2 * tally.probes * classes,
+        "scale": 2 * tally.probes * classes,
+    }
+
+
 def _sparse(p: ParameterSet) -> bool:
     """Whether only the largest changes are written."""
     return bool(p["rule.keep_hidden"] or p["rule.keep_output"])
 
 
 def _projected(p: ParameterSet, shape: StreamShape) -> int:
-    """Multiply-adds per hidden unit and step that bring the error back."""
+    """Multiply-adds per hidden unit and step that bring the error back; an array takes the sums over classes."""
+    if is_probed(p):
+        return 3
     return shape.classes + 3 if is_direct(p) else p["network.hidden"] + 4
 
 
 def _forward(p: ParameterSet, shape: StreamShape, tally: Tally) -> Counts:
     """Digital operations of the passes forward."""
-    steps, hidden, passes = tally.passes * shape.steps, p["network.hidden"], tally.passes
-    arrays = sizes(p, shape)
+    steps, hidden = tally.passes * shape.steps + tally.again, p["network.hidden"]
+    passes, arrays = tally.passes + tally.probes, sizes(p, shape)
     adds = {name: arrays[name].row_tiles - 1 if tally.arrays is not None else 0 for name in arrays}
     tile_add = steps * hidden * adds["hidden"] + passes * shape.classes * adds["output"]
     return {"multiply_add": steps * 3 * hidden, "tanh": steps * hidden, "tile_add": tile_add}
@@ -136,7 +190,7 @@ def _learning(p: ParameterSet, shape: StreamShape, tally: Tally) -> Counts:
 
 def kept(p: ParameterSet, name: str, size: ArraySize) -> int:
     """Changes of one update that the sparsifier lets through, at most."""
-    keep = p[f"rule.keep_{name}"]
+    keep = p[f"rule.keep_{name}"] if name != "feedback" else None
     if not keep:
         return size.weights
     return min(keep, size.weights) if p["rule.keep_over"] == "array" else min(keep, size.rows) * size.columns
@@ -152,6 +206,7 @@ def _memories(p: ParameterSet, shape: StreamShape, tally: Tally) -> dict[str, Co
     rows, weights = arrays["hidden"].rows, sum(size.weights for size in arrays.values())
     steps, moved = tally.passes * shape.steps, (tally.passes + tally.updates) * weights
     back = shape.classes if is_direct(p) else hidden
+    feedback: dict[str, Counts] = {}
     copied = tally.copies * hidden * (hidden + shape.classes)
     gathered: dict[str, Counts] = {}
     if tally.arrays is not None and p["write.least"] > 0:
@@ -161,8 +216,15 @@ def _memories(p: ParameterSet, shape: StreamShape, tally: Tally) -> dict[str, Co
             * (p["write.accumulator_bits"] or 32)
         )
         gathered = {"accumulators": {"bits_written": bits, "bits_read": bits}}
+    if not is_probed(p):
+        feedback["feedback"] = {
+            "copies_read": tally.copies,
+            "bits_written": copied * FEEDBACK_BITS,
+            "bits_read": steps * hidden * back * FEEDBACK_BITS,
+        }
     return {
         **gathered,
+        **feedback,
         "trace": {
             "bits_written": steps * (rows + hidden) * word,
             "bits_read": steps * (rows + hidden + rows * hidden) * word,
@@ -170,10 +232,5 @@ def _memories(p: ParameterSet, shape: StreamShape, tally: Tally) -> dict[str, Co
         "changes": {
             "bits_written": moved * p["digital.change_bits"],
             "bits_read": moved * p["digital.change_bits"],
-        },
-        "feedback": {
-            "copies_read": tally.copies,
-            "bits_written": copied * FEEDBACK_BITS,
-            "bits_read": steps * hidden * back * FEEDBACK_BITS,
         },
     }

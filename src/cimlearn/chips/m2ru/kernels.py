@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from cimlearn.arrays.base import product, write
 from cimlearn.compiled import entry, kernel
 from cimlearn.learning.dfa import add_products, deltas, deltas_through
+from cimlearn.learning.kwta import Kwta, kwta
+from cimlearn.learning.probe import Probed, ProbeState, follow, probe, probed_deltas
 from cimlearn.learning.replay import recall, store
-from cimlearn.learning.sparsify import keep_largest, kwta, softmax
+from cimlearn.learning.sparsify import keep_largest, softmax
 from cimlearn.networks.miru import Trace, forward
 
 LEARNED: Final = 0  # examples learned, new and replayed
@@ -27,14 +29,15 @@ PROGRESS: Final = 7
 class Rule(NamedTuple):
     """The learning rule's constants."""
 
-    feedback: NDArray[np.float32]  # (steps, classes, hidden) Psi_t; no steps = feedback through time
+    feedback: NDArray[
+        np.float32
+    ]  # (steps, classes, hidden) Psi_t; no steps = probed, or feedback through time
     refresh: int  # new examples between readings of the feedback copies; 0 = never
     keep: float  # lambda
     feed: float  # beta
     hidden_rate: NDArray[np.float32]  # (features + hidden + 1,) rate of each row of the hidden array
     output_rate: NDArray[np.float32]  # (hidden + 1,) rate of each row of the output array
-    winners: int  # outputs that share the answer; 0 = softmax
-    winner_gain: float
+    circuit: Kwta  # of the answer
     keep_hidden: int  # changes written per column (or, with whole, in the array); 0 = all
     keep_output: int
     whole: bool  # the largest changes are looked for in the whole array, not in each column
@@ -43,6 +46,7 @@ class Rule(NamedTuple):
     replay_weight: float  # weight of a replayed example's change
     soft: float  # share of the stored answer in the target of a replayed example
     centre_over: int  # examples that the input offset is measured on
+    zero_read: bool  # what is read into the feedback copies is less a read without input
 
 
 class LearnState(NamedTuple):
@@ -54,6 +58,9 @@ class LearnState(NamedTuple):
     recurrent_copy: NDArray[np.float32]  # (hidden, hidden) digital copy of the recurrent weights, transposed
     progress: NDArray[np.int64]  # (PROGRESS,)
     offset: NDArray[np.float64]  # (1,) mean input, subtracted
+    probe: ProbeState  # of the probed feedback
+    feedback: Any  # state of the feedback array
+    answer_words: NDArray[np.uint64]  # (4,) generator of the K-WTA's noise
 
 
 class LearnScratch(NamedTuple):
@@ -74,6 +81,7 @@ class LearningLoop(NamedTuple):
 
     state: LearnState
     scratch: LearnScratch
+    probed: Probed
 
 
 @kernel
@@ -96,8 +104,12 @@ def sparsify(change, keep, whole, work):
 
 
 @kernel
-def read_copies(net, work, features):
-    """Renew the digital copies of output and recurrent weights by reading the arrays row by row."""
+def read_copies(net, work, features, zero_read):
+    """Renew the digital copies of output and recurrent weights by reading the arrays row by row.
+
+    A read of one row holds the integrators' offset as well; with `zero_read` what a read without input shows is
+    taken off, once for all rows.
+    """
     hidden = work.scratch.trace.state.size
     row = work.scratch.trace.buffer
     for i in range(hidden):
@@ -112,6 +124,16 @@ def read_copies(net, work, features):
         product(net.hidden, row[: features + hidden + 1], work.scratch.trace.rows[0], work.scratch.delta[0])
         for j in range(hidden):
             work.state.recurrent_copy[j, i] = work.scratch.delta[0, j]
+    if zero_read:
+        for n in range(row.size):
+            row[n] = 0
+        product(net.output, row[: hidden + 1], work.scratch.trace.readout, work.scratch.trace.out)
+        product(net.hidden, row[: features + hidden + 1], work.scratch.trace.rows[0], work.scratch.delta[0])
+        for i in range(hidden):
+            for k in range(work.scratch.trace.out.size):
+                work.state.output_copy[k, i] -= work.scratch.trace.out[k]
+            for j in range(hidden):
+                work.state.recurrent_copy[j, i] -= work.scratch.delta[0, j]
     work.state.progress[COPIES] += 1
 
 
@@ -127,6 +149,8 @@ def write_changes(net, rule, work):
     scaled(work.state.output, rule.output_rate, scale)
     sparsify(work.state.output, rule.keep_output, rule.whole, work)
     write(net.output, work.state.output)
+    if work.probed.groups > 0:
+        follow(work.probed, work.state.output)
     work.state.output[:] = 0
 
 
@@ -157,8 +181,8 @@ def measure_offset(x, work, over):
 def answer(net, rule, work):
     """Run work.scratch.x through the network; work.scratch.share becomes its answer."""
     forward(net, work.scratch.x, work.scratch.trace)
-    if rule.winners > 0:
-        kwta(work.scratch.trace.out, work.scratch.share, rule.winners, rule.winner_gain)
+    if rule.circuit.winners > 0:
+        kwta(rule.circuit, work.scratch.trace.out, work.scratch.share)
     else:
         softmax(work.scratch.trace.out, work.scratch.share)
 
@@ -167,7 +191,9 @@ def answer(net, rule, work):
 def propose(rule, work):
     """Add the changes that work.scratch.error asks for to those that wait."""
     trace = work.scratch.trace
-    if rule.feedback.shape[0] > 0:
+    if work.probed.groups > 0:
+        probed_deltas(work.probed, work.scratch.error, trace.candidate, 1.0 - rule.keep, work.scratch.delta)
+    elif rule.feedback.shape[0] > 0:
         deltas(rule.feedback, work.scratch.error, trace.candidate, 1.0 - rule.keep, work.scratch.delta)
     else:
         back = trace.buffer[: trace.state.size]
@@ -215,7 +241,7 @@ def learn(net, memory, rule, work, x, y):
     """Learn x (examples, steps, features), y (examples,) in order."""
     for n in range(x.shape[0]):
         if rule.refresh > 0 and work.state.progress[NEW] % rule.refresh == 0:
-            read_copies(net, work, x.shape[2])
+            read_copies(net, work, x.shape[2], rule.zero_read)
         work.state.progress[NEW] += 1
         measure_offset(x[n], work, rule.centre_over)
         centred(x[n], work)
@@ -223,6 +249,8 @@ def learn(net, memory, rule, work, x, y):
         for k in range(work.scratch.share.size):
             work.scratch.error[k] = work.scratch.share[k] - (np.float32(1) if k == y[n] else np.float32(0))
         propose(rule, work)
+        if work.probed.together > 0 and work.state.progress[NEW] % work.probed.every == 0:
+            probe(work.probed, net, work.scratch.x, work.scratch.trace)
         if memory.state.labels.size > 0:
             store(memory, x[n], y[n], work.scratch.share)
             for _ in range(rule.ratio):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.chips.m2ru.kernels import PROGRESS, LearningLoop, LearnScratch, LearnState, Rule
-from cimlearn.errors import InputError
+from cimlearn.chips.m2ru.sizes import feedback_groups, is_probed, probed_together, sharing
 from cimlearn.learning.dfa import feedback
+from cimlearn.learning.kwta import Kwta
+from cimlearn.learning.probe import Probed, ProbeScratch, ProbeState
 from cimlearn.learning.replay import Buffer, buffer
 from cimlearn.networks.miru import trace
 from cimlearn.parameters import ParameterSet
-from cimlearn.random import generator
+from cimlearn.random import generator, kernel_state
 from cimlearn.streams.base import StreamShape
 from cimlearn.untrusted import limits
 
@@ -46,31 +50,47 @@ def initial_weights(p: ParameterSet, shape: StreamShape, seed: int) -> tuple[Flo
     return first, second, psi.astype(np.float32)
 
 
-def make_rule(p: ParameterSet, shape: StreamShape, psi: Float, recurrent: Float) -> Rule:
+def rates(p: ParameterSet) -> dict[str, float]:
+    """The learning rates, `rate_input` times the number of features.
+
+    No rate depends on the number of steps, units or classes: a state is a mean over steps, the error is between -1 and
+    1, and the probe's rate is divided by its signs. Measured for 100 and 256 units only.
+    """
+    names = ("rate_input", "rate_recurrent", "rate_bias", "rate_output", "rate_output_bias")
+    found = {name: float(p[f"rule.{name}"]) for name in names}
+    if is_probed(p):
+        output = float(p["rule.probed_rate_output"])
+        found |= {"rate_input": float(p["rule.probed_rate_input"])}
+        found |= {"rate_output": output, "rate_output_bias": output}
+    return found
+
+
+def make_rule(
+    p: ParameterSet, shape: StreamShape, psi: Float, recurrent: Float, *, seed: int = 0, on: str = "float"
+) -> Rule:
     """The learning rule's constants; the rate of input weights is divided by the number of features."""
     hidden = p["network.hidden"]
     keep, feed = p["network.lambda"], p["network.beta"]
+    chosen = rates(p)
     hidden_rate = np.concatenate(
         [
-            np.full(shape.features, p["rule.rate_input"] / shape.features),
-            np.full(hidden, p["rule.rate_recurrent"]),
-            np.full(1, p["rule.rate_bias"]),
+            np.full(shape.features, chosen["rate_input"] / shape.features),
+            np.full(hidden, chosen["rate_recurrent"]),
+            np.full(1, chosen["rate_bias"]),
         ]
     )
     output_rate = np.concatenate(
-        [np.full(hidden, p["rule.rate_output"]), np.full(1, p["rule.rate_output_bias"])]
+        [np.full(hidden, chosen["rate_output"]), np.full(1, chosen["rate_output_bias"])]
     )
-    direct = p["rule.feedback"] != "through"
-    steps = shape.steps if direct else 0
+    steps = 0 if p["rule.feedback"] in ("through", "probed") else shape.steps
     return Rule(
         feedback=feedback(p["rule.feedback"], psi, recurrent, steps, keep, feed),
-        refresh=0 if direct else p["rule.refresh"] or 0,
+        refresh=(p["rule.refresh"] or 0) if p["rule.feedback"] == "through" else 0,
         keep=keep,
         feed=feed,
         hidden_rate=hidden_rate.astype(np.float32),
         output_rate=output_rate.astype(np.float32),
-        winners=p["rule.winners"] if p["rule.answer"] == "kwta" else 0,
-        winner_gain=float(p["rule.winner_gain"]),
+        circuit=make_kwta(p, shape.classes, seed=seed, on=on),
         keep_hidden=p["rule.keep_hidden"] or 0,
         keep_output=p["rule.keep_output"] or 0,
         whole=p["rule.keep_over"] == "array",
@@ -79,10 +99,82 @@ def make_rule(p: ParameterSet, shape: StreamShape, psi: Float, recurrent: Float)
         replay_weight=float(p["replay.weight"]),
         soft=float(p["replay.soft"]),
         centre_over=p["rule.centre_over"],
+        zero_read=p["periphery.zero_read"],
     )
 
 
-def make_work(p: ParameterSet, shape: StreamShape, psi: Float, recurrent: Float) -> LearningLoop:
+def make_kwta(p: ParameterSet, classes: int, *, seed: int, on: str) -> Kwta:
+    """The K-WTA of the answer; the float twin's has no mismatch, no noise and all the time that it needs."""
+    real = 1.0 if on == "chip" else 0.0
+    spread = p["rule.winner_mismatch"] * real
+    offset = spread * generator(seed, "answer", "mismatch").standard_normal(classes)
+    return Kwta(
+        winners=p["rule.winners"] if p["rule.answer"] == "kwta" else 0,
+        gain=float(p["rule.winner_gain"]),
+        settling=float(p["rule.winner_settling"] or 0) * real,
+        noise=float(p["rule.winner_noise"]) * real,
+        offset=offset.astype(np.float32),
+        words=kernel_state(seed, "answer", "noise"),
+        scratch=np.zeros((2, classes), np.float32),
+    )
+
+
+def first_feedback(p: ParameterSet, shape: StreamShape, psi: Float, recurrent: Float) -> Float:
+    """(groups * classes, hidden) what the feedback array is programmed to: 'timed', the mean over a group's steps.
+
+    No rows where the feedback is not probed.
+    """
+    if not is_probed(p):
+        return np.zeros((0, psi.shape[0]), np.float32)
+    table = feedback("timed", psi, recurrent, shape.steps, p["network.lambda"], p["network.beta"])
+    share, groups = sharing(p, shape), feedback_groups(p, shape)
+    ends = [shape.steps - share * (groups - 1 - n) for n in range(groups)]
+    means = [table[max(0, end - share) : end].mean(axis=0) for end in ends]
+    return np.concatenate(means).astype(np.float32)
+
+
+def followers(p: ParameterSet, shape: StreamShape, start: Float) -> Float:
+    """(groups,) what of a change of the output weights each matrix of start (groups, classes, hidden) takes.
+
+    |Psi_t|^2 / |Psi_T|^2 of the start, times `rule.follow_decay` per step before the last.
+    """
+    size = np.square(start.astype(np.float64)).sum(axis=(1, 2))
+    age = sharing(p, shape) * np.arange(len(start) - 1, -1, -1)  # steps before the last
+    part = size / max(size[-1:].sum(), 1e-30) * p["rule.follow_decay"] ** age
+    return np.where(age < p["rule.follow"], part, 0).astype(np.float32)
+
+
+def make_probed(p: ParameterSet, shape: StreamShape, array: Any, *, seed: int) -> Probed:
+    """The rule of a probed feedback that lies in `array`; without rows where the feedback is not probed."""
+    hidden, classes = p["network.hidden"], shape.classes
+    start = array.state.weight.reshape(-1, classes, hidden)
+    together = probed_together(p, shape)
+    signs = max(1, together) * hidden
+    register = int(kernel_state(seed, "probe")[0] & np.uint64(0xFFFF)) or 0xACE1
+    return Probed(
+        groups=len(start),
+        sharing=sharing(p, shape),
+        together=together,
+        every=p["rule.probe_every"] or 1,
+        sigma=float(p["rule.probe_size"]),
+        rate=p["rule.probe_rate"] / signs,
+        follow=followers(p, shape, start),
+        array=array,
+        state=ProbeState(np.full(1, register, np.uint16), *(np.zeros(1, np.int64) for _ in range(4))),
+        scratch=ProbeScratch(
+            signs=np.zeros((max(1, together), hidden), np.float32),
+            before=np.zeros(classes, np.float32),
+            predicted=np.zeros(classes, np.float32),
+            drive=np.zeros((2, classes), np.float32),
+            back=np.zeros(hidden, np.float32),
+            change=np.zeros((classes, hidden), np.float32),
+        ),
+    )
+
+
+def make_work(
+    p: ParameterSet, shape: StreamShape, psi: Float, recurrent: Float, *, probed: Probed, rule: Rule
+) -> LearningLoop:
     """Memory of the learning loop; feedback copies start as the weights that were programmed."""
     hidden, rows = p["network.hidden"], shape.features + p["network.hidden"] + 1
     widest = max(hidden, shape.classes)
@@ -94,6 +186,9 @@ def make_work(p: ParameterSet, shape: StreamShape, psi: Float, recurrent: Float)
         recurrent_copy=np.ascontiguousarray(recurrent.T),
         progress=np.zeros(PROGRESS, np.int64),
         offset=np.zeros(1),
+        probe=probed.state,
+        feedback=probed.array.state,
+        answer_words=rule.circuit.words,
     )
     scratch = LearnScratch(
         trace=trace(shape.steps, shape.features, hidden, shape.classes),
@@ -105,18 +200,7 @@ def make_work(p: ParameterSet, shape: StreamShape, psi: Float, recurrent: Float)
         threshold=np.zeros(widest, np.float32),
         counted=np.zeros(widest, np.float32),
     )
-    return LearningLoop(state, scratch)
-
-
-def check_reach(p: ParameterSet, name: str, reach: float) -> None:
-    """Raise InputError where the integrators of array `name` saturate (at `reach`) on less than one weight."""
-    bound, charge = p[f"mapping.{name}_range"], p[f"periphery.{name}_capacitance"]
-    if reach < bound:
-        raise InputError(
-            f"periphery.{name}_capacitance = {charge:g} F lets the integrators saturate at {reach:.2g}, below the "
-            f"largest weight {bound:g}; several cells per weight and small ranges need more charge: "
-            f"at least {charge * bound / reach:.2g} F, several times that for sums of weights"
-        )
+    return LearningLoop(state, scratch, probed)
 
 
 def make_memory(p: ParameterSet, shape: StreamShape, seed: int) -> Buffer:

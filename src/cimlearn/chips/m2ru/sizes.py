@@ -5,10 +5,70 @@ from __future__ import annotations
 import math
 
 from cimlearn.arrays.crossbar_counts import ArraySize, Counts, array_size, pieces
+from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
 
 FEEDBACK_BITS = 8  # a feedback number is kept as the converter gives it
+
+
+MOST_GROUPS = 32  # of steps that have a probed feedback matrix of their own
+
+
+def is_probed(p: ParameterSet) -> bool:
+    """Whether the error comes back through an array whose weights are probed."""
+    return bool(p["rule.feedback"] == "probed")
+
+
+def sharing(p: ParameterSet, shape: StreamShape) -> int:
+    """Neighbouring steps that share one matrix of a probed feedback: as few as keep their number within the limit."""
+    return int(p["rule.feedback_steps"] or -(-shape.steps // MOST_GROUPS))
+
+
+def feedback_groups(p: ParameterSet, shape: StreamShape) -> int:
+    """Matrices of a probed feedback."""
+    return -(-shape.steps // sharing(p, shape))
+
+
+def probed_together(p: ParameterSet, shape: StreamShape) -> int:
+    """Steps that one probe disturbs; 0 = no probes."""
+    if not is_probed(p) or not p["rule.probe_every"]:
+        return 0
+    return int(min(p["rule.probe_steps"] or shape.steps, shape.steps))
+
+
+def probe_steps(p: ParameterSet, shape: StreamShape, probes: int) -> tuple[int, int]:
+    """Steps that `probes` probes disturb, block after block, and those that they run again, from the next one on."""
+    together = probed_together(p, shape)
+    if not together:
+        return 0, 0
+    starts = range(0, shape.steps, together)
+    turns, rest = divmod(probes, len(starts))
+    disturbed = turns * shape.steps + min(rest * together, shape.steps)
+    again = turns * sum(shape.steps - 1 - t for t in starts) + sum(shape.steps - 1 - t for t in starts[:rest])
+    return disturbed, again
+
+
+def feedback_size(p: ParameterSet, shape: StreamShape) -> ArraySize:
+    """The array of a probed feedback: a row per group of steps and class.
+
+    Raises
+    ------
+    InputError
+        If the rows of one group don't fit a tile.
+    """
+    if shape.classes > p["tile.rows"]:
+        raise InputError(
+            f"tile.rows = {p['tile.rows']} is less than the {shape.classes} classes, whose rows of the feedback array "
+            f"are read together; use tile.rows = {shape.classes} or more, or another rule.feedback"
+        )
+    rows = feedback_groups(p, shape) * shape.classes
+    return array_size(p, rows, p["network.hidden"], shape.classes)
+
+
+def all_sizes(p: ParameterSet, shape: StreamShape) -> dict[str, ArraySize]:
+    """Every array of the chip, by name: those of the network, and that of a probed feedback."""
+    return sizes(p, shape) | ({"feedback": feedback_size(p, shape)} if is_probed(p) else {})
 
 
 def sizes(p: ParameterSet, shape: StreamShape) -> dict[str, ArraySize]:
@@ -36,7 +96,9 @@ def memory_bits(p: ParameterSet, shape: StreamShape, *, on_chip: bool) -> Counts
     """Bits of each digital memory that learning needs."""
     hidden, arrays, word = p["network.hidden"], sizes(p, shape), p["network.state_bits"] or 32
     weights = sum(size.weights for size in arrays.values())
-    if is_direct(p):
+    if is_probed(p):
+        feedback = 0  # in cells
+    elif is_direct(p):
         steps = 1 if p["rule.feedback"] in ("direct", "decayed") else shape.steps
         feedback = steps * hidden * shape.classes
     else:
@@ -54,7 +116,7 @@ def memory_bits(p: ParameterSet, shape: StreamShape, *, on_chip: bool) -> Counts
 
 def inventory(p: ParameterSet, shape: StreamShape) -> dict[str, Counts]:
     """What the chip is made of: pieces of each array, bits of each memory, digital units."""
-    parts = {name: pieces(size) for name, size in sizes(p, shape).items()}
+    parts = {name: pieces(size) for name, size in all_sizes(p, shape).items()}
     digital = {"lanes": p["digital.lanes"], "kwta_inputs": 0}
     if p["rule.answer"] == "kwta":
         digital["kwta_inputs"] = shape.classes

@@ -17,12 +17,14 @@ from cimlearn.chips.sas_mram.counts import Tally, ledger, memory_bits
 from cimlearn.chips.sas_mram.images import fitted
 from cimlearn.chips.sas_mram.setup import check_replay, frozen_backbone, image_size, stick, wear_law
 from cimlearn.chips.sas_mram.task import (
+    OPERAND_COUNTS,
     TUNED,
     InSoftware,
     Learner,
     OnChip,
     image_exponent,
     network,
+    read_error,
 )
 from cimlearn.devices.technology import memory_cell
 from cimlearn.learning.adam_miru import pytorch
@@ -190,9 +192,9 @@ class SasMram:
         return learner.answers(self._prepared(images), self._failures(), draw)
 
     def _failures(self) -> ErrorRates:
-        """Probabilities that a stored bit is wrong while it is used: misread, or lost at rest."""
+        """Probabilities that any stored bit is wrong while it is used: misread at random, or lost at rest."""
         p = self.parameters
-        read = error_rate(p, "faults.read_error", self.cell.read_error)
+        read = read_error(p, self.cell)
         lost = self.cell.retention_failure(p["faults.rest_years"] * YEAR)
         either = read + lost - read * lost
         return ErrorRates(either, either)
@@ -271,6 +273,7 @@ class SasMram:
             flipped=sum(one.flipped for one in chips),
             driven=sum(lines.driven() for one in chips for lines in one.lines.values()),
             classified=int(self._state.progress[CLASSIFIED]),
+            ones={name: sum(int(one.ones[n]) for one in chips) for n, name in enumerate(OPERAND_COUNTS)},
         )
         return ledger(self.parameters, self._layers(), self.size, self.shape.classes, done)
 

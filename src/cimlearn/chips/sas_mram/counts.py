@@ -7,10 +7,10 @@ this file fills the same tallies without one.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from cimlearn.arrays.bitserial_counts import WORD_BITS, batch_work, phase_counts, place
+from cimlearn.arrays.bitserial_counts import WORD_BITS, batch_work, phase_counts, place, sum_bits
 from cimlearn.arrays.training import Layer
 from cimlearn.ledger import Ledger
 from cimlearn.networks.layers import scaled
@@ -29,13 +29,17 @@ class Tally(NamedTuple):
     flipped: int  # stored bits that updates changed
     driven: int  # bits of lines that were written
     classified: int
+    ones: Mapping[str, int]  # of operands: how many bits were looked at and how many of them are 1
 
 
 def ledger(p: ParameterSet, one: Sequence[Layer], size: tuple[int, ...], classes: int, done: Tally) -> Ledger:
     """The ledger of what was `done` on images of `size` by a network whose layers for one image are `one`."""
-    where, learned = place(p), sum(n * times for n, times in done.steps)
+    where, learned = place(p, one), sum(n * times for n, times in done.steps)
     batches = [(batch_work(scaled(one, n), learning=True), times) for n, times in done.steps]
-    learn = phase_counts(batches, where, learning=True, examples=learned)
+    held = not p["network.static"]
+    learn = phase_counts(batches, where, learning=True, examples=learned, features=True, held=held)
+    learn["memory"]["loaded_bits"] = sum(n * times for n, times in done.steps) * math.prod(size) * WORD_BITS
+    learn["operands"] = dict(done.ones)
     learn["digital"]["softmax"] = learned * classes
     bits = example_bits(size)
     learn["buffer"] = {
@@ -48,7 +52,9 @@ def ledger(p: ParameterSet, one: Sequence[Layer], size: tuple[int, ...], classes
     learn["cells"] = {"bits_flipped": done.flipped, "bits_driven": done.driven}
     seen = done.classified
     images = [(batch_work(one, learning=False), seen)] if seen else []
-    predict = phase_counts(images, where, learning=False, examples=seen)
+    predict = phase_counts(images, where, learning=False, examples=seen, features=True, held=held)
+    predict["memory"]["loaded_bits"] = seen * math.prod(size) * WORD_BITS
+    predict["operands"] = {key: n for key, n in done.ones.items() if key.startswith("forward")}
     return Ledger({"learn": learn, "predict": predict}, {})
 
 
@@ -58,7 +64,18 @@ def example_bits(size: tuple[int, ...]) -> int:
 
 
 def memory_bits(p: ParameterSet, one: Sequence[Layer], size: tuple[int, ...], slots: int) -> dict[str, int]:
-    """Bits of each memory that learning needs beside the weights; `one` are the layers of one image."""
+    """Bits of each memory that learning needs beside the weights; `one` are the layers of one image.
+
+    Activations: the map that a layer reads and, until its exponent is known, the sums that it makes; a fixed exponent
+    (network.static) leaves 8 bits of them.
+    """
     work = batch_work(scaled(one, p["rule.batch"]), learning=True)
-    largest = max(layer.windows * layer.groups * layer.outputs * WORD_BITS for layer in work.layers)
-    return {"replay": slots * example_bits(size), "kept": work.kept_bits, "activations": 2 * largest}
+    held = not p["network.static"]
+    largest = max(
+        layer.windows
+        * layer.groups
+        * layer.outputs
+        * (WORD_BITS + (sum_bits(layer.fan_in) if held else WORD_BITS))
+        for layer in work.layers
+    )
+    return {"replay": slots * example_bits(size), "kept": work.kept_bits, "activations": largest}

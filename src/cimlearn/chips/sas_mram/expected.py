@@ -15,7 +15,7 @@ import numpy as np
 from cimlearn.arrays.bitserial import BITS
 from cimlearn.arrays.bitserial_counts import inventory
 from cimlearn.arrays.faults import error_rate
-from cimlearn.arrays.training import Layer, bias_bits
+from cimlearn.arrays.training import OPERANDS, Layer, bias_bits
 from cimlearn.chips.base import Design
 from cimlearn.chips.sas_mram.counts import Tally, ledger, memory_bits
 from cimlearn.chips.sas_mram.setup import check_replay, image_size
@@ -26,6 +26,7 @@ from cimlearn.networks.layers import layers
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
 
+LOOKED_AT: Final = 10**15
 MEASURED: Final = (1, 2, 4, BITS)  # bits of a line for which `expected.driven` tells
 
 
@@ -72,7 +73,19 @@ def _tally(p: ParameterSet, trained: int, line: int, learned: int, predicted: in
         flipped=round(bits * _driven(p, 1)),
         driven=round(bits * _driven(p, line)),
         classified=predicted,
+        ones=_ones(p),
     )
+
+
+def _ones(p: ParameterSet) -> dict[str, int]:
+    """Shares of ones in the operands of the three products, as counts."""
+    shares = p["expected.ones"]
+    if len(shares) != len(OPERANDS):
+        raise InputError(f"expected.ones = {list(shares)}: give six shares, {', '.join(OPERANDS)}")
+    found: dict[str, int] = {}
+    for name, share in zip(OPERANDS, shares, strict=True):
+        found |= {f"{name}_bits": LOOKED_AT, f"{name}_ones": round(LOOKED_AT * share)}
+    return found
 
 
 def _driven(p: ParameterSet, line: int) -> float:

@@ -10,11 +10,15 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.faults import ErrorRates, error_rate, flips, misread, written
+from cimlearn.arrays import line_writes, weak
+from cimlearn.arrays.faults import ErrorRates, error_rate, flips, misread
+from cimlearn.arrays.training import OPERANDS
 from cimlearn.arrays.wear import Lines
 from cimlearn.chips.sas_mram.setup import wear_law
+from cimlearn.devices.risks import Risks
 from cimlearn.devices.technology import Technology
 from cimlearn.learning.adam_repnet import RepNetFloat, Settings
+from cimlearn.learning.integer.operands import Operands
 from cimlearn.learning.integer.repnet import IntRepNet
 from cimlearn.learning.integer.repnet import Tuned as TunedPart
 from cimlearn.learning.integer.tensor import Int8, from_float, torch
@@ -29,6 +33,8 @@ from cimlearn.state import check
 Float = NDArray[np.float32]
 Labels = NDArray[np.int64]
 TUNED: Final[dict[str, TunedPart]] = {"repnet": "no", "last": "no", "bias": "bias", "full": "full"}
+LOOKED_AT: Final = 32  # of so many steps one has the ones of its operands counted, the first of a task too
+OPERAND_COUNTS: Final = tuple(f"{name}_{kind}" for name in OPERANDS for kind in ("bits", "ones"))
 TOGETHER: Final = 100  # images classified together; exponents are found over as many
 
 
@@ -86,8 +92,8 @@ class OnChip:
         )
         self.p, self.cell, self.seed, self.task = p, cell, seed, task
         self.exponent = image_exponent(backbone)
-        self.write_error = error_rate(p, "faults.write_error", cell.write_error)
-        rate = error_rate(p, "faults.read_error", cell.read_error)
+        self.risks = write_risks(p, cell)
+        rate = read_error(p, cell)
         self.read_error = ErrorRates(rate, rate)
         self.taken = 0
         self.stored, law = self.net.weights(), wear_law(p, cell)
@@ -99,7 +105,20 @@ class OnChip:
             self.stored = {name: self.lines[name].born(w) for name, w in self.stored.items()}
             self.net.load(self.stored)
         self.sizes = self.net.sizes()
+        self.weak = self._weak()
         self.flipped = 0
+        self.ones = np.zeros(len(OPERAND_COUNTS), np.int64)
+
+    def _weak(self) -> dict[str, weak.Weak]:
+        """The cells that are misread again and again; frozen ones are the same for every task."""
+        margins = self.cell.margins
+        if self.p["faults.read_error"] != "device" or margins is None:
+            return {}
+        found = {}
+        for name, words in self.sizes.items():
+            owner = (str(self.task),) if name in self.stored else ("frozen",)
+            found[name] = weak.drawn(words, margins, seed=self.seed, names=(*owner, name))
+        return {name: cells for name, cells in found.items() if len(cells.place)}
 
     def step(self, x: Float, y: Labels, seen: int) -> None:
         """One step on what is read; bits that differ are written, with the device's errors."""
@@ -109,8 +128,8 @@ class OnChip:
             torch.Generator().manual_seed(_number(self.seed, self.task, self.taken)) if stochastic else None
         )
         read = generator(self.seed, "read", "learn", str(self.task), str(self.taken))
-        with self._misread(self.read_error, read):
-            self.net.differentiate(self._image(x), torch.from_numpy(y))
+        with self._misread(self.read_error, read), self._observed():
+            self.net.differentiate(self._image(x), torch.from_numpy(y), draw)
         head, modules, backbone = (
             rate_rule(_rate(p, f"rule.bits_{part}", seen), p["rule.scale"], p["rule.rounding"], draw)
             for part in ("head", "modules", "backbone")
@@ -119,16 +138,29 @@ class OnChip:
         self._write(self.net.weights())
         self.taken += 1
 
+    @contextmanager
+    def _observed(self) -> Iterator[None]:
+        """Count the ones of this step's operands if it is one that is looked at."""
+        if self.taken % LOOKED_AT:
+            yield
+            return
+        seen = Operands()
+        self.net.observe(seen)
+        try:
+            yield
+        finally:
+            self.net.observe(None)
+        self.ones += np.array([seen.counts[name] for name in OPERAND_COUNTS], np.int64)
+
     def _write(self, wanted: dict[str, NDArray[np.int8]]) -> None:
         """Put `wanted` into the cells: lines with a changed bit are written whole; a write may fail."""
-        rates = ErrorRates(self.write_error, self.write_error)
         chance = generator(self.seed, "write", str(self.task), str(self.taken))
         for name, new in wanted.items():
-            old = self.stored[name]
+            old, lines = self.stored[name], self.lines[name]
             self.flipped += sum(flips(old, new))
-            held = self.lines[name].write(old, new)
-            self.stored[name] = written(old, held, rates, generator=chance) if self.write_error else held
-        if self.write_error or any(self.stored[name] is not new for name, new in wanted.items()):
+            held = lines.write(old, new)
+            self.stored[name] = line_writes.written(old, held, lines, self.risks, generator=chance)
+        if any(self.stored[name] is not new for name, new in wanted.items()):
             self.net.load(self.stored)
 
     def answers(self, x: Float, rates: ErrorRates, draw: np.random.Generator) -> Labels:
@@ -142,8 +174,11 @@ class OnChip:
 
     @contextmanager
     def _misread(self, rates: ErrorRates, draw: np.random.Generator) -> Iterator[None]:
-        """While it lasts, stored bits of frozen and trained weights are wrong at `rates`."""
+        """While it lasts, stored bits, frozen and trained, are wrong at `rates`, and weak cells are misread."""
         wrong = misread(self.sizes, self.net.read, rates, generator=draw)
+        wrong |= weak.misread(
+            self.weak, lambda name: wrong[name] if name in wrong else self.net.read(name), draw=draw
+        )
         right = {name: self.net.read(name) for name in wrong}
         self.net.load(wrong)
         try:
@@ -158,6 +193,7 @@ class OnChip:
         """Stored weights, writes of each bit, counters."""
         found: dict[str, NDArray[Any]] = {f"weight.{n}": w for n, w in self.stored.items()}
         found |= {f"writes.{n}": lines.writes for n, lines in self.lines.items()}
+        found["ones"] = self.ones.copy()
         return found | {"counters": np.array([self.taken, self.flipped], np.int64)}
 
     def load(self, tensors: dict[str, NDArray[Any]], start: str) -> None:
@@ -167,6 +203,7 @@ class OnChip:
         for name in self.stored:
             self.stored[name] = tensors[f"{start}weight.{name}"].copy()
             self.lines[name].load(tensors[f"{start}writes.{name}"])
+        self.ones = tensors[f"{start}ones"].copy()
         self.taken, self.flipped = (int(n) for n in tensors[f"{start}counters"])
         self.net.load(self.stored)
 
@@ -207,6 +244,18 @@ class InSoftware:
             check(start + key, tensors, own.shape, own.dtype)
         mine = {name: tensors[start + name] for name in self.tensors()}
         self.learner.load({name: torch.from_numpy(np.array(value)) for name, value in mine.items()})
+
+
+def write_risks(p: ParameterSet, cell: Technology) -> Risks:
+    """How often bits of a written line are wrong: the device's risks, or one given probability for every bit of it."""
+    if p["faults.write_error"] == "device":
+        return cell.risks
+    return Risks(*[error_rate(p, "faults.write_error", 0.0)] * 4)
+
+
+def read_error(p: ParameterSet, cell: Technology) -> float:
+    """Probability that any bit is misread at random; 0 where only weak cells are, which `OnChip` has drawn."""
+    return error_rate(p, "faults.read_error", 0.0 if cell.margins is not None else cell.read_error)
 
 
 def image_exponent(backbone: Backbone) -> int:

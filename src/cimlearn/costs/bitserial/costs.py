@@ -10,9 +10,10 @@ import math
 from typing import Final
 
 from cimlearn.costs.base import PHASES, Costs, Parts, Phase, check_inference
-from cimlearn.costs.bitserial.energy import PRODUCTS, Counts, digital_energy
-from cimlearn.costs.bitserial.machine import WORD_BITS, DigitalMachine
-from cimlearn.costs.bitserial.size import digital_area, digital_seconds
+from cimlearn.costs.bitserial.area import digital_area
+from cimlearn.costs.bitserial.energy import Counts, digital_energy
+from cimlearn.costs.bitserial.machine import PRODUCTS, WORD_BITS, DigitalMachine
+from cimlearn.costs.bitserial.size import digital_seconds
 from cimlearn.costs.lifetime import Rates, years
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet

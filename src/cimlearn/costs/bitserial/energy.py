@@ -2,11 +2,17 @@
 
 Symbols: n_x number of x, V_dd supply, E_+(b) an addition of b bits (energy.add_energy), b_s bits of an accumulator.
 
-    reads        n_bits_read s E_read + n_bits_out E_read,   s = price.bits_on, the share of input bits that drive a row
-    rows         (n_row_activations s + n_rows_out + n_rows_written) E_row
+    reads        n_bits_read s E_read + n_bits_out E_read,   s: share of ones among driven bits, as counted
+                 n_bits_read E_read / 8 where latched: a stored bit is read once for the 8 bits of an input
+    latches      n_bits_read (E_latch / 8 + s E_and)         E_and: two gates at V_dd
+    rows         (n_row_activations s' + n_rows_out + n_rows_written) E_row,   s' = s, s + 1/8 where latched
                  E_row = (columns (cell pitch x wire + gate)) V_dd^2 (1 + driver)
-    popcounts    n_popcounts sum_k adders_k E_+(k)           the tree that counts a column's ANDs (tree)
-    sums         (n_shift_adds + n_partial_adds + n_window_adds + n_bias_adds) E_+(b_s)
+    popcounts    n_popcounts B(q) e_tree                     B: activity.tree_bits, q = s s_stored
+    sums         8 popcounts of a word are put together, M bits of e_tree (activity.merge_bits), and added to a sum once
+                 n_shift_adds / 8 (M e_tree + E_+(b)) + (n_partial_adds + n_window_adds + n_bias_adds) E_+(b)
+                 b = 16 + ceil(log2 terms), at most b_s;   e_tree: a bit of an addition, price.tree_overhead on it
+    feature_maps, held_sums    bits moved x E_memory(a bank);   interconnect: feature bits x bus (bus_energy)
+    loading      n_loaded_bits x price.load
     rounding     n_narrowed 2 E_+(b_s): the largest is looked for, half a step is added; n_relu E_+(8)
     softmax      n_exp: 8 x 16 bits multiplied (log2 e), added
     logic        n_multiply_add: 8 x 8 bits multiplied, added; n_add E_+(b_s); n_tanh table look-ups (cimlearn.torch)
@@ -27,34 +33,16 @@ from collections.abc import Mapping
 from typing import Final
 
 from cimlearn.costs.base import Parts
-from cimlearn.costs.bitserial.machine import WORD_BITS, DigitalMachine
+from cimlearn.costs.bitserial.activity import merge_bits, tree_bits
+from cimlearn.costs.bitserial.area import digital_area
+from cimlearn.costs.bitserial.machine import PRODUCTS, WORD_BITS, DigitalMachine
 from cimlearn.costs.logic import add_energy, memory_energy, multiply_add_energy, table_energy
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 
-PRODUCTS: Final = ("forward", "error", "gradient")
 WORK: Final = (*PRODUCTS, "update")
 LOG_BITS: Final = 16  # of the constant log2 e in the integer softmax
 Counts = Mapping[str, Mapping[str, int]]  # part -> action -> count
-
-
-def tree(inputs: int) -> dict[int, int]:
-    """Adders of a tree that counts the ones of `inputs` bits: width -> how many, `inputs` - 1 in all.
-
-    Two numbers of k bits give one of k + 1; an odd one goes on to the next level as it is. 4 -> {1: 2, 2: 1}.
-    """
-    adders: dict[int, int] = {}
-    width = 1
-    while inputs > 1:
-        adders[width] = inputs // 2
-        inputs -= inputs // 2
-        width += 1
-    return adders
-
-
-def popcount_energy(p: ParameterSet, inputs: int) -> float:
-    """Energy of counting the ones of `inputs` bits [J]."""
-    return sum(many * add_energy(p, width) for width, many in tree(inputs).items())
 
 
 def row_energy(p: ParameterSet, columns: int, cell_area: float) -> float:
@@ -89,19 +77,38 @@ def digital_energy(counts: Counts, m: DigitalMachine, p: ParameterSet) -> dict[s
         raise InputError(
             "the ledger is empty: nothing was done, so there is nothing to price; run the chip first"
         )
-    found = {product: _product(product, counts[product], m, p) for product in PRODUCTS if product in counts}
+    operands = counts.get("operands", {})
+    found = {
+        product: _product(product, counts[product], operands, m, p)
+        for product in PRODUCTS
+        if product in counts
+    }
     if "update" in counts:
         found["update"] = _update(counts["update"], counts.get("cells"), m, p)
     return {**found, "rest": _rest(counts, m, p)}
 
 
-def _product(product: str, n: Mapping[str, int], m: DigitalMachine, p: ParameterSet) -> Parts:
+def shares(product: str, operands: Mapping[str, int], p: ParameterSet) -> tuple[float, float]:
+    """Shares of ones among driven and stored bits: as counted, or price.bits_on and 1/2 where nothing was looked at."""
+
+    def share(side: str, otherwise: float) -> float:
+        bits = operands.get(f"{product}_{side}_bits", 0)
+        return operands[f"{product}_{side}_ones"] / bits if bits else otherwise
+
+    given = p["price.bits_on"]
+    return share("driven", 1.0) if given is None else given, share("stored", 0.5)
+
+
+def _product(
+    product: str, n: Mapping[str, int], operands: Mapping[str, int], m: DigitalMachine, p: ParameterSet
+) -> Parts:
     """One of the three products of training."""
 
     def get(action: str) -> int:
         return n.get(action, 0)
 
-    on = p["price.bits_on"]
+    on, stored = shares(product, operands, p)
+    latched = m.latches(product)
     cells = {
         "mram": (m.cell.read_energy, m.cell.write_energy),
         "sram": (p["price.unit_read"], p["price.unit_write"]),
@@ -109,16 +116,35 @@ def _product(product: str, n: Mapping[str, int], m: DigitalMachine, p: Parameter
     parts: Parts = {}
     for unit, (read, write) in cells.items():
         row = _row(unit, m, p)
-        parts[f"{unit}_reads"] = (get(f"{unit}_bits_read") * on + get(f"{unit}_bits_out")) * read
-        rows = get(f"{unit}_row_activations") * on + get(f"{unit}_rows_out") + get(f"{unit}_rows_written")
+        seen = on if not latched else 1 / WORD_BITS
+        parts[f"{unit}_reads"] = (get(f"{unit}_bits_read") * seen + get(f"{unit}_bits_out")) * read
+        if latched:
+            parts["latches"] = get("mram_bits_read") * (p["price.latch"] / WORD_BITS + on * _and_energy(p))
+        driven_rows = get(f"{unit}_row_activations") * (on + (1 / WORD_BITS if latched else 0))
+        rows = driven_rows + get(f"{unit}_rows_out") + get(f"{unit}_rows_written")
         parts[f"{unit}_rows"] = rows * row
         parts[f"{unit}_writes"] = get(f"{unit}_bits_written") * write
-    kinds = ("shift", "partial", "window", "bias")
-    sums = sum(get(f"adders_{kind}_adds") for kind in kinds)
+    counted, width = m.counted(product), m.width(product)
+    whole = sum(get(f"adders_{kind}_adds") for kind in ("partial", "window", "bias"))
+    words = get("adders_shift_adds") / WORD_BITS  # one plane of a word each
+    merged = product != "error" or m.transpose != "transposable"
+    sums = (words if merged else get("adders_shift_adds")) * add_energy(p, width)
+    if merged:
+        sums += words * merge_bits(counted) * tree_add_energy(p)
     return parts | {
-        "popcounts": get("adders_popcounts") * popcount_energy(p, m.counted(product)),
-        "sums": sums * add_energy(p, m.sum_bits),
+        "popcounts": get("adders_popcounts") * tree_bits(counted, on * stored) * tree_add_energy(p),
+        "sums": sums + whole * add_energy(p, width),
     }
+
+
+def _and_energy(p: ParameterSet) -> float:
+    """An AND gate whose driven input is 1: two gate loads [J]."""
+    return float(2 * p["price.gate"] * p["technology.supply"] ** 2)
+
+
+def tree_add_energy(p: ParameterSet) -> float:
+    """A bit of a random addition in a tree, which has no registers but its own overhead [J]."""
+    return add_energy(p, 1) * (1 + p["price.tree_overhead"]) / (1 + p["price.logic_overhead"])
 
 
 def _row(unit: str, m: DigitalMachine, p: ParameterSet) -> float:
@@ -153,6 +179,26 @@ def _logic(n: Mapping[str, int], m: DigitalMachine, p: ParameterSet) -> Parts:
     return {"logic": products + sums + n.get("tanh", 0) * table_energy(p)}
 
 
+def _features(n: Mapping[str, int], m: DigitalMachine, p: ParameterSet) -> Parts:
+    """Feature maps and held sums: a bank of the memory, the way between it and the sub-arrays; and loading."""
+    if "feature_bits_read" not in n:
+        return {}
+    maps = n["feature_bits_read"] + n["feature_bits_written"]
+    held = n["sum_bits_read"] + n["sum_bits_written"]
+    bank = memory_energy(p, min(p["price.bank_bits"], m.memory_bits.get("activations", p["price.bank_bits"])))
+    return {
+        "feature_maps": maps * bank,
+        "held_sums": held * bank,
+        "interconnect": maps * bus_energy(math.fsum(digital_area(m, p).values()), p),
+        "loading": n["loaded_bits"] * p["price.load"],
+    }
+
+
+def bus_energy(area: float, p: ParameterSet) -> float:
+    """A bit over a wire as long as a chip of `area` is wide; half of the bits change it [J]."""
+    return float(0.5 * math.sqrt(area) * p["price.wire"] * p["technology.supply"] ** 2)
+
+
 def _rest(counts: Counts, m: DigitalMachine, p: ParameterSet) -> Parts:
     """Rounding, softmax and memories."""
     digital, memory, buffer = (counts.get(part, {}) for part in ("digital", "memory", "buffer"))
@@ -164,5 +210,6 @@ def _rest(counts: Counts, m: DigitalMachine, p: ParameterSet) -> Parts:
         + digital.get("relu", 0) * add_energy(p, WORD_BITS),
         "softmax": digital.get("softmax", 0) * multiply_add_energy(p, WORD_BITS, LOG_BITS, m.sum_bits),
         "activation_memory": activations * memory_energy(p, m.kept_bits),
+        **_features(memory, m, p),
         "replay_memory": replay * memory_energy(p, m.memory_bits.get("replay", 0)),
     }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from cimlearn.errors import InputError
 
+PRODUCTS: Final = ("forward", "error", "gradient")
 WORD_BITS: Final = 8  # of a weight; an int8 product is 8 x 8 ANDs
 
 
@@ -36,7 +37,7 @@ def cell(figures: Mapping[str, Any]) -> Cell:
     InputError
         If a figure is missing, not a number, or negative.
     """
-    names = [field.name for field in fields(Cell)]
+    names = [one.name for one in fields(Cell)]
     figures = {"endurance_spread": 0.0, **figures}  # run folders from before cells had one
     if missing := [name for name in names if name not in figures]:
         raise InputError(
@@ -88,6 +89,10 @@ class DigitalMachine:
     transpose: str  # where the transposed product is computed: copy, transposable, sram
     gradient: str  # where the weight gradient is computed: mram, sram
     lanes: int = 0  # multiply-add units for layers that are not on sub-arrays
+    latched: bool = False  # weight bits are read once for the 8 bits of an input
+    product_bits: Mapping[str, int] = field(
+        default_factory=dict
+    )  # of a sum of each product, where it is known
 
     @property
     def copies(self) -> int:
@@ -106,6 +111,15 @@ class DigitalMachine:
     def in_unit(self, product: str) -> bool:
         """Whether a product is computed in the SRAM unit."""
         return {"error": self.transpose, "gradient": self.gradient}.get(product) == "sram"
+
+    def latches(self, product: str) -> bool:
+        """Whether the stored bits of a product wait in latches beside the AND gates."""
+        transposed = product == "error" and self.transpose == "transposable"
+        return self.latched and not self.in_unit(product) and not transposed
+
+    def width(self, product: str) -> int:
+        """Bits of a sum of a product: what its terms need, at most the accumulator's."""
+        return min(self.sum_bits, self.product_bits.get(product, self.sum_bits))
 
     @property
     def kept_bits(self) -> int:
@@ -146,4 +160,10 @@ def digital_machine(
         transpose=parameters["array.transpose"],
         gradient=parameters["array.gradient"],
         lanes=inventory["digital"].get("lanes", 0),
+        latched=bool(parameters["array.latch"]) if "array.latch" in parameters else False,
+        product_bits={
+            name[: -len("_bits")]: bits
+            for name, bits in inventory["digital"].items()
+            if name.endswith("_bits")
+        },
     )

@@ -1,4 +1,4 @@
-"""Seconds and square metres of a digital bit-serial chip.
+"""Seconds of a digital bit-serial chip.
 
     cycle      T = max(1 / array.clock, read time of the cell)
     products   (forward + error + gradient cycles) T
@@ -17,10 +17,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cimlearn.costs.base import Parts
-from cimlearn.costs.bitserial.energy import PRODUCTS, Counts, tree
-from cimlearn.costs.bitserial.machine import WORD_BITS, DigitalMachine
-from cimlearn.costs.logic import logic_area, memory_area
+from cimlearn.costs.bitserial.energy import Counts
+from cimlearn.costs.bitserial.machine import PRODUCTS, DigitalMachine
 from cimlearn.parameters import ParameterSet
 
 
@@ -68,30 +66,3 @@ def digital_seconds(counts: Counts, m: DigitalMachine, p: ParameterSet) -> Digit
         n.get("examples", 0),
         n.get("steps", 0),
     )
-
-
-def digital_area(m: DigitalMachine, p: ParameterSet) -> Parts:
-    """Area of each part [m2]; wiring between the parts is not in it.
-
-    A popcount column: the tree of its longest popcount and the adder of its accumulator. A narrower: two adders.
-    Registers and control take as much more area as they take energy (price.logic_overhead; an assumption).
-    """
-    scale = (p["technology.feature"] / p["price.logic_feature"]) ** 2 * (1 + p["price.logic_overhead"])
-    bit = p["price.add_area"] / 8 * scale
-
-    def column(inputs: int) -> int:
-        """Adder bits of a popcount column."""
-        return sum(width * many for width, many in tree(inputs).items()) + m.sum_bits
-
-    longest = max(m.counted(product) for product in PRODUCTS if not m.in_unit(product))
-    adder_bits = m.adders * column(longest) + m.unit_adders * column(m.sram.rows)
-    weights, unit = m.mram.cells * m.cell.area, m.sram.cells * p["technology.sram_cell"]
-    return {
-        "weight_cells": weights,
-        "unit_cells": unit,
-        "periphery": (weights + unit) * (1 / p["price.array_efficiency"] - 1),
-        "adders": adder_bits * bit,
-        "narrowers": m.narrowers * 2 * m.sum_bits * bit,
-        **({"logic": logic_area(p, m.lanes, WORD_BITS, WORD_BITS, m.sum_bits)} if m.lanes else {}),
-        "memories": memory_area(p, sum(m.memory_bits.values())),
-    }

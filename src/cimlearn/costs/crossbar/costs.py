@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cimlearn.costs.base import PHASES, Costs, Parts, Phase, check_inference
 from cimlearn.costs.crossbar.area import area
-from cimlearn.costs.crossbar.energy import energy
+from cimlearn.costs.crossbar.energy import energy, mean_conductance
 from cimlearn.costs.crossbar.latency import Seconds, seconds
 from cimlearn.costs.crossbar.machine import Machine
 from cimlearn.costs.crossbar.twin import twin_area, twin_energy, twin_leakage, twin_seconds
@@ -46,6 +46,7 @@ def estimate(
         If the ledger is empty, nothing was classified, or a price is missing.
     """
     joules = energy(ledger, machine, p)
+    mean = {name: mean_conductance(ledger, machine, name) for name in machine.arrays}
     twin = twin_energy(ledger, joules, machine, p)
     leak = sum(machine.memory_bits.values()) * p["technology.sram_leakage"]
     check_inference(ledger)
@@ -67,7 +68,7 @@ def estimate(
     return Costs(
         chip_phases,
         twin_phases,
-        area(machine, p),
+        area(machine, p, mean),
         twin_area(machine, p),
         lifetime,
         rates.mean if rates else None,

@@ -3,11 +3,13 @@
 Symbols: V_r read voltage, V_dd supply, T cycle, G_on conductance switched on (summed over cycles and bits), C_f
 integrator capacitor, N_bits converter resolution, n_x number of x.
 
-    cells         (G_on + G_mean n_pulses n_ref) V_r^2 T         n_ref reference columns per tile
-    read drive    the same conductance times V_r (V_dd - V_r) T: currents are drawn from V_dd
+    cells         (G_on + G_mean n_pulses n_ref) V_r^2 a T       n_ref reference columns per tile, a T integration
+    read drive    the same conductance times V_r (V_dd - V_r) a T: currents are drawn from V_dd
+    copies        G_mean n_pulses columns V_r V_dd a T           of references that columns share (in read drive)
     shifters      n_pulses (C_shifter V_dd^2 + C_row V_r V_dd),  C_row = columns of a tile x cell pitch x wire
+                  sized: C_shifter and the gate of a driver of R = drop / ((1 - drop) G_row) on its row (drivers.py)
     integrators   n_integrations T V_dd I,  I = branches g_m / (g_m/I_D)
-                  g_m = ln(2^(N_bits + 1)) (1 + load) C_f / (s T)
+                  g_m = ln(2^(N_bits + 1)) (1 + load) C_f / (s T), or what holds the virtual ground where that is more
     converters    n_conversions E(N_bits)
     memories      n_bits E_sram(capacity) / 64,  E_sram = price.sram sqrt(capacity / 8 kB)      (Horowitz 2014)
     logic         additions ~ bits, multiplications ~ product of bits, times 1 + overhead       (Horowitz 2014)
@@ -26,6 +28,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from cimlearn.costs.base import Parts
+from cimlearn.costs.crossbar.drivers import copied, driver_width, references
 from cimlearn.costs.crossbar.machine import VERIFY_CYCLES, Machine
 from cimlearn.costs.logic import add_energy, memory_energy, multiply_add_energy, table_energy
 from cimlearn.errors import InputError
@@ -68,20 +71,26 @@ def _of_bits(p: ParameterSet, name: str, bits: int) -> float:
         )
     if min(prices) < 0:
         raise InputError(f"{name} = {min(prices):g} is negative; a price is 0 or more")
-    if bits not in known:
-        listed = ", ".join(f"{b:g}" for b in known)
-        raise InputError(
-            f"no price for a conversion of {bits} bits (known: {listed}); "
-            f"add it to price.converter_bits, price.converter and price.converter_area"
-        )
-    return float(prices[known.index(bits)])
+    if bits in known:
+        return float(prices[known.index(bits)])
+    nearest = min(known, key=lambda b: abs(b - bits))
+    return float(prices[known.index(nearest)] * 2.0 ** max(0.0, bits - nearest))
 
 
-def integrator_power(p: ParameterSet, capacitance: float, clock: float, bits: int | None) -> float:
-    """Power of one integrator's amplifier with the capacitor `capacitance` [F] at `clock` [Hz], in W."""
-    constants = math.log(2.0 ** ((bits or 8) + 1))
-    transconductance = constants * (1 + p["price.load"]) * capacitance * clock / p["price.settling"]
-    current = p["price.branches"] * transconductance / p["price.gm_per_ampere"]
+def integrator_transconductance(p: ParameterSet, m: Machine, name: str) -> float:
+    """Transconductance of an integrator's amplifier [S]: settling asks for one, holding the column for another."""
+    return max(settling_transconductance(p, m, name), m.transconductance or 0.0)
+
+
+def settling_transconductance(p: ParameterSet, m: Machine, name: str) -> float:
+    """What settling to half a converter step asks for [S]."""
+    constants = math.log(2.0 ** ((m.converter_bits or 8) + 1))
+    return float(constants * (1 + p["price.load"]) * m.capacitance[name] * m.clock / p["price.settling"])
+
+
+def integrator_power(p: ParameterSet, m: Machine, name: str) -> float:
+    """Power of one integrator's amplifier of array `name` [W]."""
+    current = p["price.branches"] * integrator_transconductance(p, m, name) / p["price.gm_per_ampere"]
     return current * p["technology.supply"]
 
 
@@ -137,26 +146,28 @@ def _phase(
 
 def _array(name: str, n: Mapping[str, int], on: float, mean: float, m: Machine, p: ParameterSet) -> Parts:
     """Reads and writes of one array."""
-    a = m.arrays[name]
 
     def get(action: str) -> int:
         return n.get(action, 0)
 
     supply, cycle = p["technology.supply"], 1.0 / m.clock
+    driven = m.integration * cycle  # time in which a row is driven [s]
     pulses = get("row_pulses")
-    on += pulses * mean * p["price.reference_columns"] if m.referenced else 0.0
+    on += pulses * mean * references(m, p, name)
     source = max(supply, m.read_voltage)  # what a read's currents are drawn from [V]
-    charge = on * m.read_voltage * cycle  # [C]
-    wire = row_capacitance(p, -(-a["columns"] // m.column_tiles(name)))
-    shifter = p["price.shifter_load"] * supply**2 + wire * m.read_voltage * source
-    amplifier = integrator_power(p, m.capacitance[name], m.clock, m.converter_bits)
+    charge = on * m.read_voltage * driven  # [C]
+    copies = pulses * mean * copied(m, name) * m.read_voltage * driven  # [C]
+    wire = row_capacitance(p, m.tile_columns(name))
+    gates = p["price.shifter_load"] + driver_width(p, m, name, mean) * p["price.driver_gate"]
+    shifter = gates * supply**2 + wire * m.read_voltage * source
+    amplifier = integrator_power(p, m, name)
     conversion = conversion_energy(p, m.converter_bits)
     write = p["price.write_voltage"] ** 2 * mean * p["price.write_pulse"]
-    read = m.read_voltage * source * mean * cycle + shifter
+    read = m.read_voltage * source * mean * driven + shifter
     verify = read + VERIFY_CYCLES * cycle * amplifier + conversion
     return {
         "cells": charge * m.read_voltage,
-        "read_drive": charge * (source - m.read_voltage),
+        "read_drive": charge * (source - m.read_voltage) + copies * source,
         "level_shifters": pulses * shifter,
         "integrators": get("integrations") * cycle * amplifier,
         "converters": get("conversions") * conversion,
@@ -204,5 +215,6 @@ def _learning(counts: Mapping[str, Mapping[str, int]], m: Machine, p: ParameterS
         "feedback_memory": moved("feedback"),
         "sparsifier": digital.get("compare", 0) * add_energy(p, m.change_bits),
         "replay_memory": moved("replay"),
-        "random_numbers": buffer.get("random_numbers", 0) * add_energy(p, p["price.random_bits"]),
+        "random_numbers": (buffer.get("random_numbers", 0) + digital.get("random_signs", 0))
+        * add_energy(p, p["price.random_bits"]),
     }

@@ -4,7 +4,7 @@
     learning  = forward + gradient + sweep over the changes + writes
     gradient    where pipelined only what outlasts forward:
               = u gradient + (1 - u) max(0, gradient + state - forward),   u = updates / passes
-    writes    = rows of cells x phases x pulse + verifying reads
+    writes    = rows of cells x parts of a row x phases x pulse + verifying reads
 
 Pipelined: the state unit takes what one group of converters gives while the next group converts, and the gradient of
 an example is computed while the next example runs forward. The state unit and the gradients share the multiply-add
@@ -54,7 +54,8 @@ def seconds(ledger: Ledger, phase: str, machine: Machine, p: ParameterSet) -> Se
         alone = min(1.0, get("updates") / get("examples"))
         gradient = alone * gradient + (1 - alone) * max(0, gradient + state - forward)
     layers = max(machine.layers(name) for name in machine.arrays)
-    pulses = get("update_row_cycles") * layers * p["price.write_phases"] * p["price.write_pulse"]
+    groups = max(_write_groups(machine, p, name) for name in machine.arrays)
+    pulses = get("update_row_cycles") * layers * groups * p["price.write_phases"] * p["price.write_pulse"]
     verify = sum(_verify_cycles(ledger, phase, machine, name) for name in machine.arrays)
     return Seconds(
         forward=forward * cycle,
@@ -64,6 +65,12 @@ def seconds(ledger: Ledger, phase: str, machine: Machine, p: ParameterSet) -> Se
         examples=get("examples"),
         steps=get("steps"),
     )
+
+
+def _write_groups(machine: Machine, p: ParameterSet, name: str) -> int:
+    """Parts in which a row is written, each for both polarities."""
+    together = p["price.write_together"]
+    return 1 if together is None else -(-machine.tile_columns(name) // int(together))
 
 
 def _verify_cycles(ledger: Ledger, phase: str, machine: Machine, name: str) -> float:

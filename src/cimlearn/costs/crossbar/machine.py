@@ -28,6 +28,9 @@ class Machine:
     state_bits: int  # of the digital state
     word_bits: int  # of coefficients and feedback numbers
     change_bits: int  # of a change while it is added up
+    integration: float = 1.0  # part of a cycle in which rows are driven
+    reference_group: int | None = None  # columns that share a reference column; None: price.reference_columns
+    transconductance: float | None = None  # that holds a column's virtual ground [S]; None: as settling asks
 
     def layers(self, name: str) -> int:
         """Cells per weight of an array."""
@@ -38,6 +41,14 @@ class Machine:
         """Column tiles of an array."""
         a = self.arrays[name]
         return a["level_shifters"] // (a["rows"] * self.layers(name))
+
+    def tile_columns(self, name: str) -> int:
+        """Columns of the widest tile of an array."""
+        return -(-self.arrays[name]["columns"] // self.column_tiles(name))
+
+    def tile_rows(self, name: str) -> int:
+        """Rows of the tallest tile of an array."""
+        return -(-self.arrays[name]["rows"] // self.row_tiles(name))
 
     def row_tiles(self, name: str) -> int:
         """Row tiles of an array."""
@@ -70,4 +81,14 @@ def machine(inventory: Mapping[str, Mapping[str, int]], p: Mapping[str, Any]) ->
         state_bits=p["network.state_bits"] or 32,
         word_bits=8,
         change_bits=p["digital.change_bits"],
+        **circuit(p),
     )
+
+
+def circuit(p: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a Machine that the circuit decides; runs from before they were parameters had an exact one."""
+    return {
+        "integration": p.get("periphery.integration", 1.0),
+        "reference_group": p.get("periphery.reference_group"),
+        "transconductance": p.get("periphery.transconductance"),
+    }

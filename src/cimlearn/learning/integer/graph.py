@@ -23,6 +23,7 @@ from cimlearn.arrays.faults import Flips, flips
 from cimlearn.arrays.training import Layer
 from cimlearn.errors import InputError, nearest
 from cimlearn.learning.integer.bias import bias_from_words, bias_updated, bias_words
+from cimlearn.learning.integer.operands import Operands
 from cimlearn.learning.integer.tensor import ACCUMULATOR, Int8, add, torch
 from cimlearn.learning.integer.trace import INPUT, Settings, Step, traced
 from cimlearn.learning.integer.update import Rule, updated
@@ -146,6 +147,11 @@ class IntGraph:
         }
         made._needs = {from_input: _needs(made.steps, from_input) for from_input in (True, False)}
         return made
+
+    def observe(self, seen: Operands | None) -> None:
+        """Count the ones of all operands in `seen`, or stop counting."""
+        for layer in self._weighted.values():
+            layer.seen = seen
 
     def weights(self) -> dict[str, NDArray[np.int8]]:
         """Layer -> its int8 weights, copied."""

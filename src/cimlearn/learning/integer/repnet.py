@@ -23,6 +23,7 @@ from cimlearn.arrays.training import Layer
 from cimlearn.errors import InputError
 from cimlearn.learning.integer.graph import IntGraph
 from cimlearn.learning.integer.loss import softmax_error
+from cimlearn.learning.integer.operands import Operands
 from cimlearn.learning.integer.tensor import ACCUMULATOR, Int8, add, torch
 from cimlearn.learning.integer.update import Rule
 from cimlearn.networks.backbone import Backbone
@@ -146,9 +147,17 @@ class IntRepNet:
             x = y
         return self.head.forward(x, keep=keep)
 
-    def differentiate(self, image: Int8, target: Any) -> None:
-        """Gradients of all that learns, on image (examples, 3, side, side), target (examples,)."""
-        self._backward(softmax_error(self.forward(image), target, fraction=4))
+    def differentiate(self, image: Int8, target: Any, draw: Any = None) -> None:
+        """Gradients of all that learns, on image (examples, 3, side, side), target (examples,).
+
+        `draw`, a torch.Generator, rounds the error of more than 32 classes.
+        """
+        self._backward(softmax_error(self.forward(image), target, fraction=4, generator=draw))
+
+    def observe(self, seen: Operands | None) -> None:
+        """Count the ones of all operands in `seen`, or stop counting."""
+        for graph in self._parts().values():
+            graph.observe(seen)
 
     def update(self, *, head: Rule, modules: Rule, backbone: Rule) -> dict[str, Flips]:
         """Change what learns by its gradients, each part by its rule; stored bits that changed."""

@@ -12,6 +12,7 @@ from cimlearn.arrays.training import Layer
 from cimlearn.errors import InputError
 from cimlearn.learning.integer import products
 from cimlearn.learning.integer.limits import Limit, Limits, limited, limited_error
+from cimlearn.learning.integer.operands import Operands
 from cimlearn.learning.integer.products import Geometry
 from cimlearn.learning.integer.rounding import kept_sums, least_error
 from cimlearn.learning.integer.tensor import (
@@ -102,6 +103,7 @@ class Weighted:
     gradient: Sums | None = None  # of the weight's shape; set by `backward`
     bias_learns: bool = False
     bias_gradient: Sums | None = None  # (out,); set by `backward`
+    seen: Operands | None = None  # where the ones of operands are counted, while somebody asks for it
     _size: tuple[int, ...] = ()
     _input: Int8 | None = None
     _output: Int8 | None = None
@@ -117,6 +119,7 @@ class Weighted:
             acc = products.convolved(x, self.weight, self.geometry, bias)
         else:
             acc = products.connected(x, self.weight, bias)
+        self._note("forward", x.mantissa, self.weight.mantissa, acc.sums)
         if self.steps is not None:
             acc.sums.mul_(self._channels(2.0**self.steps, acc.sums.dim()))
         if lift is not None:
@@ -139,6 +142,7 @@ class Weighted:
         if self.trained:
             if self._input is None:
                 raise InputError(f"{self.name} can't learn: it kept no input; call forward with keep=True")
+            self._note("gradient", self._input.mantissa, error.mantissa, error.mantissa)
             self.gradient = self._gradient(self._input, error)
             fits(largest(self.gradient.sums), self.narrowing.accumulator)
         if self.bias_learns:
@@ -149,11 +153,17 @@ class Weighted:
         if self.steps is not None:
             scaled = error.mantissa * self._channels(2.0**self.steps, error.mantissa.dim())
             error = self.narrowing.backward(Sums(scaled, error.exponent))
+        self._note("error", error.mantissa, self.weight.mantissa, error.mantissa)
         if self.geometry is not None:
             acc = products.convolution_error(error, self.weight, self.geometry, self._size)
         else:
             acc = products.connection_error(error, self.weight)
         return (self.narrowing.backward(acc),)
+
+    def _note(self, product: str, driven: Tensor, stored: Tensor, outputs: Tensor) -> None:
+        """Count the ones of a product's operands while somebody asks for it; `outputs` is as large as the layer's."""
+        if self.seen is not None:
+            self.seen.note(product, driven, stored, outputs.numel() * self.weight.mantissa[0].numel())
 
     def kept_bits(self) -> int:
         """The input, 8 bits each, where the layer learns; a bit for each output where it is rectified."""

@@ -18,6 +18,7 @@ ANSWERS: Final[Mapping[str, dict[str, Any]]] = {
     "softmax": {"rule.answer": "softmax"},
     "K-WTA, K = 3": {"rule.answer": "kwta", "rule.winners": 3},
     "K-WTA, K = 5": {"rule.answer": "kwta", "rule.winners": 5},
+    "K-WTA, K = 10": {"rule.answer": "kwta", "rule.winners": 10},
 }
 STREAM: Final = "permuted-mnist"
 WITHIN: Final = 0.02  # accuracy; closer than this counts as an approximation
@@ -81,7 +82,7 @@ def _claims(rows: list[Row], quick: bool) -> tuple[Claim, ...]:
             reason=QUICK
             if quick
             else f"Counts as an approximation if the chip loses at most {100 * WITHIN:.0f} points. K and the gain of "
-            "the circuit are unknown; ours shares the answer in proportion to each winner's lead, without a limit.",
+            "the circuit are unknown; ours are square-law devices that share one current (docs/theory/feedback.md).",
             command="cimlearn reproduce m2ru kwta" + (" --quick" if quick else ""),
         ),
     )

@@ -69,12 +69,8 @@ def analyse(runs: Runs, quick: bool) -> FigureResult:
 
 
 def _claims(sas: Row, sot: Row, quick: bool) -> tuple[Claim, ...]:
-    """Better area and write efficiency than SOT-MRAM, and digital learning."""
+    """Better area efficiency than SOT-MRAM, and digital learning; write efficiency is `write`'s."""
     command = "cimlearn reproduce sas-mram technologies" + (" --quick" if quick else "")
-    known = (
-        "docs/decisions/0005-sas-mram-device.md: no published current, pulse or area; the lower SOT current "
-    )
-    known += "has a window only from 9 ns on in our model, and the reset and the assist take energy too."
     stated = "abstract (no number)"
     return (
         Claim(
@@ -85,16 +81,6 @@ def _claims(sas: Row, sot: Row, quick: bool) -> tuple[Claim, ...]:
             sas["area_m2_per_bit"] / sot["area_m2_per_bit"],
             verdict(sas["area_m2_per_bit"] < sot["area_m2_per_bit"]),
             "One transistor of the line is shared by four junctions; transistor areas are assumed.",
-            command,
-        ),
-        Claim(
-            "Better write efficiency than SOT-MRAM",
-            stated,
-            "better",
-            f"{sas['write_J_per_bit'] * 1e15:.3g} against {sot['write_J_per_bit'] * 1e15:.3g} fJ a bit",
-            sas["write_J_per_bit"] / sot["write_J_per_bit"],
-            verdict(sas["write_J_per_bit"] < sot["write_J_per_bit"]),
-            known,
             command,
         ),
         Claim(

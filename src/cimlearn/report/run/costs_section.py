@@ -35,6 +35,7 @@ def costs(run: Run, found: Costs, drawn: Mapping[str, str]) -> str:
         "Energy, time, area",
         f"<p>{text(cost_words.estimates(run))}</p>",
         _headline(found),
+        _notes(found),
         subsection("By part", f'<div class="figures">{figures}</div>'),
         by_part("Energy of the chip for one example", _energies(found.phases), "J"),
         by_part("Energy by product of training", _products(found), "J") if found.products else "",
@@ -43,6 +44,36 @@ def costs(run: Run, found: Costs, drawn: Mapping[str, str]) -> str:
         else "",
         by_part("Area [mm²]", areas, "m2"),
         _of_twin(found) if found.twin else "",
+    )
+
+
+_KINDS = {
+    "unserved": "No circuit serves this as it is set, so the figures flatter the chip",
+    "ideal": "Ideal here, so without a price",
+    "derived": "Priced by a law outside the table",
+}
+
+
+def _notes(found: Costs) -> str:
+    """What the figures leave out, folded away under a line that says how much."""
+    if not found.notes:
+        return ""
+    rows = [
+        [
+            Cell(text(_KINDS[note.kind]), "name"),
+            Cell(text(note.part)),
+            Cell(text(note.text)),
+            Cell(text(note.remedy)),
+        ]
+        for kind in _KINDS
+        for note in found.notes
+        if note.kind == kind
+    ]
+    heads = header(["Kind", "Part", "Why", "What to set"], [])
+    counted = ", ".join(f"{sum(n.kind == kind for n in found.notes)} {kind}" for kind in _KINDS)
+    return (
+        f"<details><summary>What these figures leave out in the chip’s favour: {counted}</summary>"
+        f"{table('What the figures leave out', heads, rows)}</details>"
     )
 
 

@@ -1,0 +1,128 @@
+"""Rules between two parameters of an analog array, checked once, where the parameters of a chip are read.
+
+So a design that can't run has no price either, and the other way round. What can run but flatters the chip is named
+beside its cost instead (costs/crossbar/served.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from cimlearn.devices import rules as device_rules
+from cimlearn.devices.catalog import window
+from cimlearn.errors import InputError
+from cimlearn.parameters import ParameterSet, load
+
+ARRAYS: Final = ("hidden", "output")
+# What cimlearn.torch does not simulate, and the value at which it is off.
+CIRCUIT: Final[dict[str, Any]] = {
+    "periphery.reference_group": None,
+    "periphery.transconductance": None,
+    "periphery.wire": None,
+}
+AROUND: Final = {"vteam": "m2ru_vteam"}  # presets of what stands around a device that can't take the usual
+
+
+def around(device: str) -> ParameterSet:
+    """What the arrays of a kind of device have otherwise than usual: nothing for most."""
+    return load(AROUND[device]) if device in AROUND else ParameterSet({})
+
+
+def check(p: ParameterSet, arrays: Iterable[str] = ARRAYS) -> None:
+    """Raise InputError where two parameters contradict each other.
+
+    Parameters
+    ----------
+    p
+        parameters of a chip, device included
+    arrays
+        the arrays whose integrators have a capacitor of their own in `p`
+    """
+    device = p.part("device")
+    device_rules.check(device)
+    _read_voltage(p, device)
+    _range(p)
+    _circuit(p)
+    for name in arrays:
+        _reach(p, name)
+
+
+def mapped_scale(p: ParameterSet, name: str) -> float:
+    """Weight per siemens [ohm] of array `name` (arrays/crossbar.py)."""
+    low, high = window(p.part("device"))
+    paired = p["mapping.kind"] == "pair"
+    return float((1 if paired else 2) * p[f"mapping.{name}_range"] / (p["mapping.cells"] * (high - low)))
+
+
+def _read_voltage(p: ParameterSet, device: dict[str, Any]) -> None:
+    """A read must not write."""
+    name, limit = device_rules.read_limit(device) or ("periphery.threshold", p["periphery.threshold"])
+    if p["periphery.read_voltage"] >= limit:
+        raise InputError(
+            f"periphery.read_voltage = {p['periphery.read_voltage']:g} V is not below {name} = {limit:g} V, so every "
+            "read would write; lower the voltage (and the capacitors with it)"
+        )
+
+
+def _range(p: ParameterSet) -> None:
+    """A converter needs a range."""
+    if p["periphery.converter_bits"] is not None and p["periphery.saturation"] is None:
+        raise InputError(
+            "periphery.saturation = none gives the converter no range; "
+            "set periphery.converter_bits = none too, or a voltage"
+        )
+
+
+def _circuit(p: ParameterSet) -> None:
+    """What the parts of the circuit need of each other."""
+    group, wire = p["periphery.reference_group"], p["periphery.wire"]
+    if p["write.scheme"] == "slices":
+        for name, off in CIRCUIT.items():
+            if p[name] != off:
+                raise InputError(
+                    f"{name} = {p[name]:g} is not simulated with write.scheme = slices, which would flatter the chip; "
+                    f"set {name} = none, or write.scheme = cells"
+                )
+    if wire is None:
+        for name in ("periphery.source_resistance", "periphery.sink_resistance"):
+            if p[name] > 0:
+                raise InputError(
+                    f"{name} = {p[name]:g} ohm has no wire to stand on: periphery.wire = none; set periphery.wire = 0"
+                )
+    elif p["mapping.kind"] == "reference" and group is None:
+        raise InputError(
+            f"periphery.wire = {wire:g} ohm needs a reference that wires reach, and periphery.reference_group = none; "
+            "say how many columns share a reference column, as periphery.reference_group = 100, or map to pairs"
+        )
+    if group is None:
+        for name in ("periphery.reference_spread", "periphery.copy_mismatch"):
+            if p[name] > 0:
+                raise InputError(
+                    f"{name} = {p[name]:g} has no reference column: set periphery.reference_group too"
+                )
+    elif p["mapping.kind"] == "pair":
+        raise InputError(
+            f"periphery.reference_group = {group} with mapping.kind = pair: pairs have no reference; set one of them"
+        )
+    if p["periphery.noise_factor"] > 0 and p["periphery.transconductance"] is None:
+        raise InputError(
+            f"periphery.noise_factor = {p['periphery.noise_factor']:g} needs an amplifier: "
+            "set periphery.transconductance"
+        )
+
+
+def _reach(p: ParameterSet, name: str) -> None:
+    """The integrators of an array must not saturate on less than one weight."""
+    if p["periphery.saturation"] is None:
+        return
+    bound, charge = p[f"mapping.{name}_range"], p[f"periphery.{name}_capacitance"]
+    time = p["periphery.integration"] / p["periphery.clock"]
+    unit = p["periphery.read_voltage"] * time / (charge * mapped_scale(p, name))
+    reach = p["periphery.saturation"] / unit
+    if reach < bound:
+        raise InputError(
+            f"periphery.{name}_capacitance = {charge:g} F lets the integrators saturate at {reach:.2g}, below the "
+            f"largest weight {bound:g}; several cells per weight and small ranges need more charge: "
+            f"at least {charge * bound / reach:.2g} F, several times that for sums of weights"
+        )

@@ -1,0 +1,159 @@
+"""Writing cells that count alike: accumulators, blind pulses and write-verify."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cimlearn.arrays.base import PULSES, ROW_WRITES, VERIFY_READS
+from cimlearn.compiled import kernel
+from cimlearn.devices.base import inside, per_cell, program
+from cimlearn.noise import fill_normal, fill_uniform, uniform
+
+
+@kernel
+def gathered(scheme, pending, change, words):
+    """Leave in change (rows, columns) only what is due now; the rest waits in pending (rows, columns)."""
+    for i in range(change.shape[0]):
+        for j in range(change.shape[1]):
+            step = change[i, j]
+            if step != 0:
+                if scheme.resolution > 0:
+                    step = np.float32(np.floor(step / scheme.resolution + uniform(words)) * scheme.resolution)
+                waiting = pending[i, j] + step
+                due = abs(waiting) >= scheme.least
+                change[i, j] = waiting if due else np.float32(0)
+                pending[i, j] = np.float32(0) if due else waiting
+
+
+@kernel
+def _choose(bar, first, change):
+    """Which cells are written (of a weight all, or one in turn) and the change [S] asked of each, from row `first` on.
+
+    Answers how many, and in how many rows.
+
+    Without a branch on what is written, which no processor could foretell: every weight is put down as the next
+    choice, and stays if its change isn't 0.
+    """
+    pick, ask, turn, layers = bar.scratch.pick, bar.scratch.asked[0], bar.state.turn, bar.sign.size
+    together = layers if bar.scheme.together else 1
+    per_weight = np.float32(1.0 / (bar.scale * together))
+    count, rows = 0, 0
+    for i in range(change.shape[0]):
+        before = count
+        for j in range(change.shape[1]):
+            step, row = change[i, j], first + i
+            written = 1 if step != 0 else 0
+            for _ in range(together):
+                k = turn[row, j]
+                pick[0, count], pick[1, count], pick[2, count] = k, row, j
+                ask[count] = step * per_weight * bar.sign[k]
+                turn[row, j] = (k + written) % layers if layers > 1 else 0
+                count += written
+        rows += 1 if count > before else 0
+    return count, rows
+
+
+@kernel
+def _aim(bar, count):
+    """Where the chosen cells shall land [S], for write-verify."""
+    pick, ask, target = bar.scratch.pick, bar.scratch.asked[0], bar.scratch.asked[1]
+    for n in range(count):
+        now = bar.state.cells.conductance[pick[0, n], pick[1, n], pick[2, n]]
+        target[n] = inside(bar.device, now + ask[n])
+
+
+@kernel
+def pulse(bar, count):
+    """A write of each of the `count` chosen cells; answers the pulses that rows see one after the other.
+
+    A worn cell sees its pulses and stays; one that a write of several pulses wears out stays where that write began.
+    """
+    device, pick = bar.device, bar.scratch.pick
+    ask, normals, uniforms, moved = (
+        bar.scratch.asked[0],
+        bar.scratch.asked[2],
+        bar.scratch.asked[3],
+        bar.scratch.asked[4],
+    )
+    conductance, states = bar.state.cells.conductance.reshape(-1), bar.state.cells.state.reshape(-1)
+    gains, writes, limits = (
+        per_cell(bar.state.cells.gain),
+        bar.state.cells.writes.reshape(-1),
+        bar.state.cells.limit.reshape(-1),
+    )
+    _, rows, columns = bar.state.cells.conductance.shape
+    fill_normal(bar.state.write_words, normals[:count])
+    if bar.gambles:
+        fill_uniform(bar.state.write_words, uniforms[:count])
+    pulses = np.int64(0)
+    for n in range(count):
+        place = np.uint64((pick[0, n] * rows + pick[1, n]) * columns + pick[2, n])
+        now, before = conductance[place], states[place]
+        reached, state, pulsed = program(device, now, before, gains[place], ask[n], normals[n], uniforms[n])
+        uniforms[n] = pulsed  # their place serves for the pulses of each cell
+        seen = writes[place] + np.int64(pulsed)
+        pulses += np.int64(pulsed)
+        alive = pulsed and seen <= limits[place]
+        reached = np.float32(reached) if alive else now
+        writes[place] = seen
+        conductance[place] = reached
+        states[place] = state if alive else before
+        moved[n] = reached - now
+    bar.state.counts[PULSES] += pulses
+    start, rounds = 0, np.int64(0)
+    while start < count:  # one sum per run of cells of the same row
+        row, end = pick[1, start], start
+        total, longest = 0.0, np.float32(0)
+        while end < count and pick[1, end] == row:
+            total += moved[end]
+            longest = max(longest, uniforms[end])
+            end += 1
+        bar.state.row_on[row] += total
+        rounds += np.int64(longest)
+        start = end
+    return rounds
+
+
+@kernel
+def _still_off(bar, count, tolerance):
+    """Keep of the chosen cells those that a read finds further from their target than the tolerance, a weight."""
+    pick, ask, target = bar.scratch.pick, bar.scratch.asked[0], bar.scratch.asked[1]
+    left = 0
+    for n in range(count):
+        error = target[n] - bar.state.cells.conductance[pick[0, n], pick[1, n], pick[2, n]]
+        if abs(error) * bar.scale * abs(bar.sign[pick[0, n]]) > tolerance:
+            pick[0, left], pick[1, left], pick[2, left] = pick[0, n], pick[1, n], pick[2, n]
+            ask[left], target[left] = error, target[n]
+            left += 1
+    bar.state.counts[VERIFY_READS] += count
+    return left
+
+
+@kernel
+def pulse_until(bar, count, tries, tolerance):
+    """A write of each chosen cell, then up to `tries` more of those that a read finds too far off.
+
+    Answers the pulses that rows see one after the other.
+    """
+    rounds = pulse(bar, count)
+    for _ in range(tries):
+        count = _still_off(bar, count, tolerance)
+        if count == 0:
+            break
+        rounds += pulse(bar, count)
+    return rounds
+
+
+@kernel
+def write_cells(bar, first, change):
+    """Ask the weights of the rows from `first` on for their change (n, columns): of cells that count alike, one in
+    turn or all.
+    """
+    if bar.scheme.least > 0:
+        pending = bar.state.pending[first : first + change.shape[0]]
+        gathered(bar.scheme, pending, change, bar.state.write_words)
+    count, rows = _choose(bar, first, change)
+    if bar.scheme.tries > 0:
+        _aim(bar, count)
+    rounds = pulse_until(bar, count, bar.scheme.tries, bar.scheme.tolerance)
+    bar.state.counts[ROW_WRITES] += max(rows, rounds)

@@ -1,0 +1,54 @@
+"""The write scheme of an array, and what it needs."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from cimlearn.errors import InputError
+from cimlearn.parameters import ParameterSet
+
+CELLS: Final = 0  # the cells of a weight count alike
+SLICES: Final = 1  # a coarse cell and a fine one, with carry
+
+
+class WriteScheme(NamedTuple):
+    """What the controller does between a proposed change and a pulse. Weights, not conductances."""
+
+    least: float  # changes gather in a digital accumulator until they reach this; 0 = no accumulator
+    resolution: float  # smallest step of the accumulator (stochastic rounding); 0 = exact
+    tries: int  # extra pulses of write-verify; 0 = write blindly
+    tolerance: float  # write-verify stops within this of the wanted weight
+    first_tries: int  # extra pulses of write-verify when the array is first programmed
+    together: bool  # a change is shared by all cells of a weight, not given to one of them in turn
+    kind: int  # CELLS or SLICES
+    carry: float  # the fine slice hands over to the coarse one beyond this weight
+
+
+def write_scheme(p: ParameterSet, bound: float) -> WriteScheme:
+    """The write scheme that the parameters ask for, on an array of weights up to `bound`.
+
+    Raises
+    ------
+    InputError
+        Where the design lacks cells that the scheme needs.
+    """
+    least, bits = p["write.least"], p["write.accumulator_bits"]
+    resolution = 0.0 if bits is None or least == 0 else least / 2.0 ** (bits - 1)
+    tries, first = int(p["write.tries"]), int(p["write.first_tries"])
+    sliced = p["write.scheme"] == "slices"
+    if sliced and (p["mapping.cells"] != 2 or p["mapping.kind"] != "reference"):
+        raise InputError(
+            "write.scheme = slices needs two cells against a reference for each weight, and the design has "
+            f"mapping.cells = {p['mapping.cells']}, mapping.kind = {p['mapping.kind']}; set mapping.cells=2 and "
+            "mapping.kind=reference"
+        )
+    return WriteScheme(
+        float(least),
+        resolution,
+        tries,
+        float(p["write.tolerance"]),
+        first,
+        p["write.cells"] == "all",
+        SLICES if sliced else CELLS,
+        float(p["write.carry"] * bound / p["write.significance"]),
+    )

@@ -1,0 +1,99 @@
+"""`cimlearn device fit`: from measured pulses to a cell, with its figure and a TOML file that runs."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cimlearn.cli.output import stdout
+from cimlearn.errors import InputError
+from cimlearn.runfolder.files import to_json
+from cimlearn.units import number, quantity
+
+if TYPE_CHECKING:
+    from cimlearn.devices.fit.data import Data
+    from cimlearn.devices.fit.spread import Number
+
+
+def command(arguments: Namespace) -> None:
+    """Fit a law (the one whose held-out likelihood is highest, or --law), draw it, write the file."""
+    from cimlearn.cli import device_fit_drawing
+    from cimlearn.devices.fit import data, fit, spread, tables, write
+    from cimlearn.devices.pulsed import LAWS
+
+    if arguments.file is None:
+        raise InputError("device fit: name the table, for example cimlearn device fit pulses.csv")
+    if arguments.law is not None and arguments.law not in LAWS:
+        raise InputError(f"--law {arguments.law}: give one of {', '.join(LAWS)}")
+    pulses = tables.read(arguments.file, arguments.unit)
+    measured = data.data(pulses, _window(arguments.window))
+    notes = [*pulses.notes, *data.oddities(measured)]
+    if not {True, False} <= {train.up for train in pulses.trains}:
+        notes.append("the missing polarity is taken for the mirror image of the other (assumed)")
+    laws = LAWS if arguments.law is None else (arguments.law,)
+    law, scores = fit.choose(measured, laws)
+    cells = fit.fitted(measured, law)
+    found = write.inside_ranges(spread.numbers(cells, measured))
+    file = Path(arguments.out or f"{Path(arguments.file).stem}-cell.toml")
+    text = write.content(
+        found, measured, normalised=pulses.normalised, file=Path(arguments.file).name, notes=notes
+    )
+    write.save(file, text)
+    figure = file.with_suffix(".png")
+    device_fit_drawing.save(figure, measured, cells, normalised=pulses.normalised)
+    if arguments.json:
+        shown = {key: one._asdict() if hasattr(one, "_asdict") else one for key, one in found.items()}
+        print(to_json({"law": law, "held_out": scores, "parameters": shown, "notes": notes,
+                       "file": str(file), "figure": str(figure)}))  # fmt: skip
+        return
+    _print(measured, law, scores, found, notes)
+    print(f"cell: {file} (use it with --set device={file})\nfigure: {figure}")
+
+
+def _window(text: str | None) -> tuple[float, float] | None:
+    """'1e-5,1e-4' as two numbers."""
+    if text is None:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"--window {text}: give two conductances in siemens, such as 1e-5,1e-4") from None
+    return low, high
+
+
+def _print(
+    measured: Data, law: str, scores: dict[str, float], found: dict[str, Any], notes: list[str]
+) -> None:
+    """Laws, numbers and notes as text."""
+    from rich import box
+    from rich.table import Table
+
+    console = stdout()
+    table = Table(
+        title=f"{measured.cells()} cells, {int((~measured.first).sum())} pulses, window "
+        f"{quantity(measured.low, 'S') if measured.low > 0 else number(measured.low)} to "
+        f"{quantity(measured.high, 'S') if measured.low > 0 else number(measured.high)}",
+        title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
+    )  # fmt: skip
+    for name in ("law", "held-out log-likelihood of a pulse"):
+        table.add_column(name)
+    for name, score in sorted(scores.items(), key=lambda item: -item[1]):
+        table.add_row(f"{name}{' (chosen)' if name == law else ''}", f"{score:.4f}")
+    console.print(table)
+    values = Table(box=box.SIMPLE_HEAD)
+    for name in ("parameter", "value", "interval (together 95 %)"):
+        values.add_column(name)
+    for name, one in found.items():
+        if hasattr(one, "value"):
+            values.add_row(f"device.{name}", f"{one.value:.4g}", _interval(one))
+    console.print(values)
+    for note in notes:
+        print(f"note: {note}")
+
+
+def _interval(one: Number) -> str:
+    """The interval of a number, or why there is none."""
+    if one.low is None and one.high is None:
+        return f"assumed: {one.assumed}" if one.assumed else ""
+    return f"{0 if one.low is None else one.low:.4g} to " + ("any" if one.high is None else f"{one.high:.4g}")

@@ -1,0 +1,53 @@
+"""How likely measured trains are under a pulsed cell: an extended Kalman filter over the hidden place w.
+
+    w_n = w_{n-1} +- s f(w_{n-1}) + q x        q^2 = (cycle s f)^2 + (cycle_absolute s)^2
+    v_n = w_n + r y                            what is read; r = step write_noise
+
+The first value of a train is where it starts, known within r. Linear steps are exact; others to first order in the
+filter's own uncertainty.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cimlearn.compiled import entry
+from cimlearn.devices.pulsed import HIGHEST, LOWEST, UP, response
+
+TINY = 1e-10  # variance that keeps noiseless data finite, in half windows^2
+LITTLE = 1e-3  # half windows between which the slope of f is taken
+
+
+@entry
+def likelihood(device, own, values, cell, up, first, noise, out):
+    """Log-likelihood of values (n,) of trains one after the other; `first` (n,) marks where one starts.
+
+    own (cells, TRAITS), cell (n,), up (n,); noise = (cycle, cycle_absolute, r); out (3, n): the place
+    that is filtered, the error of the prediction in its standard deviations (0 at starts), and its log-likelihood.
+    """
+    total, w, variance = 0.0, 0.0, 0.0
+    read = noise[2] * noise[2]
+    for n in range(values.size):
+        mine = own[cell[n]]
+        if first[n]:
+            w, variance = values[n], read
+            out[0, n], out[1, n], out[2, n] = w, 0.0, 0.0
+            continue
+        sign = 1.0 if up[n] else -1.0
+        at = np.float32(w)
+        mean = float(response(device, mine, at, up[n]))
+        more = float(response(device, mine, at + np.float32(LITTLE), up[n]))
+        less = float(response(device, mine, at - np.float32(LITTLE), up[n]))
+        slope = 1.0 + sign * (more - less) / (2 * LITTLE)
+        scale = noise[1] * mine[UP if up[n] else UP + 1]
+        w = min(max(w + sign * mean, float(mine[LOWEST])), float(mine[HIGHEST]))
+        variance = slope * slope * variance + noise[0] * noise[0] * mean * mean + scale * scale
+        spread = variance + read + TINY
+        error = values[n] - w
+        out[2, n] = -0.5 * (np.log(2 * np.pi * spread) + error * error / spread)
+        total += out[2, n]
+        out[1, n] = error / np.sqrt(spread)
+        w += variance / spread * error
+        variance *= 1 - variance / spread
+        out[0, n] = w
+    return total
