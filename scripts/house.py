@@ -67,7 +67,7 @@ def look(root: Path) -> House:
     return House(
         tuple(sorted(rooms)),
         frozenset((_room(a), _room(b)) for a, b in across),
-        tuple(f"{a} -> {b}" for a, b in across if floor[_room(a)] < floor[_room(b)]),
+        tuple(f"{a} -> {b}" for a, b in across if floor.get(_room(a), 0) < floor.get(_room(b), 0)),
         _circles(imports),
         _circles(between),
     )
