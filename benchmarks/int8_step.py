@@ -20,7 +20,7 @@ from torch import nn
 
 from cimlearn.learning.integer.graph import IntGraph
 from cimlearn.learning.integer.tensor import from_float
-from cimlearn.learning.integer.update import Rule
+from cimlearn.learning.integer.update import UpdateRule
 
 SIZES = ((16, 32), (32, 16), (64, 8))  # channels, side of the map
 WANTED = 2.0
@@ -58,7 +58,7 @@ def int8_step(block: nn.Module, x: Any, e: Any, **options: Any) -> Callable[[], 
     def step() -> None:
         graph.forward(x8)
         graph.backward(e8)
-        graph.update(Rule(3))
+        graph.update(UpdateRule(3))
 
     return step
 

@@ -18,6 +18,7 @@ MEANING = {
     "authors": "stated in other work of the same authors or their laboratory",
     "literature": "other published work",
     "derived": "arithmetic on the three above, or measured by this project's own runs",
+    "measured here": "fitted to a table of the user's own (`cimlearn device fit`)",
     "assumed": "nobody published it: a choice of this project, and a parameter so that it can be another",
 }
 

@@ -380,7 +380,9 @@ def test_programming_follows_the_weights_asked(kind: str) -> None:
     changes = {} if kind in ("ideal", "levels") else {"cycle": 0}
     array = bar(np.tile(asked, (200, 1)), mapped("reference", 1), device_of(kind, **changes))
     landed = array.state.weight.astype(float).mean(axis=0)
-    assert np.all(np.diff(landed) > 0.03)
+    # pulsed cells end where the most pulses of one write take them, so the ends lie together
+    assert np.all(np.diff(landed) > (-0.01 if kind == "pulsed" else 0.03))
+    assert landed[-1] - landed[0] > 0.1
     if kind in ("ideal", "continuous"):
         assert landed == pytest.approx(asked, abs=1e-5)
     if (

@@ -188,7 +188,7 @@ torch = pytest.importorskip("torch")
 from cimlearn.chips import build, parameters  # noqa: E402
 from cimlearn.chips.sas_mram.chip import SasMram  # noqa: E402
 from cimlearn.chips.sas_mram.task import OnChip  # noqa: E402
-from cimlearn.learning.integer.update import Rule  # noqa: E402
+from cimlearn.learning.integer.update import UpdateRule  # noqa: E402
 from cimlearn.streams.base import StreamShape  # noqa: E402
 
 SHAPE = StreamShape(16, 16, 3, False)
@@ -258,7 +258,7 @@ def test_a_step_reads_wrong_bits_and_changes_the_true_ones() -> None:
     other.net.load(bad)
     other.net.differentiate(other._image(prepared), torch.from_numpy(y))
     other.net.load(good)
-    other.net.update(head=Rule(4), modules=Rule(4), backbone=Rule(4))
+    other.net.update(head=UpdateRule(4), modules=UpdateRule(4), backbone=UpdateRule(4))
     for name, values in other.net.weights().items():
         assert np.array_equal(ours.stored[name], values)
     for name in ours.sizes:

@@ -213,7 +213,7 @@ def _cli(*words: str) -> subprocess.CompletedProcess[str]:
         ("no.such.module:CELL", r"can't be imported: ModuleNotFoundError"),
         ("mine.py:number", r"mine.py:number is a function; a device is a cimlearn.devices.DeviceKind"),
         ("broken.py:CELL", r"broken.py:CELL can't be imported: SyntaxError"),
-        ("contnuous", r"is not one of: continuous, ideal, levels|is not one of: continuous, levels"),
+        ("contnuous", r"is not one of: continuous, pulsed, levels"),
     ],
 )
 def test_a_wrong_name_is_one_clear_error(folder: Path, name: str, message: str) -> None:

@@ -38,9 +38,9 @@ def test_soft_bounds_close_the_same_share_of_what_is_left() -> None:
 
 def test_spread_between_cells_is_the_devices() -> None:
     """Slopes of 2,000 cells of gokmen after 10 pulses from the middle: 30 % between cells, 30 % / sqrt(10) of noise."""
-    middle = 1.3e-4
+    middle = 7.5e-5
     seen = pulse_response("gokmen", trains=(10,), cells=2000, start=middle).astype(float)
-    moved = (seen[:, 10] - middle) / 7e-5 / 0.016
+    moved = (seen[:, 10] - middle) / 2.5e-5 / 0.016
     assert moved.mean() == pytest.approx(1, abs=0.04)
     assert moved.std() == pytest.approx(np.hypot(0.3, 0.3 / np.sqrt(10)), rel=0.08)
 

@@ -82,8 +82,14 @@ def test_shares_are_the_answer_of_the_network(answer: str) -> None:
     if answer == "softmax":
         wanted = np.exp(out) / np.exp(out).sum(axis=1, keepdims=True)
     else:
-        lead = out - out.min(axis=1, keepdims=True)  # of three outputs two win
-        wanted = lead / lead.sum(axis=1, keepdims=True)
+        lead = out - out.max(axis=1, keepdims=True)  # of three outputs two win, and share one current
+        lead[np.arange(len(x)), out.argmin(axis=1)] = -np.inf
+        low, high = np.full((len(x), 1), -2.0), np.zeros((len(x), 1))
+        for _ in range(60):  # the common node, by bisection
+            middle = 0.5 * (low + high)
+            over = (np.maximum(lead * made.rule.circuit.gain - middle, 0) ** 2 / 4).sum(axis=1, keepdims=True)
+            low, high = np.where(over > 1, middle, low), np.where(over > 1, high, middle)
+        wanted = np.maximum(lead * made.rule.circuit.gain - low, 0) ** 2 / 4
     np.testing.assert_allclose(made.shares(x), wanted, atol=2e-5)
 
 

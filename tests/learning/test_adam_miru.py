@@ -19,10 +19,10 @@ pytest.importorskip("torch", reason="PyTorch is not installed, and the Adam twin
 
 from cimlearn.chips.m2ru.adam import AdamTwin
 from cimlearn.chips.m2ru.chip import M2RU
-from cimlearn.learning.adam_miru import AdamMiru, Settings
+from cimlearn.learning.adam_miru import AdamMiru, AdamSettings
 
 SHAPE = StreamShape(steps=5, features=4, classes=3, signed=False)
-PLAIN = Settings(keep=0.6, feed=0.9, rate=0.01, mean=0.9, square=0.99, epsilon=1e-8, clip=float("inf"))
+PLAIN = AdamSettings(keep=0.6, feed=0.9, rate=0.01, mean=0.9, square=0.99, epsilon=1e-8, clip=float("inf"))
 DIFFERENCE = 1e-6  # step of a finite difference, in float64
 SINGLE = 2e-5  # largest relative error of a gradient in float32
 CHIP_GRADIENT = 1e-4  # the chip's tanh is a fraction with errors up to 1e-5

@@ -21,7 +21,7 @@ from cimlearn.errors import InputError  # noqa: E402
 from cimlearn.learning.integer.bias import bias_from_words, bias_updated, bias_words  # noqa: E402
 from cimlearn.learning.integer.graph import IntGraph  # noqa: E402
 from cimlearn.learning.integer.tensor import Sums, from_float, shifted  # noqa: E402
-from cimlearn.learning.integer.update import Rule  # noqa: E402
+from cimlearn.learning.integer.update import UpdateRule  # noqa: E402
 from cimlearn.learning.integer.weighted import Bias, Weighted  # noqa: E402
 from cimlearn.streams.base import StreamShape  # noqa: E402
 
@@ -114,7 +114,7 @@ def test_a_channel_moves_in_its_own_steps(scale: Any) -> None:
     one.gradient = Sums(torch.tensor([800.0, 800.0]).view(2, 1, 1, 1), -13)
     one.bias_gradient = Sums(torch.zeros(2), 0)
     before = one.weight.mantissa.flatten().clone()
-    graph.update(Rule(7 if scale != "aware" else 4, scale, "half"))
+    graph.update(UpdateRule(7 if scale != "aware" else 4, scale, "half"))
     steps = {
         "tensor": [100, 13],  # 800 takes 10 bits, 7 are kept: 100, 12.5
         "filter": [100, 100],  # each filter finds its own
@@ -133,7 +133,7 @@ def test_a_bias_moves_like_a_weight_with_8_more_bits(kept: int, rounding: Any) -
     most = int(gradient.abs().max())
     change = shifted(gradient, max((most - 1).bit_length() - kept, 0) - 8, rounding)
     for scale in ("tensor", "filter"):
-        after = bias_updated(bias, Sums(gradient, 3), Rule(kept, scale, rounding))
+        after = bias_updated(bias, Sums(gradient, 3), UpdateRule(kept, scale, rounding))
         assert after.exponent == -12
         assert torch.equal(after.mantissa, (bias.mantissa - change).clamp(-32767, 32767))
     assert 2 ** (kept + 8 - 1) <= change.abs().max() <= 2 ** (kept + 8)
@@ -142,7 +142,7 @@ def test_a_bias_moves_like_a_weight_with_8_more_bits(kept: int, rounding: Any) -
 def test_the_rate_of_a_bias_is_that_of_floating_point() -> None:
     """Rate 2^(bits - 5): b - 1/4 x 96 x 2^-6 / 16 = b - 0.0234375, in steps of 2^-12."""
     bias = Bias(torch.tensor([0, 1000]), -12)
-    after = bias_updated(bias, Sums(torch.tensor([96.0, -96.0]), -6), Rule(3, "aware"), examples=16)
+    after = bias_updated(bias, Sums(torch.tensor([96.0, -96.0]), -6), UpdateRule(3, "aware"), examples=16)
     assert (after.mantissa - bias.mantissa).tolist() == [-96, 96]
 
 
@@ -150,7 +150,7 @@ def test_small_gradients_stay_small_and_none_changes_nothing() -> None:
     bias = Bias(torch.tensor([100, -100]), 0)
 
     def after(*sums: float, kept: int = 4) -> list[int]:
-        found: list[int] = bias_updated(bias, Sums(torch.tensor(sums), 0), Rule(kept)).mantissa.tolist()
+        found: list[int] = bias_updated(bias, Sums(torch.tensor(sums), 0), UpdateRule(kept)).mantissa.tolist()
         return found
 
     assert after(1.0, -2.0) == [-156, 412]
@@ -174,7 +174,7 @@ def test_an_update_tells_the_bits_that_changed_and_wants_a_gradient() -> None:
     graph = IntGraph(Block(), spread=3).learning(weights=True)
     gone(graph)
     before = graph.learned()
-    changed = graph.update(Rule(4))
+    changed = graph.update(UpdateRule(4))
     assert set(before) == {"conv1", "conv1.bias", "conv2", "conv2.bias"} == set(changed)
     for name, values in graph.learned().items():
         assert np.array_equal(graph.read(name), values)
@@ -182,9 +182,9 @@ def test_an_update_tells_the_bits_that_changed_and_wants_a_gradient() -> None:
     graph.load(before)
     assert all(np.array_equal(graph.read(name), values) for name, values in before.items())
     with pytest.raises(InputError, match="conv1 has no gradient yet"):
-        graph.update(Rule(4))
+        graph.update(UpdateRule(4))
     with pytest.raises(InputError, match=r"conv1\.bias has no gradient yet"):
-        IntGraph(Block()).learning(weights=False).update(Rule(4))
+        IntGraph(Block()).learning(weights=False).update(UpdateRule(4))
 
 
 def test_a_copy_that_learns_leaves_the_frozen_one_alone() -> None:
@@ -197,7 +197,7 @@ def test_a_copy_that_learns_leaves_the_frozen_one_alone() -> None:
     assert all(a.operation is not b.operation for a, b in zip(frozen.steps, copy.steps, strict=True))
     for n in range(3):
         gone(copy, n)
-        copy.update(Rule(5))
+        copy.update(UpdateRule(5))
     assert not torch.equal(copy.forward(x).mantissa, before.mantissa)
     assert torch.equal(frozen.forward(x).mantissa, before.mantissa)
     assert frozen.learned() == {}

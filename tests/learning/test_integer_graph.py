@@ -18,7 +18,7 @@ from torch.nn import functional  # noqa: E402
 from cimlearn.learning.integer.graph import IntGraph  # noqa: E402
 from cimlearn.learning.integer.loss import softmax_error  # noqa: E402
 from cimlearn.learning.integer.tensor import Int8, from_float  # noqa: E402
-from cimlearn.learning.integer.update import Rule  # noqa: E402
+from cimlearn.learning.integer.update import UpdateRule  # noqa: E402
 from cimlearn.learning.integer.weighted import Weighted  # noqa: E402
 
 
@@ -244,11 +244,11 @@ def test_only_what_learns_keeps_its_input() -> None:
     e = from_float(image(2, 8, 8, 8))
     assert learns.backward(e, input_error=False) is None
     assert list(learns.gradients) == ["conv2"]
-    changed = learns.update(Rule(3))
+    changed = learns.update(UpdateRule(3))
     assert list(changed) == ["conv2"]
     assert changed["conv2"].up > 0
     with pytest.raises(InputError, match="conv2 has no gradient yet"):
-        learns.update(Rule(3))
+        learns.update(UpdateRule(3))
 
 
 def test_a_gradient_that_overflows_is_refused() -> None:
@@ -432,7 +432,7 @@ def learned_int8(x: Any, y: Any, *, rounding: Any = "pseudo", epochs: int = 8) -
         for batch in torch.randperm(len(x), generator=generator).split(32):
             out = graph.forward(from_float(x[batch], exponent=-5))
             graph.backward(softmax_error(out, y[batch], fraction=4), input_error=False)
-            graph.update(Rule(4 if epoch < epochs // 2 else 3, "tensor", rounding, generator))
+            graph.update(UpdateRule(4 if epoch < epochs // 2 else 3, "tensor", rounding, generator))
     return graph
 
 

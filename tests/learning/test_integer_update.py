@@ -15,7 +15,7 @@ from cimlearn.errors import InputError
 torch = pytest.importorskip("torch")
 
 from cimlearn.learning.integer.tensor import Int8, Sums, bits, bits_each, shifted  # noqa: E402
-from cimlearn.learning.integer.update import AWARE, Rule, rate_rule, updated  # noqa: E402
+from cimlearn.learning.integer.update import AWARE, UpdateRule, rate_rule, updated  # noqa: E402
 
 
 def weights(values: Any, exponent: int = -9) -> Int8:
@@ -26,7 +26,7 @@ def sums(values: Any, exponent: int = 0) -> Sums:
     return Sums(torch.tensor(values, dtype=torch.float64), exponent)
 
 
-def change(weight: Int8, gradient: Sums, rule: Rule, **more: int) -> list[Any]:
+def change(weight: Int8, gradient: Sums, rule: UpdateRule, **more: int) -> list[Any]:
     """What was subtracted."""
     found: list[Any] = (weight.mantissa - updated(weight, gradient, rule, **more).mantissa).tolist()
     return found
@@ -63,7 +63,7 @@ def test_the_largest_change_of_a_tensor_has_so_many_bits(kept: int) -> None:
     """1000 has 10 bits: it is shifted by 10 - kept, and rounded half up; weights stay within +-127."""
     w, g = weights([[0, 126, -126, 5]]), sums([[1000, -1000, 1000, 0]])
     step = round(1000 / 2 ** (10 - kept) + 1e-9) if kept else 1
-    new = updated(w, g, Rule(kept, "tensor", "half"))
+    new = updated(w, g, UpdateRule(kept, "tensor", "half"))
     expected = np.clip(np.array([[0, 126, -126, 5]]) - np.array([[1, -1, 1, 0]]) * step, -127, 127)
     assert np.array_equal(new.mantissa.numpy(), expected)
     assert new.exponent == -9
@@ -73,8 +73,8 @@ def test_each_filter_finds_its_own_shift() -> None:
     """1000 of 10 bits, 60 of 6, 3 of 2: with 4 bits shifts of 6, 2 and 0; of the tensor 6 for all."""
     w = weights(np.zeros((3, 2)))
     g = sums([[1000, -500], [60, 30], [3, 0]])
-    assert change(w, g, Rule(4, "filter", "half")) == [[16, -8], [15, 8], [3, 0]]
-    assert change(w, g, Rule(4, "tensor", "half")) == [[16, -8], [1, 0], [0, 0]]
+    assert change(w, g, UpdateRule(4, "filter", "half")) == [[16, -8], [15, 8], [3, 0]]
+    assert change(w, g, UpdateRule(4, "tensor", "half")) == [[16, -8], [1, 0], [0, 0]]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_part_of_a_change_is_made() -> None:
 @pytest.mark.parametrize("scale", ["tensor", "filter"])
 def test_the_scale_of_the_error_plays_no_part(scale: Any, factor: int) -> None:
     w, g = weights(np.zeros((2, 3, 1, 1))), np.array([[[[700]], [[-80]], [[9]]], [[[90]], [[-70]], [[64]]]])
-    rule = Rule(3, scale, "half")
+    rule = UpdateRule(3, scale, "half")
     assert change(w, sums(g), rule) == change(w, sums(g * factor, 5), rule)
 
 
@@ -111,7 +111,7 @@ def test_quantisation_aware_scaling_is_plain_sgd() -> None:
     96 2^-8 2 / 4 = 0.1875 = 96 2^-9: 96 steps; a tenfold gradient would leave int8, so it stops at the border.
     """
     assert AWARE == 5
-    rule = Rule(6, "aware", "half")
+    rule = UpdateRule(6, "aware", "half")
     assert change(weights([[0.0]]), sums([[96]], -8), rule, examples=4) == [[96]]
     assert change(weights([[0.0]]), sums([[960]], -8), rule, examples=4) == [[127]]
     assert change(weights([[0.0]]), sums([[1]], 100), rule) == [[127]]  # shifted far up
@@ -121,16 +121,16 @@ def test_quantisation_aware_scaling_is_plain_sgd() -> None:
 @pytest.mark.parametrize("scale", ["tensor", "filter", "aware"])
 def test_no_gradient_no_change(scale: Any) -> None:
     w = weights([[1, 2], [3, 4]])
-    assert updated(w, sums([[0, 0], [0, 0]]), Rule(4, scale)) is w
-    half = updated(w, sums([[0, 0], [64, 0]]), Rule(4, scale, "half"))
+    assert updated(w, sums([[0, 0], [0, 0]]), UpdateRule(4, scale)) is w
+    half = updated(w, sums([[0, 0], [64, 0]]), UpdateRule(4, scale, "half"))
     assert half.mantissa[0].tolist() == [1, 2]
 
 
 def test_what_is_not_allowed_is_named() -> None:
     w, g = weights([[0.0]]), sums([[1]])
     with pytest.raises(InputError, match="bits_kept = 8 is out of range; allowed: 0 to 7"):
-        updated(w, g, Rule(8))
+        updated(w, g, UpdateRule(8))
     with pytest.raises(InputError, match="scale = 'row' is not one of: tensor, filter, aware"):
-        updated(w, g, Rule(4, "row"))  # type: ignore[arg-type]
+        updated(w, g, UpdateRule(4, "row"))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="needs a seeded generator"):
-        updated(w, sums([[100]]), Rule(0, "filter", "stochastic"))
+        updated(w, sums([[100]]), UpdateRule(0, "filter", "stochastic"))

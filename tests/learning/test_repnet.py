@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
 from cimlearn.errors import InputError  # noqa: E402
-from cimlearn.learning.adam_repnet import RepNetFloat, Settings  # noqa: E402
+from cimlearn.learning.adam_repnet import RepNetFloat, RepNetSettings  # noqa: E402
 from cimlearn.networks import backbones  # noqa: E402
 from cimlearn.networks.baselines import METHODS, Tuned  # noqa: E402
 from cimlearn.networks.counting import count  # noqa: E402
@@ -150,10 +150,10 @@ def test_tasks_start_differently_and_by_seed() -> None:
     assert not torch.equal(head(8, 3, task=0).weight, head(8, 3, task=1).weight)
 
 
-FAST = Settings(epochs=1, batch=4)
+FAST = RepNetSettings(epochs=1, batch=4)
 
 
-def learner(kind: str, settings: Settings = FAST, seed: int = 5, **options: Any) -> RepNetFloat:
+def learner(kind: str, settings: RepNetSettings = FAST, seed: int = 5, **options: Any) -> RepNetFloat:
     backbone = backbones.build("resnet8", seed=1)
     network = Tuned(backbone, kind) if kind in METHODS else RepNet(backbone, norm=kind, **options)
     return RepNetFloat(network, head(network.width, 3), settings, seed=seed)
@@ -200,7 +200,7 @@ def test_baselines_share_or_copy() -> None:
 
 def test_loss_and_first_step_are_as_defined() -> None:
     """Label smoothing, and SGD's first step: minus rate times gradient, for the head in float64."""
-    settings = Settings(optimiser="sgd", rate_head=0.1, smoothing=0.3, steps=0)
+    settings = RepNetSettings(optimiser="sgd", rate_head=0.1, smoothing=0.3, steps=0)
     one = learner("none", settings)
     x, y = images(4), np.array([0, 1, 2, 1])
     with torch.no_grad():
@@ -215,7 +215,7 @@ def test_loss_and_first_step_are_as_defined() -> None:
 
 
 def test_rates_follow_a_cosine() -> None:
-    one = learner("last", Settings(epochs=2, batch=4, rate_head=1.0))
+    one = learner("last", RepNetSettings(epochs=2, batch=4, rate_head=1.0))
     rates = []
     step = one._optimiser.step
     one._optimiser.step = lambda: (rates.append(one._optimiser.param_groups[0]["lr"]), step())
@@ -252,14 +252,14 @@ def test_images_that_cannot_be_learned() -> None:
 
 def test_unknown_optimiser() -> None:
     with pytest.raises(InputError, match="optimiser 'lamb' is unknown; choose one of adam, sgd"):
-        learner("last", Settings(optimiser="lamb"))
+        learner("last", RepNetSettings(optimiser="lamb"))
 
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_learns_what_the_head_alone_cannot(norm: str) -> None:
     """24 images of noise by heart: modules reach them, the last layer alone doesn't."""
     x, y = images(24), np.random.default_rng(1).integers(0, 3, 24)
-    settings = Settings(epochs=30, batch=8, rate_head=1e-3, rate_modules=3e-3, flip=False)
+    settings = RepNetSettings(epochs=30, batch=8, rate_head=1e-3, rate_modules=3e-3, flip=False)
     backbone = backbones.shipped()
     found = []
     for network in (RepNet(backbone, norm=norm), Tuned(backbone, "last")):

@@ -95,7 +95,7 @@ def test_comments_describe_fields(site: Any) -> None:
         allow_inspection=False,
     )
     assert module["Cells.gain"].docstring.value == (
-        "(layers, rows, columns) device-to-device factor of every write"
+        "(layers, rows, columns) factor of every write, or (..., numbers) traits"
     )
     assert module["Cells.limit"].docstring.value.startswith("(layers, rows, columns) endurance")
     assert module["NEVER"].docstring is None

@@ -18,7 +18,7 @@ from cimlearn.errors import InputError
 Float = NDArray[np.float32]
 
 
-class Settings(NamedTuple):
+class AdamSettings(NamedTuple):
     """Constants of the network and of Adam."""
 
     keep: float  # lambda
@@ -44,7 +44,7 @@ def pytorch() -> Any:
 class AdamMiru:
     """Weights, Adam's two moments of each, and the number of steps taken."""
 
-    def __init__(self, first: Float, second: Float, settings: Settings) -> None:
+    def __init__(self, first: Float, second: Float, settings: AdamSettings) -> None:
         """Start from first (features + hidden + 1, hidden) = W, U, b and second (hidden + 1, classes)."""
         self._torch = pytorch()
         self.settings = settings

@@ -28,7 +28,7 @@ OPTIMISERS = ("adam", "sgd")
 AT_ONCE = 100  # images whose answers are computed together; it changes nothing but memory
 
 
-class Settings(NamedTuple):
+class RepNetSettings(NamedTuple):
     """How a task is learned.
 
     The defaults were measured on two tasks of ten CIFAR-100 classes, 1,000 images each, and the two small
@@ -51,12 +51,12 @@ class RepNetFloat:
     """One task: a Rep-Net (or a baseline), its head and the optimiser."""
 
     def __init__(
-        self, network: RepNet | Tuned, head: nn.Linear, settings: Settings | None = None, *, seed: int
+        self, network: RepNet | Tuned, head: nn.Linear, settings: RepNetSettings | None = None, *, seed: int
     ) -> None:
         """InputError if the optimiser is unknown."""
         pytorch()  # one thread
         self.network, self.head, self.seed = network, head, seed
-        self.settings = Settings() if settings is None else settings
+        self.settings = RepNetSettings() if settings is None else settings
         self.passes, self.taken = 0, 0
         s = self.settings
         if s.optimiser not in OPTIMISERS:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cimlearn.chips.m2ru.counts import buffer_counts
 from cimlearn.chips.m2ru.setup import initial_weights, make_memory
 from cimlearn.chips.m2ru.sizes import example_bits
-from cimlearn.learning.adam_miru import AdamMiru, Float, Settings
+from cimlearn.learning.adam_miru import AdamMiru, AdamSettings, Float
 from cimlearn.learning.replay import BufferState, recall_many, store_all
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
@@ -223,9 +223,9 @@ class AdamTwin:
         return {**self.network.tensors(), **self._state._asdict()}
 
 
-def _settings(p: ParameterSet) -> Settings:
+def _settings(p: ParameterSet) -> AdamSettings:
     """The constants of network and Adam that the parameters ask for."""
-    return Settings(
+    return AdamSettings(
         keep=float(p["adam.lambda"]),
         feed=float(p["adam.beta"]),
         rate=float(p["adam.rate"]),

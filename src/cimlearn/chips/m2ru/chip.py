@@ -18,7 +18,7 @@ from cimlearn.arrays.crossbar import Crossbar, solve_circuit
 from cimlearn.arrays.crossbar_counts import ArrayTally
 from cimlearn.arrays.plain import plain
 from cimlearn.chips.m2ru import answering, kernels
-from cimlearn.chips.m2ru.counts import Tally, phase_counts
+from cimlearn.chips.m2ru.counts import M2RUTally, phase_counts
 from cimlearn.chips.m2ru.kernels import LearnState
 from cimlearn.chips.m2ru.setup import (
     Float,
@@ -197,7 +197,7 @@ class M2RU:
         """What was done so far, by phase."""
         phases = {
             "learn": (self.net, self._learned()),
-            "predict": (self._testing, Tally(None, int(self._state.classified[0]))),
+            "predict": (self._testing, M2RUTally(None, int(self._state.classified[0]))),
         }
         counts, on = {}, {}
         for name, (net, tally) in phases.items():
@@ -210,10 +210,10 @@ class M2RU:
             counts[name] = phase_counts(self.parameters, self.shape, tally, learning=name == "learn")
         return Ledger(counts, on)
 
-    def _learned(self) -> Tally:
+    def _learned(self) -> M2RUTally:
         """What learning did beside the arrays."""
         progress, probe = self.work.state.progress, self.work.state.probe
-        return Tally(
+        return M2RUTally(
             None,
             passes=int(progress[kernels.LEARNED]),
             updates=int(progress[kernels.UPDATES]),

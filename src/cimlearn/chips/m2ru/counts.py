@@ -25,7 +25,7 @@ from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
 
 
-class Tally(NamedTuple):
+class M2RUTally(NamedTuple):
     """What a chip did in one phase; arrays is None for the float twin."""
 
     arrays: dict[str, ArrayTally] | None
@@ -56,7 +56,9 @@ def buffer_counts(
     }
 
 
-def phase_counts(p: ParameterSet, shape: StreamShape, tally: Tally, *, learning: bool) -> dict[str, Counts]:
+def phase_counts(
+    p: ParameterSet, shape: StreamShape, tally: M2RUTally, *, learning: bool
+) -> dict[str, Counts]:
     """Counts of one phase by part and action (docs/records.md says what each means)."""
     parts = _array_counts(p, shape, tally, learning=learning) if tally.arrays is not None else {}
     digital = _forward(p, shape, tally)
@@ -76,7 +78,9 @@ def phase_counts(p: ParameterSet, shape: StreamShape, tally: Tally, *, learning:
     return {**parts, "digital": digital}
 
 
-def _array_counts(p: ParameterSet, shape: StreamShape, tally: Tally, *, learning: bool) -> dict[str, Counts]:
+def _array_counts(
+    p: ParameterSet, shape: StreamShape, tally: M2RUTally, *, learning: bool
+) -> dict[str, Counts]:
     """Counts of the arrays and of serial cycles."""
     parts, time = {}, {"stream_cycles": 0, "convert_cycles": 0}
     for name, size in sizes(p, shape).items():
@@ -100,13 +104,13 @@ def _array_counts(p: ParameterSet, shape: StreamShape, tally: Tally, *, learning
     return parts
 
 
-def _feedback_counts(size: ArraySize, shape: StreamShape, tally: Tally, one: ArrayTally) -> Counts:
+def _feedback_counts(size: ArraySize, shape: StreamShape, tally: M2RUTally, one: ArrayTally) -> Counts:
     """Counts of the feedback array: a vector drives the rows of one group, or one row, and reads their tile alone."""
     rows = tally.driven * shape.classes + (one.vectors - tally.driven)
     return array_counts(size._replace(row_tiles=1), one) | {"products": rows * size.columns}
 
 
-def _digital_cycles(p: ParameterSet, shape: StreamShape, tally: Tally, *, learning: bool) -> Counts:
+def _digital_cycles(p: ParameterSet, shape: StreamShape, tally: M2RUTally, *, learning: bool) -> Counts:
     """Serial cycles of the digital part, `digital.lanes` multiply-add units side by side."""
     lanes, hidden, arrays = p["digital.lanes"], p["network.hidden"], sizes(p, shape)
     step = -(-3 * hidden // lanes) + _levels(arrays["hidden"].row_tiles)
@@ -134,7 +138,7 @@ def _levels(tiles: int) -> int:
     return math.ceil(math.log2(tiles))
 
 
-def _probing(p: ParameterSet, shape: StreamShape, tally: Tally) -> Counts:
+def _probing(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> Counts:
     """Digital operations of probes: random signs, their sums with states and with rows read, and what is written.
 
     A change is one number per class with the signs of the units: no product.
@@ -163,7 +167,7 @@ def _projected(p: ParameterSet, shape: StreamShape) -> int:
     return shape.classes + 3 if is_direct(p) else p["network.hidden"] + 4
 
 
-def _forward(p: ParameterSet, shape: StreamShape, tally: Tally) -> Counts:
+def _forward(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> Counts:
     """Digital operations of the passes forward."""
     steps, hidden = tally.passes * shape.steps + tally.again, p["network.hidden"]
     passes, arrays = tally.passes + tally.probes, sizes(p, shape)
@@ -172,7 +176,7 @@ def _forward(p: ParameterSet, shape: StreamShape, tally: Tally) -> Counts:
     return {"multiply_add": steps * 3 * hidden, "tanh": steps * hidden, "tile_add": tile_add}
 
 
-def _learning(p: ParameterSet, shape: StreamShape, tally: Tally) -> Counts:
+def _learning(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> Counts:
     """Digital operations of learning beyond the passes: answers, feedback, changes, scaling, comparing."""
     hidden, classes, passes = p["network.hidden"], shape.classes, tally.passes
     steps, arrays = passes * shape.steps, sizes(p, shape)
@@ -196,7 +200,7 @@ def kept(p: ParameterSet, name: str, size: ArraySize) -> int:
     return min(keep, size.weights) if p["rule.keep_over"] == "array" else min(keep, size.rows) * size.columns
 
 
-def _memories(p: ParameterSet, shape: StreamShape, tally: Tally) -> dict[str, Counts]:
+def _memories(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str, Counts]:
     """Bits moved in the memories of learning.
 
     Changes of one row are added up over the steps in the lanes' registers, so each is read and written once per

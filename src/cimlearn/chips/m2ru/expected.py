@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from cimlearn.arrays.crossbar_counts import ArraySize, ArrayTally
 from cimlearn.chips.base import Design
-from cimlearn.chips.m2ru.counts import Tally, kept, phase_counts
+from cimlearn.chips.m2ru.counts import M2RUTally, kept, phase_counts
 from cimlearn.chips.m2ru.sizes import (
     all_sizes,
     feedback_groups,
@@ -54,14 +54,14 @@ def expected(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: in
     return Ledger(counts, on)
 
 
-def _pass(p: ParameterSet, shape: StreamShape, passes: int) -> Tally:
+def _pass(p: ParameterSet, shape: StreamShape, passes: int) -> M2RUTally:
     """`passes` examples forward."""
     arrays = sizes(p, shape)
     vectors = {"hidden": passes * shape.steps, "output": passes}
-    return Tally({name: _reads(p, name, size, vectors[name]) for name, size in arrays.items()}, passes)
+    return M2RUTally({name: _reads(p, name, size, vectors[name]) for name, size in arrays.items()}, passes)
 
 
-def _learn(p: ParameterSet, shape: StreamShape, new: int) -> Tally:
+def _learn(p: ParameterSet, shape: StreamShape, new: int) -> M2RUTally:
     """`new` examples learned, with their replays, readings of the feedback copies and writes."""
     arrays, slots = sizes(p, shape), p["replay.slots"]
     replayed = new * p["replay.ratio"] if slots else 0
@@ -88,7 +88,7 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> Tally:
     if is_probed(p):
         driven = round(passes * p["expected.taught"]) * feedback_groups(p, shape)
         tallies["feedback"] = _feedback(p, shape, driven, disturbed, updates)
-    return Tally(
+    return M2RUTally(
         tallies,
         passes,
         updates,

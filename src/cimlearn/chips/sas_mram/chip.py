@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cimlearn.arrays.bitserial_counts import inventory
 from cimlearn.arrays.faults import ErrorRates, error_rate
 from cimlearn.arrays.training import Layer
-from cimlearn.chips.sas_mram.counts import Tally, ledger, memory_bits
+from cimlearn.chips.sas_mram.counts import SasMramTally, ledger, memory_bits
 from cimlearn.chips.sas_mram.images import fitted
 from cimlearn.chips.sas_mram.setup import check_replay, frozen_backbone, image_size, stick, wear_law
 from cimlearn.chips.sas_mram.task import (
@@ -265,7 +265,7 @@ class SasMram:
             return Ledger({"learn": {}, "predict": {}}, {})
         chips = [one for one in self.learners.values() if isinstance(one, OnChip)]
         offered, stored = (int(n) for n in self.memory.state.offered)
-        done = Tally(
+        done = SasMramTally(
             steps=[(n, int(times)) for n, times in enumerate(self._state.steps) if times],
             offered=offered,
             stored=stored,

@@ -19,7 +19,7 @@ from cimlearn.parameters import ParameterSet
 LABEL_BITS = 8  # of a stored example
 
 
-class Tally(NamedTuple):
+class SasMramTally(NamedTuple):
     """What the chip did, beside what follows from sizes."""
 
     steps: Sequence[tuple[int, int]]  # (examples of a batch, steps of that size)
@@ -32,7 +32,9 @@ class Tally(NamedTuple):
     ones: Mapping[str, int]  # of operands: how many bits were looked at and how many of them are 1
 
 
-def ledger(p: ParameterSet, one: Sequence[Layer], size: tuple[int, ...], classes: int, done: Tally) -> Ledger:
+def ledger(
+    p: ParameterSet, one: Sequence[Layer], size: tuple[int, ...], classes: int, done: SasMramTally
+) -> Ledger:
     """The ledger of what was `done` on images of `size` by a network whose layers for one image are `one`."""
     where, learned = place(p, one), sum(n * times for n, times in done.steps)
     batches = [(batch_work(scaled(one, n), learning=True), times) for n, times in done.steps]

@@ -17,7 +17,7 @@ from cimlearn.arrays.bitserial_counts import inventory
 from cimlearn.arrays.faults import error_rate
 from cimlearn.arrays.training import OPERANDS, Layer, bias_bits
 from cimlearn.chips.base import Design
-from cimlearn.chips.sas_mram.counts import Tally, ledger, memory_bits
+from cimlearn.chips.sas_mram.counts import SasMramTally, ledger, memory_bits
 from cimlearn.chips.sas_mram.setup import check_replay, image_size
 from cimlearn.devices.technology import memory_cell
 from cimlearn.errors import InputError
@@ -61,11 +61,11 @@ def design(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int)
     return Design(counted, made_of, cell.as_dict(), networks * _trained_bits(one), done.driven)
 
 
-def _tally(p: ParameterSet, trained: int, line: int, learned: int, predicted: int) -> Tally:
+def _tally(p: ParameterSet, trained: int, line: int, learned: int, predicted: int) -> SasMramTally:
     """What is done for `learned` new images and `predicted` ones: `trained` bits in lines of `line`."""
     steps, slots = _steps(p, learned), _slots(p)
     bits = sum(steps.values()) * trained
-    return Tally(
+    return SasMramTally(
         steps=sorted(steps.items()),
         offered=learned if slots else 0,
         stored=expected_stored(learned, slots),

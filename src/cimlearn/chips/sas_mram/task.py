@@ -17,7 +17,7 @@ from cimlearn.arrays.wear import Lines
 from cimlearn.chips.sas_mram.setup import wear_law
 from cimlearn.devices.risks import Risks
 from cimlearn.devices.technology import Technology
-from cimlearn.learning.adam_repnet import RepNetFloat, Settings
+from cimlearn.learning.adam_repnet import RepNetFloat, RepNetSettings
 from cimlearn.learning.integer.operands import Operands
 from cimlearn.learning.integer.repnet import IntRepNet
 from cimlearn.learning.integer.repnet import Tuned as TunedPart
@@ -218,7 +218,7 @@ class InSoftware:
             if method in ("bias", "full")
             else network(backbone, p, p["float.norm"], seed=seed, task=task)
         )
-        settings = Settings(
+        settings = RepNetSettings(
             rate_head=p["float.rate_head"],
             rate_modules=p["float.rate_modules"],
             batch=p["rule.batch"],

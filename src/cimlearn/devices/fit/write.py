@@ -10,7 +10,7 @@ from cimlearn.devices.fit.data import Data
 from cimlearn.devices.fit.spread import Number
 from cimlearn.units import number as written
 
-WINDOW = (6e-5, 2e-4)  # [S] of normalised weights, whose conductances nobody gave
+WINDOW = (5e-5, 1e-4)  # [S] of normalised weights, whose conductances nobody gave
 
 
 def content(

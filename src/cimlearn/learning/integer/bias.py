@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from cimlearn.arrays.training import BIAS_WORDS as WORDS
 from cimlearn.errors import InputError
 from cimlearn.learning.integer.tensor import MAGNITUDE, Sums, bits, largest, torch
-from cimlearn.learning.integer.update import Rule, aware, changed
+from cimlearn.learning.integer.update import UpdateRule, aware, changed
 from cimlearn.learning.integer.weighted import BIAS, Bias
 
 BELOW: Final = BIAS - MAGNITUDE  # bits of a bias below those of a weight
 
 
-def bias_updated(bias: Bias, gradient: Sums, rule: Rule, *, examples: int = 1) -> Bias:
+def bias_updated(bias: Bias, gradient: Sums, rule: UpdateRule, *, examples: int = 1) -> Bias:
     """clip(b - g) for gradient (outputs,), the sum over `examples`. Raises InputError where bits are not 0 to 7."""
     if not 0 <= rule.bits_kept <= MAGNITUDE:
         raise InputError(f"bits_kept = {rule.bits_kept} is out of range; allowed: 0 to {MAGNITUDE}")

@@ -3,7 +3,7 @@
     graph = IntGraph(block, trained=["head"])
     y = graph.forward(x)              # Int8 -> Int8, keeps what the way back needs
     graph.backward(error)             # Int8 -> Int8; the gradients of trained layers
-    graph.update(Rule(4))             # w <- clip(w - g), g of 4 bits
+    graph.update(UpdateRule(4))             # w <- clip(w - g), g of 4 bits
 
 Exponents of activations are found from the data (dynamic, as in NITI, over the whole batch) or, after `calibrate`,
 fixed. Errors are always dynamic.
@@ -25,8 +25,8 @@ from cimlearn.errors import InputError, nearest
 from cimlearn.learning.integer.bias import bias_from_words, bias_updated, bias_words
 from cimlearn.learning.integer.operands import Operands
 from cimlearn.learning.integer.tensor import ACCUMULATOR, Int8, add, torch
-from cimlearn.learning.integer.trace import INPUT, Settings, Step, traced
-from cimlearn.learning.integer.update import Rule, updated
+from cimlearn.learning.integer.trace import INPUT, Step, TraceSettings, traced
+from cimlearn.learning.integer.update import UpdateRule, updated
 from cimlearn.learning.integer.weighted import Narrowing, Weighted
 
 BIAS: Final = ".bias"  # after a layer's name
@@ -59,7 +59,9 @@ class IntGraph:
                 f"PyTorch's matmul precision is '{precision}', which is not exact; "
                 "call torch.set_float32_matmul_precision('highest')"
             )
-        self.steps: list[Step] = traced(block, Settings(trained, accumulator, spread, clip, exponents or {}))
+        self.steps: list[Step] = traced(
+            block, TraceSettings(trained, accumulator, spread, clip, exponents or {})
+        )
         self._weighted = {
             s.operation.name: s.operation for s in self.steps if isinstance(s.operation, Weighted)
         }
@@ -101,7 +103,7 @@ class IntGraph:
                     errors[i] = self._sum(errors[i], e) if i in errors else e
         return errors.get(INPUT)
 
-    def update(self, rule: Rule) -> dict[str, Flips]:
+    def update(self, rule: UpdateRule) -> dict[str, Flips]:
         """w <- clip(w - g) in every layer that learns, g scaled by `rule`; layer -> stored bits that changed.
 
         Uses the gradients up: the next update needs another `backward`.
@@ -117,7 +119,7 @@ class IntGraph:
             changed[name] = flips(_stored(before), _stored(layer.weight))
         return changed | self._update_biases(rule)
 
-    def _update_biases(self, rule: Rule) -> dict[str, Flips]:
+    def _update_biases(self, rule: UpdateRule) -> dict[str, Flips]:
         """The same for biases that learn; layer.bias -> stored bits that changed."""
         changed: dict[str, Flips] = {}
         for name, layer in self._weighted.items():

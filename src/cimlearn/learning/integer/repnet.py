@@ -25,7 +25,7 @@ from cimlearn.learning.integer.graph import IntGraph
 from cimlearn.learning.integer.loss import softmax_error
 from cimlearn.learning.integer.operands import Operands
 from cimlearn.learning.integer.tensor import ACCUMULATOR, Int8, add, torch
-from cimlearn.learning.integer.update import Rule
+from cimlearn.learning.integer.update import UpdateRule
 from cimlearn.networks.backbone import Backbone
 from cimlearn.networks.repnet import RepNet, Reprogram
 
@@ -159,7 +159,7 @@ class IntRepNet:
         for graph in self._parts().values():
             graph.observe(seen)
 
-    def update(self, *, head: Rule, modules: Rule, backbone: Rule) -> dict[str, Flips]:
+    def update(self, *, head: UpdateRule, modules: UpdateRule, backbone: UpdateRule) -> dict[str, Flips]:
         """Change what learns by its gradients, each part by its rule; stored bits that changed."""
         changed: dict[str, Flips] = {}
         for part, graph in self.trained().items():

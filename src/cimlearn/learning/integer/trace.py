@@ -33,7 +33,7 @@ class Step(NamedTuple):
     inputs: tuple[int, ...]
 
 
-class Settings(NamedTuple):
+class TraceSettings(NamedTuple):
     """What is chosen for a block."""
 
     trained: bool | Collection[str] = False  # all layers, none, or those named
@@ -43,7 +43,7 @@ class Settings(NamedTuple):
     exponents: Mapping[str, int] = {}  # layer -> exponent of its weights, where the values do not decide
 
 
-def traced(block: Any, settings: Settings) -> list[Step]:
+def traced(block: Any, settings: TraceSettings) -> list[Step]:
     """The layers of `block` (an nn.Module of one input and one output), in order.
 
     Raises InputError naming what is not supported.
@@ -84,7 +84,7 @@ class _Tracer(torch.fx.Tracer):  # type: ignore[misc, name-defined, unused-ignor
 class _Tracing:
     """The steps found so far, and the step at which each node of the graph ends."""
 
-    def __init__(self, block: Any, settings: Settings) -> None:
+    def __init__(self, block: Any, settings: TraceSettings) -> None:
         try:
             self.graph = _Tracer().trace(block)
         except Exception as error:  # torch.fx raises many kinds

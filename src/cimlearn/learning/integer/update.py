@@ -39,12 +39,12 @@ from cimlearn.learning.integer.tensor import (
 
 Scale = Literal["tensor", "filter", "aware"]
 AWARE: Final = 5  # `aware` with this many bits has rate 1
-PART: Final = 4  # bits of `Rule.part`
+PART: Final = 4  # bits of `UpdateRule.part`
 WHOLE: Final = 1 << PART
 FAR: Final = 16  # a gradient shifted up this far fills any weight
 
 
-class Rule(NamedTuple):
+class UpdateRule(NamedTuple):
     """How gradients are scaled and rounded."""
 
     bits_kept: int  # 0 to 7
@@ -58,15 +58,15 @@ class Rule(NamedTuple):
 
 def rate_rule(
     rate: float, scale: Scale = "filter", rounding: Rounding = "pseudo", generator: Generator | None = None
-) -> Rule:
+) -> UpdateRule:
     """The rule whose largest change is `rate` steps of a weight, 1/16 to 127, rounded to 5 bits."""
     whole = max(1, round(WHOLE * rate))
     kept = max(0, (whole - 1).bit_length() - PART)
-    return Rule(kept, scale, rounding, generator, ((whole << 1 >> kept) + 1) >> 1)
+    return UpdateRule(kept, scale, rounding, generator, ((whole << 1 >> kept) + 1) >> 1)
 
 
 def updated(
-    weight: Int8, gradient: Sums, rule: Rule, *, examples: int = 1, steps: Tensor | None = None
+    weight: Int8, gradient: Sums, rule: UpdateRule, *, examples: int = 1, steps: Tensor | None = None
 ) -> Int8:
     """clip(w - g): weight (out, ...), gradient of the same shape, the sum over `examples`.
 
@@ -86,14 +86,16 @@ def updated(
     return Int8((weight.mantissa - change).clamp_(-LARGEST, LARGEST), weight.exponent)
 
 
-def changed(sums: Tensor, shift: int | Tensor, rule: Rule) -> Tensor:
+def changed(sums: Tensor, shift: int | Tensor, rule: UpdateRule) -> Tensor:
     """The part of sums / 2^shift that `rule` makes, rounded (int64)."""
     if rule.part != WHOLE:
         sums, shift = sums.to(torch.int64) * rule.part, shift + PART
     return shifted(sums, shift, rule.rounding, generator=rule.generator)
 
 
-def _shift(weight: Int8, gradient: Sums, rule: Rule, examples: int, steps: Tensor | None) -> int | Tensor:
+def _shift(
+    weight: Int8, gradient: Sums, rule: UpdateRule, examples: int, steps: Tensor | None
+) -> int | Tensor:
     """How far the gradient is shifted down: a number, or (out, 1, ...) one for each output."""
     sums, kept = gradient.sums, rule.bits_kept
     each = (-1, *[1] * (sums.dim() - 1))
@@ -110,6 +112,6 @@ def _shift(weight: Int8, gradient: Sums, rule: Rule, examples: int, steps: Tenso
     return shift if steps is None else shift + steps.to(torch.int64).view(each)
 
 
-def aware(exponent: int, gradient: Sums, rule: Rule, examples: int) -> int:
+def aware(exponent: int, gradient: Sums, rule: UpdateRule, examples: int) -> int:
     """The shift of `aware` for weights or biases of this exponent."""
     return max(exponent - gradient.exponent + AWARE - rule.bits_kept + bits(examples), -FAR)

@@ -16,28 +16,26 @@ from cimlearn.papers.m2ru.lifespan import PUBLISHED_YEARS
 from cimlearn.papers.m2ru.power import PUBLISHED
 from cimlearn.studies.sweep import Point
 
+
+def _capacitors(charge: float) -> dict[str, float]:
+    """Integrators for `charge` times the default's: current, read voltage and time of a cycle ask for it."""
+    return {
+        "periphery.hidden_capacitance": 2e-12 * charge,
+        "periphery.output_capacitance": 4e-12 * charge,
+    }
+
+
 # A window of 200 k to 2 M ohm (authors, arXiv 2405.13347) draws a 50th of the current, so its capacitors are a 50th.
-AUTHORS_CELL: Final = {
-    "device.low": 5e-7,
-    "device.high": 5e-6,
-    "periphery.hidden_capacitance": 2e-12 * 4.5e-6 / 2.4298722e-4,
-    "periphery.output_capacitance": 4e-12 * 4.5e-6 / 2.4298722e-4,
-}
+LESS_CURRENT: Final = 4.5e-6 / 2.4298722e-4
+AUTHORS_CELL: Final = {"device.low": 5e-7, "device.high": 5e-6, **_capacitors(LESS_CURRENT)}
 ONE_AT_A_TIME: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
-    "clock": tuple({"periphery.clock": f} for f in (5e6, 1e7, 4e7)),
+    "clock": tuple({"periphery.clock": f, **_capacitors(2e7 / f)} for f in (5e6, 1e7, 4e7)),
     "node": tuple({"technology.node": n} for n in ("45nm", "32nm", "22nm")),
     "input bits": tuple({"periphery.input_bits": b} for b in (4, 6)),
     "converter bits": tuple({"periphery.converter_bits": b} for b in (4, 6)),
     "converters per tile": tuple({"periphery.converters": n} for n in (1, 4, 64)),
     "tile": tuple({"tile.rows": n, "tile.columns": n} for n in (64, 128)),
-    "V_r": tuple(
-        {
-            "periphery.read_voltage": v,
-            "periphery.hidden_capacitance": 2e-12 * v / 0.1,
-            "periphery.output_capacitance": 4e-12 * v / 0.1,
-        }
-        for v in (0.05, 0.2)
-    ),
+    "V_r": tuple({"periphery.read_voltage": v, **_capacitors(v / 0.1)} for v in (0.05, 0.2)),
     "hidden units": ({"network.hidden": 256},),
     "cell of 200 k to 2 M ohm": (AUTHORS_CELL,),
     "pipelining": ({"operation.pipelined": False},),
@@ -108,7 +106,9 @@ def _grid() -> list[Row]:
     for values in itertools.product(*GRID.values()):
         settings = dict(zip(GRID, values, strict=True))
         cell = settings.pop("cell")
-        own = AUTHORS_CELL if cell.startswith("200") else {}
+        high = cell.startswith("200")
+        charge = 2e7 / settings["periphery.clock"] * (LESS_CURRENT if high else 1)
+        own = (AUTHORS_CELL if high else {}) | _capacitors(charge)
         row = _numbers(price_design("m2ru", settings | own))
         rows.append({"assumption": "agrees with the paper", "setting": f"{_text(settings)}, {cell}", **row})
     return rows

@@ -22,7 +22,7 @@ _LEAST: Final = 1e-15  # error rates below are not drawn
 
 
 @dataclass(frozen=True)
-class Design:
+class LineDesign:
     """A line with its write and its read, and the parameters they come from."""
 
     parameters: ParameterSet
@@ -31,14 +31,14 @@ class Design:
     read: sensing.Read
 
 
-def design(name: str, changes: dict[str, Any]) -> Design:
+def design(name: str, changes: dict[str, Any]) -> LineDesign:
     """The design of a technology with a line; InputError as in `technology`."""
     p = technology_parameters(name, changes)
     on = line(p)
-    return Design(p, on, writing(p, on), reading(p))
+    return LineDesign(p, on, writing(p, on), reading(p))
 
 
-def window_rows(one: Design) -> list[Row]:
+def window_rows(one: LineDesign) -> list[Row]:
     """Over the SOT current of the second phase: probability to switch with and without STT, and their errors."""
     low, high = sas_mram.window(one.line, one.write)
     current = np.linspace(0.0, 2.2 * max(low, high), _POINTS)
@@ -51,7 +51,7 @@ def window_rows(one: Design) -> list[Row]:
     return _rows(columns)
 
 
-def sharing_rows(one: Design) -> list[Row]:
+def sharing_rows(one: LineDesign) -> list[Row]:
     """Energy by cause [J/bit], area [m2/bit] and voltage over the line [V] for N junctions on it."""
     rows: list[Row] = []
     for bits in SHARED:
@@ -70,7 +70,7 @@ def sharing_rows(one: Design) -> list[Row]:
     return rows
 
 
-def read_rows(one: Design) -> list[Row]:
+def read_rows(one: LineDesign) -> list[Row]:
     """Densities [1/A] of the read current in both states, with variation and offset."""
     seen = sensing.sensed(one.line.junction, one.read)
     margin = 5 * max(seen.parallel_spread, seen.antiparallel_spread)
@@ -94,7 +94,7 @@ def _rows(columns: dict[str, np.ndarray]) -> list[Row]:
     ]
 
 
-def figures(one: Design) -> dict[str, Figure]:
+def figures(one: LineDesign) -> dict[str, Figure]:
     """All figures by name; without a second phase there is no half-select window to draw."""
     drawn = {"sharing-energy": _draw_energy(one), "sharing-area": _draw_area(one), "read": _draw_read(one)}
     if one.write.pulse > 0:
@@ -107,7 +107,7 @@ def _column(rows: list[Row], name: str, scale: float = 1.0) -> list[float]:
     return [row[name] * scale for row in rows]
 
 
-def _draw_probability(one: Design) -> Figure:
+def _draw_probability(one: LineDesign) -> Figure:
     """Probability to switch against SOT current."""
     rows = window_rows(one)
     with drawing.style():
@@ -128,7 +128,7 @@ def _draw_probability(one: Design) -> Figure:
     return figure
 
 
-def _draw_errors(one: Design) -> Figure:
+def _draw_errors(one: LineDesign) -> Figure:
     """What goes wrong against SOT current, on a logarithmic scale."""
     rows = window_rows(one)
     with drawing.style():
@@ -149,14 +149,14 @@ def _draw_errors(one: Design) -> Figure:
     return figure
 
 
-def _band(axes: Axes, one: Design) -> None:
+def _band(axes: Axes, one: LineDesign) -> None:
     """The half-select window and the current chosen in it."""
     low, high = sas_mram.window(one.line, one.write)
     axes.axvspan(low * 1e6, high * 1e6, color=drawing.SERIES[2], alpha=0.2, lw=0, label="window")
     axes.set_xlim(0, 2.2 * max(low, high) * 1e6)
 
 
-def _draw_energy(one: Design) -> Figure:
+def _draw_energy(one: LineDesign) -> Figure:
     """Stacked energy per bit against N."""
     rows = sharing_rows(one)
     with drawing.style():
@@ -181,7 +181,7 @@ def _draw_energy(one: Design) -> Figure:
     return figure
 
 
-def _draw_area(one: Design) -> Figure:
+def _draw_area(one: LineDesign) -> Figure:
     """Area per bit against N."""
     rows, square = sharing_rows(one), one.parameters["area.feature"] ** 2
     with drawing.style():
@@ -198,7 +198,7 @@ def _draw_area(one: Design) -> Figure:
     return figure
 
 
-def _draw_read(one: Design) -> Figure:
+def _draw_read(one: LineDesign) -> Figure:
     """Densities of the read current and the reference."""
     rows, seen = read_rows(one), sensing.sensed(one.line.junction, one.read)
     with drawing.style():
@@ -225,7 +225,7 @@ def save(drawn: dict[str, Figure], folder: Path) -> list[Path]:
     return files
 
 
-def details(one: Design) -> dict[str, tuple[float, str]]:
+def details(one: LineDesign) -> dict[str, tuple[float, str]]:
     """Figures of the line beyond the interface of all technologies: name -> (value, unit)."""
     junction = one.line.junction
     energy, seen = sas_mram.write_energy(one.line, one.write), sensing.sensed(junction, one.read)
