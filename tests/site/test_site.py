@@ -97,5 +97,5 @@ def test_comments_describe_fields(site: Any) -> None:
     assert module["Cells.gain"].docstring.value == (
         "(layers, rows, columns) factor of every write, or (..., numbers) traits"
     )
-    assert module["Cells.limit"].docstring.value.startswith("(layers, rows, columns) endurance")
+    assert module["Cells.limit"].docstring.value.startswith("(layers, rows, columns) pulses until it sticks")
     assert module["NEVER"].docstring is None
