@@ -75,9 +75,9 @@ def compare(hidden: int, batch: int, repeats: int, new: int) -> dict[str, list[f
     """Examples learned per second by program, a figure of CPU time and one of wall time."""
     made = chip(hidden, batch)
     passes, through = 1 + made.rule.ratio, made.rule.refresh > 0
-    pulses, updates = written(made), int(made.work.progress[kernels.UPDATES])
+    pulses, updates = written(made), int(made.work.state.progress[kernels.UPDATES])
     made.learn(*examples(50 * batch, 1))
-    cells = (written(made) - pulses) // (int(made.work.progress[kernels.UPDATES]) - updates)
+    cells = (written(made) - pulses) // (int(made.work.state.progress[kernels.UPDATES]) - updates)
     sheets = limit.sheets(SHAPE.steps, SHAPE.features, hidden, SHAPE.classes)
     weights = made.weights()
     eager = Eager(
