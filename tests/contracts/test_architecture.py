@@ -24,6 +24,7 @@ GROUND = {
     "compiled",
     "errors",
     "extensions",
+    "labels",
     "ledger",
     "metrics",
     "noise",
