@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from cimlearn.costs.base import Costs
 from cimlearn.errors import InputError
+from cimlearn.install import install
 from cimlearn.labels import known
 from cimlearn.ledger import Ledger
 from cimlearn.online.learner import Learner
@@ -26,7 +27,7 @@ from cimlearn.online.ranges import Values
 try:
     from river import base
 except ImportError:
-    raise InputError("cimlearn.river needs river: pip install 'cimlearn[river]'") from None
+    raise InputError(f"cimlearn.river needs river: {install('river')}") from None
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,6 +24,7 @@ GROUND = {
     "compiled",
     "errors",
     "extensions",
+    "install",
     "labels",
     "ledger",
     "metrics",
