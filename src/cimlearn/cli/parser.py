@@ -226,6 +226,11 @@ def _add_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scheduler", metavar="ADDRESS", help="run on this Dask cluster, such as tcp://host:8786"
     )
+    parser.add_argument(
+        "--states",
+        metavar="DIR",
+        help="with --scheduler: folder that all workers share, for states of runs (default: the scheduler keeps them)",
+    )
 
 
 def _add_search(parser: argparse.ArgumentParser) -> None:
