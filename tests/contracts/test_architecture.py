@@ -29,6 +29,7 @@ GROUND = {
     "noise",
     "parameters",
     "places",
+    "quantities",
     "quantize",
     "random",
     "state",

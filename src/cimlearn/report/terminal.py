@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from cimlearn import metrics
 from cimlearn.report.run.balance import balance_lines
+from cimlearn.report.run.chance import chance_lines
 from cimlearn.report.run.cost_words import giga, years
 from cimlearn.runfolder.records import Record, Run
 from cimlearn.units import count, percent, points, quantity, si_text, value_text, whole
@@ -107,7 +108,7 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
             ("forgetting", points(accuracy["forgetting"])),
             ("learning accuracy", percent(accuracy["learning"])),
         ]
-    lines += balance_lines(summary)
+    lines += [*chance_lines(summary), *balance_lines(summary)]
     if writes["cells"] is not None:
         lines += [
             (

@@ -49,6 +49,13 @@ class Layout:
         start = np.arange(self.groups)[:, None, None] * self.rows
         return np.where(within < 0, self.inputs, within + start).reshape(-1)
 
+    @cached_property
+    def table(self) -> NDArray[np.int64]:
+        """(3, tiles of all groups) first input, rows and first output of each tile."""
+        group = np.repeat(np.arange(self.groups), self.tiles)
+        first = np.tile(self.borders[:-1], self.groups) + group * self.rows
+        return np.array([first, np.tile(np.diff(self.borders), self.groups), group * self.columns])
+
     def spread(self, x: Tensor) -> Tensor:
         """(tiles of all groups, vectors, tall) of x (vectors, inputs)."""
         places = self._places
