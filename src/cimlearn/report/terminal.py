@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from cimlearn import metrics
 from cimlearn.report.run.balance import balance_lines
 from cimlearn.report.run.cost_words import giga, years
+from cimlearn.report.run.rested import rested_lines
 from cimlearn.runfolder.records import Record, Run
 from cimlearn.units import count, percent, points, quantity, si_text, value_text, whole
 
@@ -67,6 +68,8 @@ def row_text(record: Record, tasks: int) -> Text:
     )
     for value in record.accuracy:
         line.append(f"{100 * value:.1f} ")
+    if record.rested:
+        line.append(f" after a rest {percent(metrics.mean(record.rested))}")
     line.append(f" {record.task_name}", style="dim")
     return line
 
@@ -107,6 +110,7 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
             ("forgetting", points(accuracy["forgetting"])),
             ("learning accuracy", percent(accuracy["learning"])),
         ]
+    lines += rested_lines(summary)
     lines += balance_lines(summary)
     if writes["cells"] is not None:
         lines += [

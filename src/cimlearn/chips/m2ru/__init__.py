@@ -12,16 +12,27 @@ from cimlearn.parameters import ParameterSet, load
 from cimlearn.streams.base import StreamShape
 
 DEVICE: Final = "device.kind"
+AGEING: Final = "cell.ageing"  # names a preset of what time and temperature do to cells
 
 
 def parameters(changes: Mapping[str, Any]) -> ParameterSet:
     """Every parameter with the changes applied; the device brings its own."""
     name = devices.chosen(changes)
     own = devices.parameters(name)
-    found = own.merged(load("m2ru")).merged(rules.around(name)).merged(own).replace(changes)
+    found = own.merged(load("m2ru")).merged(rules.around(name)).merged(own).merged(_clock())
+    chosen = found.replace({AGEING: changes[AGEING]} if AGEING in changes else {})[AGEING]
+    if chosen != "none":
+        found = found.merged(load(f"ageing_{chosen}"))
+    found = found.replace(changes)
     probed = ("feedback",) if found["rule.feedback"] == "probed" else ()
     rules.check(found, (*rules.ARRAYS, *probed))
     return found
+
+
+def _clock() -> ParameterSet:
+    """New examples a second: the lifetime's rate, by which simulated time runs too; a chip may have no clock."""
+    rate = load("prices").entry("operation.rate")
+    return ParameterSet({"operation.rate": rate.model_copy(update={"optional": True, "range": (0.0, 1e9)})})
 
 
 def build(on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -> Chip:

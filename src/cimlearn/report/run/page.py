@@ -14,6 +14,7 @@ from cimlearn.report.run import (
     costs_section,
     lifetime,
     provenance,
+    rested,
     results,
     words,
 )
@@ -90,7 +91,12 @@ def page(run: Run, svgs: dict[str, str]) -> str:
     """The whole page of a run, with its figures as `<svg>` elements by name."""
     summary = summarise(run)
     missing, (costs, why_not) = words.incomplete(run), priced(run)
-    notices = [missing, f"Not priced: {why_not}." if why_not else None, *balance.sentences(summary)]
+    notices = [
+        missing,
+        f"Not priced: {why_not}." if why_not else None,
+        *balance.sentences(summary),
+        *rested.sentences(summary),
+    ]
     body = [
         results.headline(run, summary),
         results.accuracy(run, summary, svgs),
