@@ -48,6 +48,7 @@ SECTIONS: dict[str, list[str]] = {
         "theory/schemes.md",
         "theory/junctions.md",
         "theory/arrays.md",
+        "theory/ageing.md",
         "theory/bitserial.md",
         "theory/miru.md",
         "theory/feedback.md",

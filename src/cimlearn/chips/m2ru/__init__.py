@@ -15,13 +15,18 @@ from cimlearn.streams.base import StreamShape
 DEVICE: Final = "device.kind"
 HARDWARE: Final = ("metaplastic", "recursive")  # consolidation of the chip and its float twin
 SOFTWARE: Final = ("ewc", "si")  # of the Adam twin
+AGEING: Final = "cell.ageing"  # names a preset of what time and temperature do to cells
 
 
 def parameters(changes: Mapping[str, Any]) -> ParameterSet:
     """Every parameter with the changes applied; the device brings its own."""
     name = devices.chosen(changes)
     own = devices.parameters(name)
-    found = own.merged(load("m2ru")).merged(rules.around(name)).merged(own).replace(changes)
+    found = own.merged(load("m2ru")).merged(rules.around(name)).merged(own).merged(_clock())
+    chosen = found.replace({AGEING: changes[AGEING]} if AGEING in changes else {})[AGEING]
+    if chosen != "none":
+        found = found.merged(load(f"ageing_{chosen}"))
+    found = found.replace(changes)
     probed = ("feedback",) if found["rule.feedback"] == "probed" else ()
     rules.check(found, (*rules.ARRAYS, *probed))
     return found
@@ -35,6 +40,10 @@ def check_consolidation(on: str, p: ParameterSet) -> None:
         raise InputError(
             f"rule.consolidate = {chosen} is {other}, not --on {on}; use {mine[0]}, {mine[1]} or none there"
         )
+def _clock() -> ParameterSet:
+    """New examples a second: the lifetime's rate, by which simulated time runs too; a chip may have no clock."""
+    rate = load("prices").entry("operation.rate")
+    return ParameterSet({"operation.rate": rate.model_copy(update={"optional": True, "range": (0.0, 1e9)})})
 
 
 def build(on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -> Chip:
