@@ -15,10 +15,12 @@ DEVICE: Final = "device.kind"
 
 
 def parameters(changes: Mapping[str, Any]) -> ParameterSet:
-    """Every parameter with the changes applied; the device brings its own."""
-    name = devices.chosen(changes)
+    """Every parameter with the changes applied; the device brings its own, and so does a probed feedback."""
+    name, usual = devices.chosen(changes), load("m2ru")
     own = devices.parameters(name)
-    found = own.merged(load("m2ru")).merged(rules.around(name)).merged(own).replace(changes)
+    if changes.get("rule.feedback", usual["rule.feedback"]) == "probed":
+        usual = usual.merged(load("m2ru_probed"))
+    found = own.merged(usual).merged(rules.around(name)).merged(own).replace(changes)
     probed = ("feedback",) if found["rule.feedback"] == "probed" else ()
     rules.check(found, (*rules.ARRAYS, *probed))
     return found
