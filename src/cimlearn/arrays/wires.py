@@ -7,15 +7,24 @@
                c--c--c        columns: a segment after each cell, then R_k into the virtual ground
     Kirchhoff:  A u = b_i v_i,   I_j = s_j . u   so   G_eff[i, j] = s_j . A^-1 b_i
 
-A (2 rows columns unknowns) is symmetric and positive definite. It is factorised once; one adjoint solve A l_j = s_j for
-each column gives G_eff[:, j] = b . l_j for all rows, because b_i has the driver's conductance at the row's ends only.
+A (2 rows columns unknowns) is symmetric and positive definite. One adjoint solve A l_j = s_j for each column gives
+G_eff[:, j] = b . l_j for all rows, because b_i has the driver's conductance at the row's ends only. Row by row, with
+s = 1 / r, T_i the tridiagonal matrix of the nodes of row i and G_i its cells on the diagonal:
+
+    X_i = T_i^-1 G_i                             the nodes of a row follow from those of the columns beside it
+    D_i = G_i + (segments above and below) I - G_i X_i
+    S_0 = D_0,  S_i = D_i - s^2 S_i-1^-1         rows above i eliminated
+    C_last = S_last^-1 / (r + R_k),  C_i = s S_i^-1 C_i+1        nodes of the columns in row i, for every column j
+    G_eff[i] = X_i[first] C_i / (r + R_s)        plus that of the last node where the row is driven at both ends
+
+3 rows columns^3 operations in dense blocks, five to ten times faster here than a sparse factorisation of A.
 Superposition is exact: cells are linear and inputs are voltages of known sources, so G_eff holds until a cell is
 written.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,44 +45,52 @@ def effective(cells: Matrix, wires: Wires) -> Matrix:
     """(rows, columns) current of each column per volt of each row [S], for cells (rows, columns) [S] of 0 or more."""
     if wires.segment == 0:
         return _without_segments(cells, wires)
-    from scipy.sparse.linalg import splu
+    from scipy.linalg.blas import dsymm
 
     rows, columns = cells.shape
-    matrix = _nodal(cells, wires)
-    solved = splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-    drive, sink = 1 / (wires.segment + wires.source), 1 / (wires.segment + wires.sink)
+    lines, inverse = _eliminated(cells, wires)
     found = np.empty((rows, columns))
-    first, last = np.arange(rows) * columns, np.arange(rows) * columns + columns - 1
-    bottom = rows * columns + (rows - 1) * columns
-    for start in range(0, columns, 32):
-        several = np.arange(start, min(start + 32, columns))
-        right = np.zeros((2 * rows * columns, several.size))
-        right[bottom + several, several - start] = sink
-        adjoint = solved.solve(right)
-        found[:, several] = drive * (adjoint[first] + adjoint[last] if wires.both else adjoint[first])
-    return found
+    nodes = np.eye(columns, order="F") / segment_of(wires.sink, wires)
+    for i in range(rows - 1, -1, -1):
+        nodes = dsymm(1.0 if i == rows - 1 else 1 / wires.segment, inverse[i], nodes, lower=0)
+        found[i] = lines[i] @ nodes
+    return found / segment_of(wires.source, wires)
 
 
-def _nodal(cells: Matrix, wires: Wires) -> Any:
-    """The sparse nodal matrix A: nodes of rows (row-major), then nodes of columns."""
-    from scipy.sparse import coo_matrix
+def _eliminated(cells: Matrix, wires: Wires) -> tuple[list[Matrix], list[Matrix]]:
+    """Of each row i: X_i (columns,) at its driven ends, and S_i^-1 (columns, columns), its upper half alone."""
+    from scipy.linalg.lapack import dpotrf, dpotri
 
     rows, columns = cells.shape
-    row = np.arange(rows * columns).reshape(rows, columns)
-    column = row + rows * columns
-    segment = 1 / wires.segment
-    left = [row, row[:, :-1], column[:-1]]
-    right = [column, row[:, 1:], column[1:]]
-    between = [cells, np.full((rows, columns - 1), segment), np.full((rows - 1, columns), segment)]
-    a, b, g = (np.concatenate([part.ravel() for part in parts]) for parts in (left, right, between))
-    ends = [row[:, 0], row[:, -1], column[-1]] if wires.both else [row[:, 0], column[-1]]
-    driven = 1 / (segment_of(wires.source, wires))
-    grounded = 1 / (segment_of(wires.sink, wires))
-    c = np.concatenate(ends)
-    h = np.concatenate([np.full(rows, driven)] * (len(ends) - 1) + [np.full(columns, grounded)])
-    places = (np.concatenate([a, b, a, b, c]), np.concatenate([a, b, b, a, c]))
-    size = 2 * rows * columns
-    return coo_matrix((np.concatenate([g, g, -g, -g, h]), places), (size, size)).tocsc()
+    segment, diagonal = 1 / wires.segment, np.arange(columns)
+    line = np.full(columns, 2 * segment)  # what the neighbours in the row hang on each node
+    line[-1] = segment
+    line[0] += 1 / segment_of(wires.source, wires) - segment
+    if wires.both:
+        line[-1] += 1 / segment_of(wires.source, wires)
+    beside = np.full(columns - 1, -segment)
+    lines: list[Matrix] = []
+    inverse: list[Matrix] = []
+    for i in range(rows):
+        through = _line(line + cells[i], beside, cells[i])
+        lines.append(through[0] + through[-1] if wires.both else through[0].copy())
+        block = np.asfortranarray(through * -cells[i][:, None])
+        ends = (segment if i else 0.0) + (segment if i < rows - 1 else 1 / segment_of(wires.sink, wires))
+        block[diagonal, diagonal] += cells[i] + ends
+        if i:
+            block -= segment**2 * inverse[-1]
+        factor, _ = dpotrf(block, lower=0, overwrite_a=1)
+        inverse.append(dpotri(factor, lower=0, overwrite_c=1)[0])
+    return lines, inverse
+
+
+def _line(diagonal: Matrix, beside: Matrix, cells: Matrix) -> Matrix:
+    """X (columns, columns) of a row whose T has `diagonal` (columns,) and `beside` it (columns - 1,)."""
+    from scipy.linalg.lapack import dptsv
+
+    if cells.size == 1:
+        return np.asarray((cells / diagonal)[:, None])
+    return np.asarray(dptsv(diagonal, beside, np.diag(cells))[2])
 
 
 def segment_of(resistance: float, wires: Wires) -> float:

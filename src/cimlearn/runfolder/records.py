@@ -69,6 +69,7 @@ class Record:
     balanced: tuple[
         float, ...
     ] = ()  # (task + 1,) as accuracy, every class counting alike; empty in older records
+    never_right: tuple[int, ...] = ()  # classes that were tested, and never answered right
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Record:
@@ -97,6 +98,7 @@ class Record:
             },
             writes={str(name): ArrayWrites.from_json(w) for name, w in data["writes"].items()},
             balanced=tuple(float(a) for a in data.get("balanced_accuracy", ())),
+            never_right=tuple(int(c) for c in data.get("never_right", ())),
         )
 
 

@@ -10,6 +10,7 @@ from cimlearn.report.html.markup import text
 from cimlearn.report.html.shell import asset, whole_page
 from cimlearn.report.run import (
     balance,
+    chance,
     cost_words,
     costs_section,
     lifetime,
@@ -90,7 +91,12 @@ def page(run: Run, svgs: dict[str, str]) -> str:
     """The whole page of a run, with its figures as `<svg>` elements by name."""
     summary = summarise(run)
     missing, (costs, why_not) = words.incomplete(run), priced(run)
-    notices = [missing, f"Not priced: {why_not}." if why_not else None, *balance.sentences(summary)]
+    notices = [
+        missing,
+        f"Not priced: {why_not}." if why_not else None,
+        *chance.sentences(summary),
+        *balance.sentences(summary),
+    ]
     body = [
         results.headline(run, summary),
         results.accuracy(run, summary, svgs),

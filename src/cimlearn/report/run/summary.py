@@ -6,6 +6,7 @@ from typing import Any
 
 from cimlearn import metrics
 from cimlearn.report.costs import priced
+from cimlearn.report.run import chance
 from cimlearn.report.run.balance import stated
 from cimlearn.runfolder.records import Run
 
@@ -65,6 +66,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "tasks_learned": run.learned,
         "accuracy": metrics.summary(run.matrices()) if last else None,
         **stated(run),
+        **chance.stated(run),
         "examples_per_second": examples_per_second(run),
         "ledger": {"counts": last.counts, "conductance_on_S": last.conductance_on} if last else None,
         "writes": writes_per_cell(run),
