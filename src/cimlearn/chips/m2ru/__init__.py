@@ -19,10 +19,12 @@ AGEING: Final = "cell.ageing"  # names a preset of what time and temperature do 
 
 
 def parameters(changes: Mapping[str, Any]) -> ParameterSet:
-    """Every parameter with the changes applied; the device brings its own."""
-    name = devices.chosen(changes)
+    """Every parameter with the changes applied; the device brings its own, and so does a probed feedback."""
+    name, usual = devices.chosen(changes), load("m2ru")
     own = devices.parameters(name)
-    found = own.merged(load("m2ru")).merged(rules.around(name)).merged(own).merged(_clock())
+    if changes.get("rule.feedback", usual["rule.feedback"]) == "probed":
+        usual = usual.merged(load("m2ru_probed"))
+    found = own.merged(usual).merged(rules.around(name)).merged(own).merged(_clock())
     chosen = found.replace({AGEING: changes[AGEING]} if AGEING in changes else {})[AGEING]
     if chosen != "none":
         found = found.merged(load(f"ageing_{chosen}"))
