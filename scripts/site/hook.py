@@ -35,6 +35,7 @@ SECTIONS: dict[str, list[str]] = {
         "howto/without-replay.md",
         "report.md",
         "studies.md",
+        "howto/cluster.md",
         "search.md",
         "howto/reproduce.md",
         "estimators.md",

@@ -225,6 +225,7 @@ class M2RU:
             stored=int(self.memory.state.stored[0]),
             replayed=int(progress[kernels.REPLAYED]),
             copies=int(progress[kernels.COPIES]),
+            lit=int(progress[kernels.LIT]),
             probes=int(probe.probes[0]),
             again=int(probe.again[0]),
             driven=int(probe.driven[0]),

@@ -110,6 +110,7 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> M2RUTally:
         probes=probes,
         again=again,
         driven=driven,
+        lit=round(passes * shape.steps * shape.features * p["expected.inputs_on"]),
         asked=asked,
         risen=risen,
     )

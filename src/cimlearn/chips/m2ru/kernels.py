@@ -25,7 +25,8 @@ UPDATES: Final = 3  # times that changes were written
 CENTRED: Final = 4  # examples that the input offset was measured on
 NEW: Final = 5  # new examples learned
 COPIES: Final = 6  # times that the feedback copies were read
-PROGRESS: Final = 7
+LIT: Final = 7  # inputs of examples learned that were not 0
+PROGRESS: Final = 8
 
 
 class Rule(NamedTuple):
@@ -178,6 +179,16 @@ def centred(x, work):
 
 
 @kernel
+def count_lit(x, work):
+    """Count the inputs of x (steps, features) that are not 0: the digital part forms products for these alone."""
+    lit = 0
+    for t in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            lit += 1 if x[t, i] != 0 else 0
+    work.state.progress[LIT] += lit
+
+
+@kernel
 def measure_offset(x, work, over):
     """Let the offset be the mean of all inputs of the first `over` examples."""
     seen = work.state.progress[CENTRED]
@@ -247,6 +258,7 @@ def replay(net, memory, rule, work):
     dark experience replay, Buzzega et al., NeurIPS 2020, with shares in place of logits).
     """
     slot = recall(memory, work.scratch.raw)
+    count_lit(work.scratch.raw, work)
     centred(work.scratch.raw, work)
     answer(net, rule, work)
     hard = np.float32(1.0 - rule.soft)
@@ -268,6 +280,7 @@ def learn(net, memory, rule, work, x, y):
             read_copies(net, work, x.shape[2], rule.zero_read)
         work.state.progress[NEW] += 1
         measure_offset(x[n], work, rule.centre_over)
+        count_lit(x[n], work)
         centred(x[n], work)
         answer(net, rule, work)
         for k in range(work.scratch.share.size):

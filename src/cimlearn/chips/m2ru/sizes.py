@@ -121,6 +121,17 @@ def is_direct(p: ParameterSet) -> bool:
     return p["rule.feedback"] != "through"
 
 
+def is_sparse(p: ParameterSet) -> bool:
+    """Whether only the largest changes are written."""
+    return bool(p["rule.keep_hidden"] or p["rule.keep_output"])
+
+
+def accumulates(p: ParameterSet) -> bool:
+    """Whether changes wait in a memory: of several passes, or because the largest of them are looked for."""
+    alone = p["rule.batch"] == 1 and not (p["replay.slots"] and p["replay.ratio"])
+    return is_sparse(p) or not alone
+
+
 def memory_bits(p: ParameterSet, shape: StreamShape, *, on_chip: bool) -> Counts:
     """Bits of each digital memory that learning needs."""
     hidden, arrays, word = p["network.hidden"], sizes(p, shape), p["network.state_bits"] or 32
@@ -136,8 +147,10 @@ def memory_bits(p: ParameterSet, shape: StreamShape, *, on_chip: bool) -> Counts
         "replay": p["replay.slots"] * example_bits(p, shape, p["replay.soft"]),
         "feedback": feedback * FEEDBACK_BITS,
         "trace": shape.steps * (arrays["hidden"].rows + hidden) * word,
-        "changes": weights * p["digital.change_bits"],
+        "deltas": shape.steps * hidden * word,
     }
+    if accumulates(p):
+        bits["changes"] = weights * p["digital.change_bits"]
     if on_chip and p["write.least"] > 0:
         bits["accumulators"] = weights * (p["write.accumulator_bits"] or 32)
     own = {"importance": importance_bits(p, shape), "inverse": inverse_bits(p)}
