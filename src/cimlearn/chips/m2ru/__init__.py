@@ -3,22 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from cimlearn.arrays import rules
 from cimlearn.chips.base import Chip, Design, Kind
 from cimlearn.devices import catalog as devices
+from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet, load
 from cimlearn.streams.base import StreamShape
 
 DEVICE: Final = "device.kind"
 
 
-def parameters(changes: Mapping[str, Any]) -> ParameterSet:
-    """Every parameter with the changes applied; the device brings its own."""
+# Designs: the chip's name, and presets of what it has otherwise than m2ru.toml, and of its prices.
+LOWOHMIC: Final = "m2ru-lowohmic"  # the window of the HfO2 table: no circuit serves it as it is set
+HIGHOHMIC: Final = "m2ru-highohmic"  # the window of the laboratory's other chips, served
+CELL: Final = "continuous"  # that a design with presets of its own is made around
+
+
+def parameters(changes: Mapping[str, Any], design: tuple[str, ...] = ()) -> ParameterSet:
+    """Every parameter with the changes applied; the device brings its own, and so do presets of a `design`.
+
+    Raises
+    ------
+    InputError
+        For parameters that contradict each other, and for another device in a design around its own.
+    """
     name = devices.chosen(changes)
+    if design and name != CELL:
+        raise InputError(
+            f"device.kind = {name} stands in no circuit of {HIGHOHMIC}, which is made around its own cells; "
+            "take m2ru, or leave device.kind"
+        )
     own = devices.parameters(name)
-    found = own.merged(load("m2ru")).merged(rules.around(name)).merged(own).replace(changes)
+    found = own.merged(load("m2ru")).merged(rules.around(name)).merged(own)
+    for preset in design:
+        found = found.merged(load(preset))
+    found = found.replace(changes)
     probed = ("feedback",) if found["rule.feedback"] == "probed" else ()
     rules.check(found, (*rules.ARRAYS, *probed))
     return found
@@ -53,3 +76,14 @@ KIND: Final = Kind(
     first_streams=("permuted-mnist", "permuted-digits"),
     packages={"adam": ("torch",)},
 )
+KINDS: Final = (
+    KIND,
+    replace(KIND, name=LOWOHMIC),
+    replace(
+        KIND,
+        name=HIGHOHMIC,
+        parameters=partial(parameters, design=("m2ru_highohmic",)),
+        prices=("prices_m2ru_highohmic",),
+    ),
+)
+NAMES: Final = tuple(kind.name for kind in KINDS)
