@@ -26,6 +26,7 @@ STORED = 1.3  # a reservoir of 12 stores 12 + 12 ln(64 / 12) = 32 on average, wi
 LIT = 1.03  # inputs that are not 0: a replayed one of few bits may be
 NEARLY = 1.01  # a change that is exactly 0 is no pulse
 ROUNDED = 1.05  # of 64 probes one or two find no output moved by a converter step, and write nothing
+HELD = 1.1  # which changes of held weights are written, and whose importance rises, is chance
 COSTS = 1.35  # energy follows bits and conductances
 
 # What depends on data or chance. Every other count of every part is exactly the expected one.
@@ -63,6 +64,13 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "probed at once": PROBED | {"rule.probe_steps": None, "mapping.kind": "pair", "replay.slots": 0},
     "kwta": {"rule.answer": "kwta"},
+    "held": {
+        "rule.consolidate": "metaplastic",
+        "rule.importance_bits": 2,
+        "rule.importance_hidden": 0.4,
+        "rule.importance_output": 0.1,
+    },
+    "held rows": {"rule.consolidate": "recursive", "rule.importance_hidden": 0.2, "rule.batch": 5},
     "six bits": {"periphery.input_bits": 6, "periphery.converter_bits": 6},
     "verified": {"write.tries": 2},
 }
@@ -109,6 +117,8 @@ def factor(key: tuple[str, str, str], case: str) -> float:
         return STORED
     if action == "bits_read" and part == "deltas":
         return LIT
+    if case.startswith("held") and action in ("writes", "gated", "update_row_cycles", "bits_written"):
+        return HELD
     if action == "update_row_cycles" and case.startswith("sparse"):
         return 3.0  # the largest changes lie in few rows; every row is expected to hold one of them
     if case.startswith("probed") and action in ("writes", "update_row_cycles"):

@@ -7,17 +7,21 @@ follows from sizes. `chips/m2ru/expected.py` fills the same tallies without a ru
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cimlearn.arrays.crossbar_counts import ArraySize, ArrayTally, Counts, array_counts
 from cimlearn.chips.m2ru.sizes import (
     FEEDBACK_BITS,
+    INVERSE_BITS,
     accumulates,
     all_sizes,
     example_bits,
     feedback_groups,
+    importance_bits,
+    inverse_bits,
     is_direct,
     is_probed,
+    is_recursive,
     is_sparse,
     probe_steps,
     probed_together,
@@ -25,6 +29,8 @@ from cimlearn.chips.m2ru.sizes import (
 )
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
+
+WORD_BITS: Final = 64  # of a word of the importance memory
 
 
 class M2RUTally(NamedTuple):
@@ -41,6 +47,8 @@ class M2RUTally(NamedTuple):
     again: int = 0  # steps that these ran
     driven: int = 0  # groups of rows of the feedback array that an error drove
     lit: int = 0  # inputs of examples learned that were not 0
+    asked: int = 0  # changes asked of weights that have an importance
+    risen: int = 0  # times that an importance rose
 
 
 def buffer_counts(
@@ -66,7 +74,7 @@ def phase_counts(
     parts = _array_counts(p, shape, tally, learning=learning) if tally.arrays is not None else {}
     digital = _forward(p, shape, tally)
     if learning:
-        for extra in (_learning(p, shape, tally), _probing(p, shape, tally)):
+        for extra in (_learning(p, shape, tally), _probing(p, shape, tally), _holding(p, shape, tally)):
             for action, n in extra.items():
                 digital[action] = digital.get(action, 0) + n
         parts["buffer"] = buffer_counts(
@@ -77,7 +85,7 @@ def phase_counts(
             stored=tally.stored,
             replayed=tally.replayed,
         )
-        parts |= _memories(p, shape, tally)
+        parts |= _memories(p, shape, tally) | _held_memories(p, shape, tally)
     return {**parts, "digital": digital}
 
 
@@ -132,6 +140,9 @@ def _digital_cycles(p: ParameterSet, shape: StreamShape, tally: M2RUTally, *, le
             disturbed, _ = probe_steps(p, shape, tally.probes)
             each = -(-hidden * (shape.classes + 1) // lanes) + -(-hidden * shape.classes // lanes)
             cycles["state_cycles"] += disturbed * each  # signs summed, and changes made of signs
+        if is_recursive(p):  # a lane takes a product of P in parts of its own width
+            parts = -(-INVERSE_BITS // (p["network.state_bits"] or 32)) * -(-INVERSE_BITS // FEEDBACK_BITS)
+            cycles["gradient_cycles"] += -(-_inverse_products(p, shape, tally) * parts // lanes)
         cycles["sweep_cycles"] = tally.updates * -(-weights // lanes) * (2 if is_sparse(p) else 1)
     return cycles
 
@@ -183,11 +194,47 @@ def _learning(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> Counts:
     outer = formed_rows(p, shape, tally) * hidden + passes * arrays["output"].weights
     return {
         "gradient": steps * hidden * _projected(p, shape) + outer,
-        "exp": passes * classes if softmax else 0,
-        "kwta": 0 if softmax else passes,
+        "exp": passes * classes if softmax and not is_recursive(p) else 0,
+        "kwta": 0 if softmax or is_recursive(p) else passes,
         "compare": tally.updates * weights if is_sparse(p) else 0,
         "scale": tally.updates * weights,
     }
+
+
+def _holding(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> Counts:
+    """Digital operations of consolidation: a random number per change of a held weight; the products of P."""
+    counts = {"gated": tally.asked} if importance_bits(p, shape) else {}
+    return counts | ({"inverse": _inverse_products(p, shape, tally)} if is_recursive(p) else {})
+
+
+def _inverse_products(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> int:
+    """Multiply-adds with P: P a and a^T P a, the change of half of P, and P times what a write adds up."""
+    rows = p["network.hidden"] + 1
+    return (
+        tally.passes * (rows * rows + rows + rows * (rows + 1) // 2)
+        + tally.updates * rows * rows * shape.classes
+    )
+
+
+def _held_memories(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str, Counts]:
+    """Bits moved in the memories of consolidation.
+
+    An update reads every importance, as it sweeps over all changes; one that rises rewrites its word of memory. P is
+    read twice and written once for an example, read once for a write.
+    """
+    found: dict[str, Counts] = {}
+    if importance_bits(p, shape):
+        found["importance"] = {
+            "bits_read": tally.updates * importance_bits(p, shape),
+            "bits_written": tally.risen * WORD_BITS,
+        }
+    if is_recursive(p):
+        half = inverse_bits(p)
+        found["inverse"] = {
+            "bits_read": (2 * tally.passes + tally.updates) * half,
+            "bits_written": tally.passes * half,
+        }
+    return found
 
 
 def kept(p: ParameterSet, name: str, size: ArraySize) -> int:

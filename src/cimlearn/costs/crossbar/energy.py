@@ -42,6 +42,9 @@ ANALOG_FEATURE: Final = (
 )
 ANALOG_SUPPLY: Final = 1.2  # [V] its supply
 BESIDE_LANES: Final = ("feedback", "changes", "accumulators")  # memories that feed all lanes at once
+WORD: Final = (
+    64  # bits that decide on a held weight, half of them a number that is compared; P has half as many
+)
 
 
 def conversion_energy(p: ParameterSet, bits: int | None) -> float:
@@ -212,7 +215,15 @@ def _learning(counts: Mapping[str, Mapping[str, int]], m: Machine, p: ParameterS
         banks = p["price.banks"] if memory in BESIDE_LANES else 1
         return bits * memory_energy(p, capacity / banks)
 
-    return {
+    held = {}
+    if "gated" in digital or "inverse" in digital:
+        held["consolidation"] = (
+            digital.get("gated", 0) * (add_energy(p, p["price.random_bits"]) + add_energy(p, WORD / 2))
+            + digital.get("inverse", 0) * multiply_add_energy(p, WORD / 2, WORD / 2, WORD / 2)
+            + moved("importance")
+            + moved("inverse")
+        )
+    return held | {
         "gradient": digital.get("gradient", 0)
         * multiply_add_energy(p, m.state_bits, m.word_bits, m.change_bits)
         + digital.get("scale", 0) * multiply_add_energy(p, m.change_bits, m.word_bits, m.change_bits),
