@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +76,17 @@ class Chip(Protocol):
         cimlearn.state.StateError
             If a tensor is missing, or has another shape or type.
         """
+
+
+@runtime_checkable
+class Resting(Protocol):
+    """A chip for which time passes between tasks. Others have neither method."""
+
+    def rests(self) -> bool:
+        """Whether its parameters let anything happen between tasks."""
+
+    def rest(self) -> None:
+        """Let the time between two tasks pass, with all that the chip does about it; state, as learning is."""
 
 
 class Design(NamedTuple):

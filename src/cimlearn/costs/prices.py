@@ -11,6 +11,8 @@ from cimlearn.parameters import ParameterSet, load
 
 NODE: Final = "technology.node"
 PARTS: Final = ("technology", "price", "operation", "twin", "expected")
+OPERATION: Final = ("operation.rate", "operation.pipelined")  # the others of this part are of chips
+SHARED: Final = ("operation.rate",)  # a chip's clock needs it too
 
 
 class Priced(NamedTuple):
@@ -28,7 +30,17 @@ SETS: Final = {
 
 def is_price(name: str) -> bool:
     """Whether the parameter 'part.key' belongs to prices, not to a chip or a stream."""
-    return name.partition(".")[0] in PARTS
+    part = name.partition(".")[0]
+    return part in PARTS and (part != "operation" or name in OPERATION)
+
+
+def for_chip(settings: Mapping[str, Any], chip: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `settings` that a chip with parameters `chip` takes: no prices but the shared ones that it knows."""
+    return {
+        name: value
+        for name, value in settings.items()
+        if not is_price(name) or (name in SHARED and name in chip)
+    }
 
 
 @cache

@@ -227,7 +227,11 @@ def _learning(counts: Mapping[str, Mapping[str, int]], m: Machine, p: ParameterS
         "gradient": digital.get("gradient", 0)
         * multiply_add_energy(p, m.state_bits, m.word_bits, m.change_bits)
         + digital.get("scale", 0) * multiply_add_energy(p, m.change_bits, m.word_bits, m.change_bits),
-        "gradient_memory": moved("trace") + moved("deltas") + moved("changes") + moved("accumulators"),
+        "gradient_memory": moved("trace")
+        + moved("deltas")
+        + moved("changes")
+        + moved("accumulators")
+        + moved("calibration"),
         "feedback_memory": moved("feedback"),
         "sparsifier": digital.get("compare", 0) * add_energy(p, m.change_bits),
         "replay_memory": moved("replay"),
