@@ -63,7 +63,8 @@ class Experiment:
     def prices(self) -> ParameterSet:
         """What things cost, with the settings put in; prices never change a record."""
         own = {name: value for name, value in self.settings.items() if is_price(name)}
-        return prices.parameters(own, chips.kind(self.chip).costs)
+        kind = chips.kind(self.chip)
+        return prices.parameters(own, kind.costs, kind.prices)
 
     def open_stream(self, seed: int) -> Stream:
         """The stream of one seed."""
