@@ -29,6 +29,7 @@ GROUND = {
     "noise",
     "parameters",
     "places",
+    "portable",
     "quantities",
     "quantize",
     "random",
