@@ -24,6 +24,8 @@ GROUND = {
     "compiled",
     "errors",
     "extensions",
+    "install",
+    "labels",
     "ledger",
     "metrics",
     "noise",

@@ -20,7 +20,8 @@ def _run(accuracy: float, counts: list[list[int]], lost: tuple[int, ...] = (), *
     """A run of one seed over len(counts) tasks with (classes,) held-out examples each."""
     tasks = [{"name": f"task {k + 1}", "examples": 100, "held_out": sum(row)} for k, row in enumerate(counts)]
     given = {"chip": "m2ru", "on": "chip", "stream": "s", "scenario": "domain-incremental", "seeds": [0],
-             "tasks": tasks, "parameters": {}, "class_counts": {"train": counts, "held_out": counts}, **config}  # fmt: skip
+             "tasks": tasks, "parameters": {},
+             "class_counts": {"train": counts, "held_out": counts}, **config}  # fmt: skip
     records = tuple(
         Record(0, k, f"task {k + 1}", (accuracy,) * (k + 1), 100, {}, {}, {}, never_right=lost)
         for k in range(len(counts))

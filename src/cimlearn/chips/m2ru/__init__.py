@@ -8,10 +8,13 @@ from typing import Any, Final
 from cimlearn.arrays import rules
 from cimlearn.chips.base import Chip, Design, Kind
 from cimlearn.devices import catalog as devices
+from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet, load
 from cimlearn.streams.base import StreamShape
 
 DEVICE: Final = "device.kind"
+HARDWARE: Final = ("metaplastic", "recursive")  # consolidation of the chip and its float twin
+SOFTWARE: Final = ("ewc", "si")  # of the Adam twin
 
 
 def parameters(changes: Mapping[str, Any]) -> ParameterSet:
@@ -24,8 +27,19 @@ def parameters(changes: Mapping[str, Any]) -> ParameterSet:
     return found
 
 
+def check_consolidation(on: str, p: ParameterSet) -> None:
+    """Raise InputError for a consolidation that the placement doesn't have."""
+    chosen, mine = p["rule.consolidate"], SOFTWARE if on == "adam" else HARDWARE
+    if chosen not in ("none", *mine):
+        other = "for the Adam twin (--on adam)" if chosen in SOFTWARE else "for the chip and its float twin"
+        raise InputError(
+            f"rule.consolidate = {chosen} is {other}, not --on {on}; use {mine[0]}, {mine[1]} or none there"
+        )
+
+
 def build(on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -> Chip:
     """The chip, its float twin, or the twin that Adam trains."""
+    check_consolidation(on, parameters)
     if on == "adam":
         from cimlearn.chips.m2ru.adam import AdamTwin
 
@@ -37,6 +51,7 @@ def build(on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -
 
 def design(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int) -> Design:
     """What it is expected to do, without a run."""
+    check_consolidation("chip", p)
     from cimlearn.chips.m2ru import expected
 
     return expected.design(p, shape, learned=learned, predicted=predicted)

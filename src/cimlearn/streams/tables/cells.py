@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
+from cimlearn.labels import is_missing
 from cimlearn.untrusted import text
 
 Column = Sequence[Any] | NDArray[Any]  # (rows,) texts, numbers or dates
@@ -101,19 +102,11 @@ def parse_time(cell: Any) -> float:
 
 def as_text(cell: Any) -> str:
     """A cell as a word; '' where nothing is known (empty, None, NaN). Whole numbers have no point: 1.0 is '1'."""
-    if cell is None or (not isinstance(cell, str | bytes) and not _is_itself(cell)):
+    if is_missing(cell):
         return ""
     if isinstance(cell, float | np.floating) and float(cell).is_integer():
         return str(int(cell))
     return (cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)).strip()
-
-
-def _is_itself(cell: Any) -> bool:
-    """False for NaN and for other libraries' missing values."""
-    try:
-        return bool(cell == cell)
-    except TypeError:
-        return False
 
 
 class Codes:

@@ -23,6 +23,7 @@ from typing import Any
 from cimlearn._version import __version__
 from cimlearn.compiled import STRICTLY
 from cimlearn.errors import InputError
+from cimlearn.install import install
 from cimlearn.studies.workers.attempt import code
 from cimlearn.studies.workers.base import Ended, Job, Lost, plain
 from cimlearn.studies.workers.carried import MOST, place_of
@@ -214,7 +215,7 @@ def _distributed() -> Any:
         import distributed.scheduler
     except ImportError:
         raise InputError(
-            "--scheduler needs the package distributed; install it: pip install 'cimlearn[study]'"
+            f"--scheduler needs the package distributed; install it: {install('study')}"
         ) from None
     return distributed
 
