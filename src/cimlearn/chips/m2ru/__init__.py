@@ -42,6 +42,8 @@ def check_consolidation(on: str, p: ParameterSet) -> None:
         raise InputError(
             f"rule.consolidate = {chosen} is {other}, not --on {on}; use {mine[0]}, {mine[1]} or none there"
         )
+
+
 def _clock() -> ParameterSet:
     """New examples a second: the lifetime's rate, by which simulated time runs too; a chip may have no clock."""
     rate = load("prices").entry("operation.rate")
