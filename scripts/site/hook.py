@@ -34,6 +34,7 @@ SECTIONS: dict[str, list[str]] = {
         "howto/compare.md",
         "report.md",
         "studies.md",
+        "howto/cluster.md",
         "search.md",
         "howto/reproduce.md",
         "estimators.md",

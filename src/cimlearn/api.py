@@ -7,20 +7,25 @@ from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn import metrics
+from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
 from cimlearn.experiments.file import first_stream
 from cimlearn.experiments.scheduler import Progress
 from cimlearn.loggers import Following, Logger, opened
 from cimlearn.report.run.summary import summarise
+from cimlearn.report.samples import frame_rows
 from cimlearn.runfolder.files import write_json
 from cimlearn.runfolder.records import Record, Run, read_run
 from cimlearn.streams.base import Stream
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Result:
@@ -57,6 +62,24 @@ class Result:
         for i, row in enumerate(rows):
             matrix[i, : i + 1] = row
         return matrix
+
+    def to_frame(self) -> pd.DataFrame:
+        """The accuracies as a pandas data frame: a row per seed, task learned, and task tested.
+
+        Columns: seed, learned (number of the last task learned, from 1), tested (number of the task), task (its name),
+        accuracy (0 to 1), and per seed and learned task examples, writes_per_cell, and every cost of the run's seed
+        (learning_J, lifetime_years, ...), which are None for a software twin.
+
+        Raises
+        ------
+        cimlearn.InputError
+            If pandas is missing.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise InputError("to_frame() needs pandas; install it: pip install pandas") from None
+        return pandas.DataFrame(frame_rows(self.data))
 
     def report(self) -> Path:
         """Write report.html and its figures into the run folder; returns the page's path."""

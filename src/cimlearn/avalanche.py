@@ -185,7 +185,7 @@ class CimlearnStrategy(BaseTemplate):
         chip = self._chip(part, experience)
         chip.start_task(_task(experience))
         order = cutting.train_order(
-            np.arange(len(part.y)), len(part.y), number, seed=self.seed, passes=self.train_epochs
+            part.which, len(part.which), number, seed=self.seed, passes=self.train_epochs
         )
         for span in cutting.spans(len(order), self.train_mb_size):
             which = order[span]

@@ -126,3 +126,86 @@ def fill_uniform(state, out):
     """Fill out (n,) float32 with independent uniform numbers in [0, 1), 24 bits each."""
     for i in range(out.size):
         out[i] = uniform(state)
+
+
+# --- normals from a counter: every number is a function of its place alone, so loops over them become vectors.
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # splitmix64 goes on by this
+_HALF = np.float32(0.70710678118654752)
+# ln(1 + t) = t - t^2 / 2 + t^3 P(t) for 1 + t in sqrt(1/2) .. sqrt(2): S. L. Moshier's logf of the Cephes library.
+_LOG = tuple(
+    np.float32(c)
+    for c in (
+        7.0376836292e-2,
+        -1.1514610310e-1,
+        1.1676998740e-1,
+        -1.2420140846e-1,
+        1.4249322787e-1,
+        -1.6668057665e-1,
+        2.0000714765e-1,
+        -2.4999993993e-1,
+        3.3333331174e-1,
+    )
+)
+# Taylor series of sin and cos, in 2 pi v for |v| <= 1/4 turn: the first terms left out are below 6e-8 and 5e-8.
+_SIN = tuple(
+    np.float32((-1) ** k * (2 * math.pi) ** (2 * k + 1) / math.factorial(2 * k + 1)) for k in range(6)
+)
+_COS = tuple(np.float32((-1) ** k * (2 * math.pi) ** (2 * k) / math.factorial(2 * k)) for k in range(7))
+
+
+@kernel
+def _log(u):
+    """ln u of a float32 > 0."""
+    bits = np.float32(u).view(np.int32)
+    power = np.float32((bits >> np.int32(23)) - np.int32(126))  # u = m 2^power, m in 1/2 .. 1
+    m = np.int32((bits & np.int32(0x007FFFFF)) | np.int32(0x3F000000)).view(np.float32)
+    low = m < _HALF
+    power = power - np.float32(1) if low else power
+    t = (m + m if low else m) - np.float32(1)
+    p = _LOG[0]
+    for k in range(1, 9):
+        p = p * t + _LOG[k]
+    return t - np.float32(0.5) * t * t + t * t * t * p + power * np.float32(0.69314718055994531)
+
+
+@kernel
+def normal_pair(word):
+    """Two independent standard normals (float32) of 64 random bits (Box and Muller 1958).
+
+    r = sqrt(-2 ln u) with u of 32 bits, an angle of 30 bits, and a bit for the half of the circle; so |normal| <= 6.8.
+    """
+    u = (np.float32(np.uint32(word >> np.uint64(32))) + np.float32(0.5)) * np.float32(2.0**-32)
+    radius = np.sqrt(max(np.float32(-2) * _log(u), np.float32(0)))
+    low = np.uint32(word)
+    v = np.float32(np.int32(low) >> np.int32(1)) * np.float32(2.0**-32)  # turns, -1/4 .. 1/4
+    square = v * v
+    s, c = _SIN[5], _COS[6]
+    for k in range(4, -1, -1):
+        s = s * square + _SIN[k]
+    for k in range(5, -1, -1):
+        c = c * square + _COS[k]
+    side = -radius if low & np.uint32(1) else radius
+    return side * c, radius * (s * v)
+
+
+@kernel
+def fill_normal_at(key, place, out):
+    """Fill out (n,) float32 with standard normals of key (uint64) from pairs place, place + 1, ... on.
+
+    The next block begins at pair `place + pairs(n)`. One pair stands in out[i] and out[n // 2 + i].
+    """
+    start = key + _GOLDEN * np.uint64(place)
+    half = out.size // 2
+    for i in range(half):
+        a, b = normal_pair(mixed(start + _GOLDEN * np.uint64(i)))
+        out[i] = a
+        out[half + i] = b
+    if out.size % 2:
+        out[out.size - 1] = normal_pair(mixed(start + _GOLDEN * np.uint64(half)))[0]
+
+
+@kernel
+def pairs(count):
+    """Pairs of normals that hold `count`."""
+    return (count + 1) // 2

@@ -23,14 +23,16 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from cimlearn import extensions
+from cimlearn import extensions, quantities
 from cimlearn.errors import InputError, nearest
+from cimlearn.units import PREFIXABLE, value_text
 from cimlearn.untrusted import text
 
 Origin = Literal["paper", "authors", "literature", "derived", "assumed", "measured here"]
 Scalar = bool | int | float | str
 Value = Scalar | tuple[float, ...] | None
 _SHOWN = 60  # characters of a wrong value
+_OFF = ("none", "off")  # both switch a parameter off: a file says none, `show` prints off
 
 
 class Parameter(BaseModel):
@@ -68,9 +70,11 @@ def _convert(name: str, parameter: Parameter, given: Any) -> Value:
     sample = parameter.value
     if parameter.choices is not None and given in parameter.choices:
         return str(given)  # 'none' may be a choice of its own
-    if given is None or (isinstance(given, str) and given.strip().lower() == "none"):
+    if given is None or (isinstance(given, str) and given.strip().lower() in _OFF):
         if parameter.optional:
             return None
+        if isinstance(sample, bool) and given is not None and given.strip().lower() == "off":
+            return False
         raise InputError(f"{name} can't be switched off (none); it takes a value like {sample!r}")
     if parameter.choices is not None:
         if parameter.elsewhere and extensions.is_outside(str(given), parameter.elsewhere):
@@ -104,24 +108,38 @@ def is_whole(parameter: Parameter) -> bool:
 
 
 def _number(name: str, parameter: Parameter, given: Any, *, whole: bool) -> int | float:
-    """`given` as a finite number inside the parameter's range."""
+    """`given`, a number in SI or a text with a prefix and unit, as a finite number inside the parameter's range."""
+    shown = repr(given) if len(repr(given)) <= _SHOWN else f"{repr(given)[:_SHOWN]}..."
     try:
-        number = text.number(given)
+        number = quantities.read(given, parameter.unit) if isinstance(given, str) else text.number(given)
+    except quantities.WrongUnit as wrong:
+        raise InputError(
+            f"{name} = {shown} is not a number{_unit(parameter, 'in')}: {str(wrong)!r} is another unit; "
+            f"it takes {_example(parameter)}"
+        ) from None
     except (TypeError, ValueError):
-        unit = _unit(parameter, "in")
-        like = (
-            f"a number{unit}, or none"
-            if parameter.value is None
-            else f"a value like {parameter.value!r}{unit}"
-        )
-        shown = repr(given) if len(repr(given)) <= _SHOWN else f"{repr(given)[:_SHOWN]}..."
-        raise InputError(f"{name} = {shown} is not a number; it takes {like}") from None
+        raise InputError(f"{name} = {shown} is not a number; it takes {_example(parameter)}") from None
     if whole and not number.is_integer():
         raise InputError(f"{name} = {given} is not a whole number")
     low, high = parameter.range or (float("-inf"), float("inf"))
     if not low <= number <= high:
-        raise InputError(f"{name} = {given} is out of range; allowed: {low:g} to {high:g}{_unit(parameter)}")
+        near = parameter.value if isinstance(parameter.value, int | float) else None
+        meant = quantities.like(number, parameter.unit, near, low, high)
+        raise InputError(
+            f"{name} = {given} is out of range; allowed: {low:g} to {high:g}{_unit(parameter)}"
+            + (f"; with a prefix: {meant}" if meant else "")
+        )
     return int(number) if whole else number
+
+
+def _example(parameter: Parameter) -> str:
+    """What a number may look like: 'a value like 2e-05 in S, or with a prefix: 20 µS'."""
+    unit = _unit(parameter, "in")
+    if parameter.value is None:
+        return f"a number{unit}, or none"
+    prefixed = parameter.unit in PREFIXABLE and isinstance(parameter.value, int | float)
+    more = f", or with a prefix: {value_text(parameter.value, parameter.unit)}" if prefixed else ""
+    return f"a value like {parameter.value!r}{unit}{more}"
 
 
 def _unit(parameter: Parameter, word: str = "") -> str:

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from cimlearn.costs.base import Costs
 from cimlearn.errors import InputError
+from cimlearn.install import install
+from cimlearn.labels import known
 from cimlearn.ledger import Ledger
 from cimlearn.online.learner import Learner
 from cimlearn.online.ranges import Values
@@ -25,7 +27,7 @@ from cimlearn.online.ranges import Values
 try:
     from river import base
 except ImportError:
-    raise InputError("cimlearn.river needs river: pip install 'cimlearn[river]'") from None
+    raise InputError(f"cimlearn.river needs river: {install('river')}") from None
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +44,8 @@ class M2RUClassifier(base.MiniBatchClassifier):
     The chip is made with the first example. Names of features get input lines, and labels get outputs, in the order
     in which they appear; lines and outputs are pieces of hardware, so there is a largest number of both. Each line is
     scaled to the range that it has seen. A feature that an example lacks counts as 0 in its own unit; one that was
-    never learned is not looked at. `learn_many` learns the rows of a table as `learn_one` would, in one compiled call.
+    never learned is not looked at. An example whose label is None or NaN is skipped and counted (`skipped`).
+    `learn_many` learns the rows of a table as `learn_one` would, in one compiled call.
 
     Parameters
     ----------
@@ -85,6 +88,7 @@ class M2RUClassifier(base.MiniBatchClassifier):
         self._lines: dict[Hashable, int] = {}
         self._labels: dict[Hashable, int] = {}
         self._learner: Learner | None = None
+        self.skipped = 0  # examples without a label
 
     def learn_one(self, x: Mapping[Hashable, Any], y: Hashable) -> None:
         """Learn the features x (name -> number) of an example with label y."""
@@ -134,8 +138,14 @@ class M2RUClassifier(base.MiniBatchClassifier):
 
     def _learn(self, names: list[Hashable], values: Values, labels: list[Hashable]) -> None:
         """Learn values (examples, names); nothing has changed if they can't be learned."""
-        if not labels:
+        there = known(labels)
+        self.skipped += int((~there).sum())
+        if not there.any():
             return
+        values, labels = (
+            values[there],
+            [label for label, is_there in zip(labels, there, strict=True) if is_there],
+        )
         learner = self._learner or self._new_learner(len(names))
         unknown = sorted(
             (n for n in names if n not in self._lines), key=lambda n: (type(n).__name__, repr(n))

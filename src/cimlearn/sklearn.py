@@ -12,14 +12,16 @@ from typing import Any, Final, Self, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
 from cimlearn.costs.base import Costs
 from cimlearn.errors import InputError
+from cimlearn.labels import known
 from cimlearn.ledger import Ledger
 from cimlearn.online.learner import Learner
+from cimlearn.online.recordings import aligned, are_recordings, parted
 from cimlearn.random import generator
 
 __all__ = ["M2RUClassifier"]
@@ -39,11 +41,16 @@ class M2RUClassifier(ClassifierMixin, BaseEstimator):
     go on learning, replay memory, wear and all. Asking counts work (`ledger_`) and changes nothing else; the read noise
     of an answer depends on the example and the weights alone, so the same row always gets the same answer.
 
+    X is (examples, features), (examples, steps, features), or a list of recordings (steps, features) of unequal length,
+    which may also come as one array (all steps, features) with their `lengths`. Each recording is answered at its end;
+    a shorter one begins later, and until then its first reading stands at the inputs. An example whose label is None or
+    NaN is skipped and counted.
+
     Parameters
     ----------
     steps
         time steps that a row is cut into, each with an equal number of neighbouring features; None: 1, and for X of
-        shape (examples, steps, features) its own
+        shape (examples, steps, features) its own; for recordings, those of the longest
     passes
         times that `fit` shows all examples, each time in a new order
     scaling
@@ -62,6 +69,8 @@ class M2RUClassifier(ClassifierMixin, BaseEstimator):
         (classes,) the labels, sorted
     n_features_in_
         numbers in a row; steps x features for three-dimensional X
+    skipped_
+        examples without a label since the chip was new
     ledger_
         counts of all work since the chip was new, learning and answering
     writes_
@@ -73,6 +82,7 @@ class M2RUClassifier(ClassifierMixin, BaseEstimator):
 
     classes_: NDArray[Any]
     n_features_in_: int
+    skipped_: int
     _learner: Learner
 
     def __init__(
@@ -92,8 +102,8 @@ class M2RUClassifier(ClassifierMixin, BaseEstimator):
         self.settings = settings
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Learn X (examples, features) or (examples, steps, features) with labels y (examples,) on a new chip.
+    def fit(self, X: Any, y: ArrayLike, lengths: ArrayLike | None = None) -> Self:
+        """Learn X with labels y (examples,) on a new chip; `lengths` as the class says.
 
         Raises
         ------
@@ -102,7 +112,7 @@ class M2RUClassifier(ClassifierMixin, BaseEstimator):
         """
         if not isinstance(self.passes, int | np.integer) or self.passes < 1:
             raise InputError(f"passes = {self.passes!r}: give a whole number from 1 on")
-        values, labels, steps = self._checked(X, y, first=True)
+        values, labels, steps, skipped = self._checked(X, y, lengths, first=True)
         classes, codes = np.unique(labels, return_inverse=True)
         learner = self._new_learner(classes, steps)
         examples = _cut(values, learner)
@@ -111,10 +121,12 @@ class M2RUClassifier(ClassifierMixin, BaseEstimator):
         for _ in range(self.passes):
             order = draw.permutation(len(examples))
             learner.learn(examples[order], codes[order])
-        self.classes_, self._learner = classes, learner
+        self.classes_, self._learner, self.skipped_ = classes, learner, skipped
         return self
 
-    def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
+    def partial_fit(
+        self, X: Any, y: ArrayLike, classes: ArrayLike | None = None, lengths: ArrayLike | None = None
+    ) -> Self:
         """Go on learning: X as in `fit`, once and in order. The first call names all `classes` there will be.
 
         Raises
@@ -129,22 +141,23 @@ class M2RUClassifier(ClassifierMixin, BaseEstimator):
             raise InputError("the first call of partial_fit needs classes=: all labels that there will be")
         if known is not None and not np.array_equal(known, named):
             raise InputError(f"classes = {named}, but {known} at first; outputs are fixed, so make a new one")
-        values, labels, steps = self._checked(X, y, first=first)
+        values, labels, steps, skipped = self._checked(X, y, lengths, first=first)
         codes = _codes(named, labels)
         learner = self._new_learner(named, steps) if first else self._learner
         learner.learn(_cut(values, learner), codes)
         self.classes_, self._learner = named, learner
+        self.skipped_ = skipped + (0 if first else self.skipped_)
         return self
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
+    def predict(self, X: Any, lengths: ArrayLike | None = None) -> NDArray[Any]:
         """(examples,) the label with the largest share in each answer."""
-        shares = self.predict_proba(X)
+        shares = self.predict_proba(X, lengths)
         return self.classes_[np.argmax(shares, axis=1)]
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+    def predict_proba(self, X: Any, lengths: ArrayLike | None = None) -> NDArray[np.float64]:
         """(examples, classes) the chip's answer, softmax or K-WTA of its outputs; columns as `classes_`."""
         check_is_fitted(self)
-        values, steps = _flat(X)
+        values, steps = self._flat(X, lengths, first=False)
         self._check_steps(steps)
         values = validate_data(self, values, reset=False, dtype=np.float64)
         return self._learner.shares(_cut(values, self._learner))
@@ -177,15 +190,27 @@ class M2RUClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
     def _checked(
-        self, X: ArrayLike, y: ArrayLike, *, first: bool
-    ) -> tuple[NDArray[np.float64], NDArray[Any], int | None]:
-        """X (examples, numbers), y (examples,), and the steps that X brings along."""
-        values, steps = _flat(X)
+        self, X: Any, y: Any, lengths: ArrayLike | None, *, first: bool
+    ) -> tuple[NDArray[np.float64], NDArray[Any], int | None, int]:
+        """X (examples, numbers), y (examples,) of what has a label, the steps that X brings, how many have none."""
+        values, steps = self._flat(X, lengths, first=first)
+        values, y, skipped = _labelled(values, y)
         if not first:
             self._check_steps(steps)
         values, labels = validate_data(self, values, y, reset=first, dtype=np.float64)
         check_classification_targets(labels)
-        return values, labels, steps
+        return values, labels, steps, skipped
+
+    def _flat(self, X: Any, lengths: ArrayLike | None, *, first: bool) -> tuple[Any, int | None]:
+        """X (examples, steps, features), or recordings, as rows, and its steps; anything else as it is, and None."""
+        if lengths is not None:
+            X = parted(X, np.asarray(lengths))
+        if are_recordings(X):
+            own = self.steps if isinstance(self.steps, int | np.integer) and self.steps > 0 else None
+            X = aligned(X, own if first else self._learner.shape.steps)
+        if isinstance(X, np.ndarray) and X.ndim == 3:
+            return X.reshape(len(X), -1), X.shape[1]
+        return X, None
 
     def _check_steps(self, steps: int | None) -> None:
         """Raise InputError if three-dimensional X has other steps than the chip learned."""
@@ -216,11 +241,19 @@ class M2RUClassifier(ClassifierMixin, BaseEstimator):
         )
 
 
-def _flat(X: ArrayLike) -> tuple[ArrayLike, int | None]:
-    """X (examples, steps, features) as rows, and its steps; anything else as it is, and None."""
-    if isinstance(X, np.ndarray) and X.ndim == 3:
-        return X.reshape(len(X), -1), X.shape[1]
-    return X, None
+def _labelled(values: Any, y: Any) -> tuple[Any, Any, int]:
+    """The examples that have a label, and how many have none; what isn't (examples,) is scikit-learn's to refuse."""
+    plain = isinstance(y, list | tuple | np.ndarray) or hasattr(y, "iloc")
+    if not plain or getattr(y, "ndim", 1) != 1 or len(y) == 0 or len(y) != _num_samples(values):
+        return values, y, 0
+    there = known(np.asarray(y) if hasattr(y, "dtype") else y)
+    if there.all():
+        return values, y, 0
+    if not there.any():
+        raise InputError(f"none of {len(y)} examples has a label; give at least one")
+    kept = np.flatnonzero(there)
+    labels = np.asarray(y, object)[kept].tolist()
+    return _safe_indexing(values, kept), np.array(labels), len(y) - len(kept)
 
 
 def _cut(values: NDArray[np.float64], learner: Learner) -> NDArray[np.float64]:

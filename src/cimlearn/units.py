@@ -16,11 +16,11 @@ from collections.abc import Iterable
 from statistics import median
 from typing import Any
 
-_PREFIXES = {
+PREFIXES = {
     -18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "",
     3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E",
 }  # fmt: skip
-_PREFIXABLE = frozenset(
+PREFIXABLE = frozenset(
     {"A", "B", "C", "F", "H", "Hz", "J", "Pa", "S", "T", "V", "W", "eV", "g", "m", "ohm", "s"}
 )
 _AREAS = {0: "m²", -6: "mm²", -12: "µm²", -18: "nm²"}  # power of ten [m²] -> symbol
@@ -67,26 +67,26 @@ def quantity(value: float, unit: str, digits: int = 3) -> str:
     if unit == "m2":
         power = min(max(math.floor(_split(value, digits)[1] / 6) * 6, -18), 0)
         return f"{number(float(f'{value / 10.0**power:.{digits}g}'))} {_AREAS[power]}"
-    if match and match[1] in _PREFIXABLE:
+    if match and match[1] in PREFIXABLE:
         mantissa, exponent = _split(value, digits)
         power = math.floor(exponent / 3) * 3
-        if power in _PREFIXES:
+        if power in PREFIXES:
             symbol = unit_symbol(match[1]) + unit_symbol(match[2])
-            return f"{_fixed(mantissa, exponent - power, digits)} {_PREFIXES[power]}{symbol}"
+            return f"{_fixed(mantissa, exponent - power, digits)} {PREFIXES[power]}{symbol}"
     return f"{number(value, max(digits, 6))} {unit_symbol(unit)}"
 
 
 def common_unit(values: Iterable[float], unit: str) -> tuple[float, str]:
     """How much of SI `unit` one step is, and its symbol, so that most values are readable: (1e-06, 'µJ')."""
     sizes = [abs(v) for v in values if math.isfinite(v) and v != 0]
-    if not sizes or (unit not in _PREFIXABLE and unit != "m2"):
+    if not sizes or (unit not in PREFIXABLE and unit != "m2"):
         return 1.0, unit_symbol(unit)
     exponent = _split(median(sizes), 3)[1]
     if unit == "m2":
         power = min(max(math.floor(exponent / 6) * 6, -18), 0)
         return 10.0**power, _AREAS[power]
     power = min(max(math.floor(exponent / 3) * 3, -18), 18)
-    return 10.0**power, _PREFIXES[power] + unit_symbol(unit)
+    return 10.0**power, PREFIXES[power] + unit_symbol(unit)
 
 
 def unit_symbol(unit: str) -> str:
@@ -105,7 +105,7 @@ def count(value: float, digits: int = 3) -> str:
         return number(value, digits)
     mantissa, exponent = _split(value, digits)
     power = min(math.floor(exponent / 3) * 3, 18)
-    return f"{_fixed(mantissa, exponent - power, digits)} {_PREFIXES[power]}".rstrip()
+    return f"{_fixed(mantissa, exponent - power, digits)} {PREFIXES[power]}".rstrip()
 
 
 def whole(value: int) -> str:
@@ -157,5 +157,7 @@ def value_text(value: Any, unit: str) -> str:
     if isinstance(value, int | float):
         return quantity(value, unit, digits=6)
     if isinstance(value, list | tuple):
-        return ", ".join(value_text(item, unit) for item in value)
+        return ", ".join(
+            value_text(item, unit).replace(",", "") for item in value
+        )  # 12900: commas part the items
     return str(value)

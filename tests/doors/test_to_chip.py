@@ -11,6 +11,7 @@ import pytest
 from models import Sequence, convolutional, nn, recurrent, torch
 
 from cimlearn.errors import InputError
+from cimlearn.install import install
 from cimlearn.torch import (
     bit_serial,
     calibrate,
@@ -269,7 +270,7 @@ def test_errors_name_the_thing_and_the_remedy(what: str) -> None:
 def test_without_pytorch_one_line_names_the_extra() -> None:
     script = "import sys; sys.modules['torch'] = None; import cimlearn.torch"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.stderr.splitlines()[-1].endswith("needs PyTorch: pip install 'cimlearn[torch]'")
+    assert done.stderr.splitlines()[-1].endswith(f"needs PyTorch: {install('torch')}")
 
 
 def test_calibrating_again_follows_the_data() -> None:

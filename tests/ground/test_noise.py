@@ -10,10 +10,18 @@ import pytest
 from hardware import SIGMAS, UNLIKELY, Xoshiro
 from scipy import stats
 
-from cimlearn.noise import TAIL, fill_normal, fill_uniform, next_word, seed_state
+from cimlearn.noise import TAIL, fill_normal, fill_normal_at, fill_uniform, next_word, seed_state
 from cimlearn.random import generator, kernel_state
 
 SEED = np.array([1, 2, 3, 4], np.uint64)
+GOLDEN, WORD = 0x9E3779B97F4A7C15, 2**64 - 1  # splitmix64 (S. Vigna, public domain)
+
+
+def splitmix64(key: int) -> int:
+    key &= WORD
+    key = (key ^ (key >> 30)) * 0xBF58476D1CE4E5B9 & WORD
+    key = (key ^ (key >> 27)) * 0x94D049BB133111EB & WORD
+    return key ^ (key >> 31)
 
 
 @numba.njit
@@ -50,6 +58,11 @@ def _histogram(state, block, blocks, counts, tail):
                 tail[found] = x
                 found += 1
     return found
+
+
+@numba.njit
+def _normals_at(key, place, out):
+    fill_normal_at(key, place, out)
 
 
 def normals(count: int, name: str) -> np.ndarray:
@@ -149,6 +162,44 @@ def test_every_part_of_twenty_million_normals() -> None:
     for border in (4.2, 4.6, 5.0):
         wanted = 2 * n * stats.norm.sf(border)
         assert abs(np.sum(size > border) - wanted) < SIGMAS * np.sqrt(wanted)
+
+
+def test_normals_of_a_key_are_box_and_muller_in_float64() -> None:
+    """Word n of splitmix64 gives a radius of 32 bits and an angle of 31; blocks go on where the last one ended."""
+    found = np.empty(6, np.float32)
+    _normals_at(np.uint64(5), 3, found)
+    for n in range(3):
+        word = splitmix64(5 + GOLDEN * (3 + n))
+        radius = math.sqrt(-2 * math.log(((word >> 32) + 0.5) / 2**32))
+        low = word & 0xFFFFFFFF
+        turn = ((low - (low >> 31 << 32)) >> 1) / 2**32
+        pair = (
+            (-1) ** (low & 1) * radius * math.cos(2 * math.pi * turn),
+            radius * math.sin(2 * math.pi * turn),
+        )
+        assert np.allclose([found[n], found[3 + n]], pair, atol=2e-6)
+    odd = np.empty(5, np.float32)
+    _normals_at(np.uint64(5), 3, odd)
+    assert odd[[0, 1, 4]].tolist() == found[[0, 1, 2]].tolist()
+
+
+def test_normals_of_a_key_are_normal() -> None:
+    """Moments, distribution, tails, and no correlation within or between pairs, or between keys."""
+    n = 4_000_000
+    x = np.empty(n, np.float32)
+    _normals_at(np.uint64(12345), 0, x)
+    other = np.empty(n, np.float32)
+    _normals_at(np.uint64(12346), 0, other)
+    y = x.astype(np.float64)
+    seen = [y.mean(), y.var() - 1, (y**3).mean(), (y**4).mean() - 3]
+    assert np.all(np.abs(seen) < SIGMAS * np.sqrt(np.array([1, 2, 15, 96]) / n))
+    assert stats.kstest(y[::4], "norm").pvalue > UNLIKELY
+    for border in (3, 4, 4.5):
+        wanted = 2 * n * stats.norm.sf(border)
+        assert abs(np.sum(np.abs(y) > border) - wanted) < SIGMAS * np.sqrt(wanted)
+    for a, b in ((y[: n // 2], y[n // 2 :]), (y[1:], y[:-1]), (y, other.astype(np.float64))):
+        for power in (1, 2):
+            assert abs(np.corrcoef(a**power, b**power)[0, 1]) < SIGMAS / math.sqrt(len(a))
 
 
 def test_uniforms_are_uniform_in_24_bits() -> None:

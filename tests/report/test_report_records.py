@@ -82,3 +82,17 @@ def test_other_folders_and_formats_are_refused(tmp_path):
     (tmp_path / "run.json").write_text('{"format": 1, "chip": "m2ru"}')
     with pytest.raises(InputError, match="lacks on, stream"):
         read_run(tmp_path)
+
+
+def test_a_result_becomes_a_data_frame(tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    from cimlearn.api import Result
+
+    result = Result(make_run(tmp_path / "run", seeds=(0, 1), tasks=3))
+    frame = result.to_frame()
+    assert len(frame) == sum(len(record.accuracy) for record in result.records)
+    ends = frame[frame.learned == frame.learned.max()]
+    assert ends.groupby("seed").accuracy.mean().mean() == pytest.approx(result.accuracy.average)
+    assert {"seed", "learned", "tested", "task", "learning_J", "lifetime_years", "writes_per_cell"} <= set(
+        frame.columns
+    )

@@ -280,6 +280,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("how", ["file", "folder"])
 @pytest.mark.parametrize("bad", BAD)
 def test_bad_arrays_are_refused(bad: str, how: str, tmp_path: Path) -> None:
+    if bad == "nan label" and how == "file":
+        pytest.skip("in a file, an example without a label is skipped: test_missing_and_unequal.py")
     changes, words = BAD[bad]
     arrays = _changed(**changes)
     path = tmp_path / "mine.npz"

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from cimlearn.errors import InputError
+from cimlearn.install import install
 from cimlearn.report.front import front
 from cimlearn.report.front_figure import front_figure
 from cimlearn.report.html.drawing import png
@@ -193,7 +194,7 @@ def test_without_pyarrow_all_but_the_results_is_there(tmp_path: Path) -> None:
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     done = explore(tmp_path, *STEPS, "--json", env={"PYTHONPATH": path})
     assert done.returncode == 0 and json.loads(done.stdout)["results"] is None
-    assert "pip install 'cimlearn[study]'" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert install("study") in done.stderr and len(done.stderr.splitlines()) == 1
     assert (tmp_path / "studied" / "toy-blobs-step" / "designs.csv").exists()
 
 

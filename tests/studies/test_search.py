@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from cimlearn.errors import InputError
+from cimlearn.install import install
 from cimlearn.report.front import front
 from cimlearn.report.front_figure import course_figure, front_figure
 from cimlearn.report.html.drawing import png
@@ -458,5 +459,5 @@ def test_without_optuna_one_line_says_what_to_install(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", script, "search", str(tmp_path / "s.toml")]
     ended = subprocess.run(command, capture_output=True, text=True)
-    said = "cimlearn: error: cimlearn search needs optuna; install it: pip install 'cimlearn[study]'\n"
+    said = f"cimlearn: error: cimlearn search needs optuna; install it: {install('study')}\n"
     assert (ended.returncode, ended.stderr) == (2, said)

@@ -6,6 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cimlearn import quantities
 from cimlearn.cli.output import stdout
 from cimlearn.errors import InputError
 from cimlearn.runfolder.files import to_json
@@ -56,9 +57,9 @@ def _window(text: str | None) -> tuple[float, float] | None:
     if text is None:
         return None
     try:
-        low, high = (float(part) for part in text.split(","))
+        low, high = (quantities.read(part, "S") for part in text.split(","))
     except ValueError:
-        raise InputError(f"--window {text}: give two conductances in siemens, such as 1e-5,1e-4") from None
+        raise InputError(f"--window {text}: give two conductances, such as 10uS,100uS") from None
     return low, high
 
 

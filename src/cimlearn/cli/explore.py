@@ -11,6 +11,7 @@ from cimlearn.cli.comparing import show
 from cimlearn.cli.sweep_progress import shown_points
 from cimlearn.cli.wanted import wanted
 from cimlearn.errors import InputError
+from cimlearn.install import install
 from cimlearn.report.compare.files import write_designs
 from cimlearn.report.compare.read import read_study
 from cimlearn.runfolder.files import to_json
@@ -46,7 +47,7 @@ def explore(arguments: Namespace, vary: Mapping[str, Sequence[str]], name: str |
         )
     if done.results is None:
         print(
-            "results.parquet is not written: it needs pyarrow (pip install 'cimlearn[study]'); "
+            f"results.parquet is not written: it needs pyarrow ({install('study')}); "
             "the same command adds it without running anything again",
             file=sys.stderr,
         )

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import NoReturn
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 from cimlearn._version import __version__
+from cimlearn.cli import words
 
 
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, like all others."""
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+        """What the words say; one that nothing takes is named, with the one that was probably meant."""
+        given = list(sys.argv[1:] if args is None else args)
+        first = next((word for word in given if not word.startswith("-")), None)
+        if first is not None and first not in (known := {c.name for c in words.commands(self)}) and known:
+            self.error(words.unknown_command(self, first))
+        found, rest = self.parse_known_args(given, namespace)
+        if rest:
+            self.prog = f"{self.prog} {found.command}"
+            self.error(words.unknown_words(self, found.command, rest))
+        return found
 
     def error(self, message: str) -> NoReturn:
         """Print the error and how to get help; exit status 2."""
@@ -53,6 +67,9 @@ def make_parser() -> argparse.ArgumentParser:
         commands.add_parser("export", help="arrays of a run as SPICE netlists, for a circuit simulator")
     )
     _add_query(commands.add_parser("query", help="SQL over the results of a study"))
+    _add_completion(
+        commands.add_parser("completion", help="a script that completes commands and options in your shell")
+    )
     _add_compare(
         commands.add_parser("compare", help="runs side by side in one page; or one chip on several memories")
     )
@@ -209,6 +226,11 @@ def _add_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scheduler", metavar="ADDRESS", help="run on this Dask cluster, such as tcp://host:8786"
     )
+    parser.add_argument(
+        "--states",
+        metavar="DIR",
+        help="with --scheduler: folder that all workers share, for states of runs (default: the scheduler keeps them)",
+    )
 
 
 def _add_search(parser: argparse.ArgumentParser) -> None:
@@ -239,6 +261,11 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def _add_completion(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `completion`."""
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell that reads the script")
 
 
 def _add_query(parser: argparse.ArgumentParser) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from cimlearn.chips.base import Chip, Resting
 from cimlearn.experiments.checkpoint import Position, SeedFolder
-from cimlearn.experiments.record import Answers, make_record
+from cimlearn.experiments.record import Answers, make_record, never_right
 from cimlearn.streams.base import Chunk, Stream
 
 _BORDERS = (20, 100, 500)  # examples: a task begins with short chunks, so that its rate shows at once
@@ -115,6 +115,7 @@ class SeedLoop:
             accuracy=[a.accuracy for a in answers],
             examples=info.examples,
             balanced=[a.balanced for a in answers],
+            never_right=never_right(answers),
         )
         if isinstance(chip, Resting) and chip.rests():
             chip.rest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,12 @@ class Answers(NamedTuple):
         return float(np.mean(self.right[there] / self.seen[there]))
 
 
+def never_right(answers: Sequence[Answers]) -> list[int]:
+    """Classes of which examples were seen in some task, and none was answered right in any."""
+    seen, right = (sum(getattr(a, name) for a in answers) for name in ("seen", "right"))
+    return np.flatnonzero((np.asarray(seen) > 0) & (np.asarray(right) == 0)).tolist()
+
+
 def make_record(
     chip: Chip,
     *,
@@ -40,6 +47,7 @@ def make_record(
     accuracy: list[float],
     examples: int,
     balanced: list[float] | None = None,
+    never_right: list[int] | None = None,
 ) -> dict[str, Any]:
     """The record of `chip` after task number `task`.
 
@@ -49,6 +57,8 @@ def make_record(
         new examples learned in this task
     balanced
         the same as `accuracy`, every class counting alike
+    never_right
+        classes with held-out examples in the tasks so far of which none is answered right
     """
     worn = chip.worn()
     return {
@@ -57,6 +67,7 @@ def make_record(
         "task_name": name,
         "accuracy": accuracy,
         "balanced_accuracy": balanced or [],
+        **({"never_right": never_right} if never_right else {}),
         "examples": examples,
         "ledger": chip.ledger().as_dict(),
         "writes": {array: _writes(counts, worn.get(array, 0)) for array, counts in chip.writes().items()},

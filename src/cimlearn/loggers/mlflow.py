@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any, Final
 
 from cimlearn.errors import InputError
+from cimlearn.install import install
 from cimlearn.loggers.base import Point, identity, owned, settings
 from cimlearn.runfolder.records import Run
 
@@ -21,7 +22,7 @@ try:
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 except ImportError:
-    raise InputError("--log mlflow needs MLflow: pip install 'cimlearn[mlflow]'") from None
+    raise InputError(f"--log mlflow needs MLflow: {install('mlflow')}") from None
 
 EXPERIMENT = "cimlearn"
 IDENTITY = "cimlearn.identity"
@@ -92,7 +93,7 @@ class Mlflow:
             yield
         except ImportError as error:
             raise InputError(
-                f"mlflow={self._uri} needs {error.name}: pip install 'cimlearn[mlflow]'; what the run wrote is intact"
+                f"mlflow={self._uri} needs {error.name}: {install('mlflow')}; what the run wrote is intact"
             ) from None
         except (MlflowException, OSError) as error:
             said = (str(error) or type(error).__name__).splitlines()[0].split(". ")[0]

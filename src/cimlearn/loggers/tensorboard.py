@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cimlearn.errors import InputError
+from cimlearn.install import install
 from cimlearn.loggers.base import Point, identity, owned, plain, settings
 from cimlearn.runfolder.records import Run
 
@@ -25,7 +26,7 @@ try:
     from tensorboard.plugins.text.summary_v2 import text_pb
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 except ImportError:
-    raise InputError("--log tensorboard needs TensorBoard: pip install 'cimlearn[tensorboard]'") from None
+    raise InputError(f"--log tensorboard needs TensorBoard: {install('tensorboard')}") from None
 
 IDENTITY = "run/identity"
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 from cimlearn import metrics
 from cimlearn.errors import InputError
 from cimlearn.report.costs import run_costs
 from cimlearn.report.measures import of_costs, of_records
 from cimlearn.runfolder.records import Record, Run
+
+_OF_A_COURSE: Final = ("accuracy", "accuracy_new", "forgetting")  # of all records so far, not of one task
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,27 @@ def samples(run: Run) -> tuple[tuple[Sample, ...], str | None]:
         curve = metrics.after_each_task([record.accuracy for record in records])
         found.append(Sample(seed, len(records), values, tuple(curve)))
     return tuple(found), why_not
+
+
+def frame_rows(run: Run) -> list[dict[str, Any]]:
+    """A row per seed, task learned and task tested: accuracy beside what the seed had measured by then."""
+    rows = []
+    for record in run.records:
+        costs, _ = seed_costs(run, record)
+        shared = {k: v for k, v in {**of_records([record]), **costs}.items() if k not in _OF_A_COURSE}
+        rows += [
+            {
+                "seed": record.seed,
+                "learned": record.task + 1,
+                "tested": tested + 1,
+                "task": run.task_names[tested],
+                "accuracy": accuracy,
+                "examples": record.examples,
+                **shared,
+            }
+            for tested, accuracy in enumerate(record.accuracy)
+        ]
+    return rows
 
 
 def seed_costs(run: Run, record: Record) -> tuple[dict[str, float | None], str | None]:

@@ -30,7 +30,9 @@ def open_arrays(path: str | Path, settings: dict[str, Any], *, seed: int) -> Arr
         where = f"{path}: {part} set"
         x, y = checked(arrays.pop(f"x_{part}"), arrays.pop(f"y_{part}"), where)
         tasks = _task_numbers(arrays, part, len(y), path)
-        members[part] = [Part(x, y, np.flatnonzero(tasks == k)) for k in range(int(tasks.max()) + 1)]
+        members[part] = [
+            Part(x, y, np.flatnonzero((tasks == k) & (y >= 0))) for k in range(int(tasks.max()) + 1)
+        ]
     if len(members["train"]) != len(members["test"]):
         counts = f"{len(members['train'])} tasks for training, {len(members['test'])} for testing"
         raise InputError(f"{path} has {counts}; each task needs both")

@@ -15,12 +15,13 @@ from cimlearn.streams import cutting
 from cimlearn.streams.base import Chunk, ClassCounts, StreamShape, TaskInfo
 from cimlearn.streams.checking import (
     as_array,
-    check_labels,
     check_shape,
     check_values,
     infer_scenario,
+    known_labels,
     scaled,
 )
+from cimlearn.units import plural
 
 TaskArrays = tuple[Any, Any, Any, Any]  # x_train, y_train, x_test, y_test
 TaskDatasets = tuple[Any, Any]  # training and test dataset, each with len() and [i] -> (x, y)
@@ -32,7 +33,7 @@ class Part(NamedTuple):
     x: NDArray[
         Any
     ]  # (examples, steps, features) or (examples, values); shared by tasks that come from one file
-    y: NDArray[np.int64]  # (all examples of x,)
+    y: NDArray[np.int64]  # (all examples of x,), -1 where there is no label
     which: NDArray[np.int64]  # (examples of this task,) numbers in x and y
 
 
@@ -46,6 +47,7 @@ class ArrayStream:
     ----------
     tasks
         One entry per task: (x_train, y_train, x_test, y_test), or (training dataset, test dataset).
+        Examples whose label is None or NaN are skipped and counted (`facts`).
         x: (examples, steps, features), or (examples, values), which is cut into `steps` equal steps.
         Floats in [-1, 1], or uint8, of which 255 becomes 1.0. y: (examples,) whole numbers from 0.
         A dataset is anything with len() and [i] -> (x, y), such as a map-style PyTorch dataset; read once.
@@ -136,6 +138,14 @@ class ArrayStream:
                 digests[f"task {k}/y_{label}"] = _array_digest(part.y)
         return digests
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """How many examples have no label, where some haven't."""
+        arrays = {
+            id(part.y): part.y for pair in self._parts for part in pair
+        }  # tasks of one file share theirs
+        return skipped(sum(int((y < 0).sum()) for y in arrays.values()))
+
     def chunks(self, task: int, size: int, start: int = 0) -> Iterator[Chunk]:
         """Training examples of `task` from number `start` on."""
         cutting.check_request(self._name, self._infos, task, size, start)
@@ -202,7 +212,7 @@ def _task_parts(task: TaskArrays | TaskDatasets | TaskParts, where: str) -> Task
     parts = []
     for x, y, label in ((x_train, y_train, "training"), (x_test, y_test, "test")):
         x, y = checked(x, y, f"{where}, {label} set")
-        parts.append(Part(x, y, np.arange(len(y))))
+        parts.append(Part(x, y, np.flatnonzero(y >= 0)))
     return parts[0], parts[1]
 
 
@@ -233,9 +243,17 @@ def _read_dataset(dataset: Any, where: str) -> tuple[NDArray[Any], NDArray[Any]]
     return x, np.array(labels)
 
 
+def skipped(unlabelled: int) -> dict[str, Any]:
+    """Facts of a stream some of whose examples have no label; nothing otherwise."""
+    if not unlabelled:
+        return {}
+    said = f"{plural(unlabelled, 'example')} without a label: neither learned nor tested."
+    return {"unlabelled": unlabelled, "warnings": [said]}
+
+
 def checked(x: NDArray[Any], y: NDArray[Any], where: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """X as it is and y as int64, after all checks."""
-    labels = check_labels(y, where)
+    """X as it is and y as int64, after all checks; -1 where a label is missing."""
+    labels = known_labels(y, where)
     check_values(x, len(labels), where)
     return x, labels
 

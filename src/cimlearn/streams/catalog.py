@@ -113,10 +113,10 @@ def describe(name: str | Path) -> Named:
             raise InputError(f"stream file '{path}' doesn't exist; give the path of one that does")
         return Named("table" if is_table(path) else "file", str(path))
     if path.is_dir() and str(name):
-        return Named("folder", str(path))
+        return Named("table" if is_table(path) else "folder", str(path))
     if isinstance(name, Path) or "/" in name or path.is_file():
         raise InputError(
-            f"'{path}' is neither a .csv, .parquet or .npz file nor a folder of .npy files; give one"
+            f"'{path}' is neither a .csv, .parquet or .npz file nor a folder of .npy files or tables; give one"
         )
     raise InputError(f"unknown stream '{name}'; {nearest(str(name), CATALOG)}")
 

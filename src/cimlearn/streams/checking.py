@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cimlearn import labels
 from cimlearn.errors import InputError
 from cimlearn.streams import cutting
 
@@ -49,6 +50,20 @@ def check_labels(y: NDArray[Any], where: str, most: int = MAX_CLASSES) -> NDArra
             f"{where}: labels go from {low:g} to {high:g}; number them from 0 to at most {most - 1}"
         )
     return y.astype(np.int64)
+
+
+def known_labels(y: NDArray[Any], where: str) -> NDArray[np.int64]:
+    """(examples,) labels as int64, -1 where there is none (labels.py); InputError as `check_labels`, or if all lack."""
+    if y.ndim != 1 or y.dtype.kind not in "fO" or len(y) == 0:
+        return check_labels(y, where)
+    known = labels.known(y)
+    if known.all() and y.dtype.kind == "f":
+        return check_labels(y, where)
+    if not known.any():
+        raise InputError(f"{where}: none of {len(y)} examples has a label; give at least one")
+    found = np.full(len(y), -1, np.int64)
+    found[known] = check_labels(np.asarray(y[known].tolist()), where)
+    return found
 
 
 def check_values(x: NDArray[Any], examples: int, where: str, first: int = 0) -> tuple[float, float]:

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
+from cimlearn.labels import is_missing
 from cimlearn.streams import cutting
+from cimlearn.streams.arrays import skipped
 from cimlearn.streams.base import Chunk, ClassCounts, StreamShape, TaskInfo
-from cimlearn.streams.checking import as_array, check_labels, check_shape, infer_scenario
+from cimlearn.streams.checking import as_array, check_shape, infer_scenario, known_labels
 
 LOOKED_AT: Final = 64  # examples of a data set that are read when it is opened, evenly spaced
 
@@ -22,8 +24,13 @@ class Part(NamedTuple):
     """The training or test examples of one task."""
 
     dataset: Any  # len() and [i] -> (x, y, ...)
-    y: NDArray[np.int64]  # (examples,)
+    y: NDArray[np.int64]  # (examples,), -1 where there is no label
     where: str  # for errors
+
+    @property
+    def which(self) -> NDArray[np.int64]:
+        """(labelled examples,) their numbers."""
+        return np.flatnonzero(self.y >= 0)
 
 
 class Range(NamedTuple):
@@ -45,7 +52,8 @@ class DatasetStream:
         One (training set, test set) per task. A set is anything with len() and [i] -> (x, y) or (x, y, more), such as
         a PyTorch Dataset; it must give the same example for the same i each time. x: a vector, (steps, features), a
         gray image (height, width), or an image with 1 or 3 channels first or last, which becomes a sequence of its
-        rows. Floats, or uint8, of which 255 becomes 1.0. y: a whole number from 0.
+        rows. Floats, or uint8, of which 255 becomes 1.0. y: a whole number from 0; None or NaN: the example is
+        skipped and counted (`facts`).
     full_scale
         The float that becomes 1.0, such as 3.0 for values of mean 0 and standard deviation 1. Values beyond it are an
         error, unless `clip`.
@@ -103,7 +111,7 @@ class DatasetStream:
         self._infos = self._count(examples, held_out, task_names)
         self._shape = self._measure(steps, classes, signed)
         self._range = Range(full_scale, clip, self._shape.signed)
-        self._scenario = infer_scenario([np.bincount(train.y) > 0 for train, _ in self._parts])
+        self._scenario = infer_scenario([np.bincount(train.y[train.which]) > 0 for train, _ in self._parts])
 
     def _count(
         self, examples: int | None, held_out: int | None, names: Sequence[str] | None
@@ -111,8 +119,8 @@ class DatasetStream:
         """What is said of each task."""
         infos = []
         for k, (train, test) in enumerate(self._parts):
-            count = cutting.how_many("stream.examples", examples, len(train.y), f"task {k} training set")
-            held = cutting.how_many("stream.held_out", held_out, len(test.y), f"task {k} test set")
+            count = cutting.how_many("stream.examples", examples, len(train.which), f"task {k} training set")
+            held = cutting.how_many("stream.held_out", held_out, len(test.which), f"task {k} test set")
             infos.append(TaskInfo(names[k] if names else f"task {k + 1}", count, held))
         return tuple(infos)
 
@@ -174,6 +182,11 @@ class DatasetStream:
                 )
         return digests
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """How many examples have no label, where some haven't."""
+        return skipped(sum(int((part.y < 0).sum()) for pair in self._parts for part in pair))
+
     def chunks(self, task: int, size: int, start: int = 0) -> Iterator[Chunk]:
         """Training examples of `task` from number `start` on."""
         cutting.check_request(self._name, self._infos, task, size, start)
@@ -192,7 +205,7 @@ class DatasetStream:
 
     def _train(self, task: int) -> NDArray[np.int64]:
         """Numbers of the training examples of `task`, in the order in which they are shown."""
-        which, count = np.arange(len(self._parts[task][0].y)), self._infos[task].examples
+        which, count = self._parts[task][0].which, self._infos[task].examples
         return (
             which[:count]
             if self._order == "stored"
@@ -201,7 +214,7 @@ class DatasetStream:
 
     def _test(self, task: int) -> NDArray[np.int64]:
         """Numbers of the test examples of `task`."""
-        which = np.arange(len(self._parts[task][1].y))
+        which = self._parts[task][1].which
         return cutting.held_out_draw(which, self._infos[task].held_out, task, seed=self._seed)
 
     def _yield(self, part: Part, order: NDArray[np.int64], size: int, start: int) -> Iterator[Chunk]:
@@ -282,14 +295,23 @@ def make_part(dataset: Any, labels: Any, where: str) -> Part:
     if (
         y is None
         or len(y) != len(dataset)
-        or any(y[k] != _label(part, _item(part, k)[1]) for k in looked_at(len(y)))
+        or any(_differ(y[k], _label(part, _item(part, k)[1])) for k in looked_at(len(y)))
     ):
         y = np.array([_label(part, _item(part, k)[1]) for k in range(len(dataset))])
-    return part._replace(y=check_labels(y, where))
+    return part._replace(y=known_labels(y, where))
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Whether two labels are different; two missing ones are not."""
+    if is_missing(one) or is_missing(other):
+        return is_missing(one) != is_missing(other)
+    return bool(one != other)
 
 
 def _label(part: Part, given: Any) -> Any:
     """A label as a plain number."""
+    if is_missing(given):
+        return np.nan
     label = as_array(given, part.where)
     if label.size != 1:
         raise InputError(f"{part.where}: a label has shape {label.shape}; give one whole number per example")

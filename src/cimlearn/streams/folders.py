@@ -236,7 +236,8 @@ def _mapped(path: Path) -> NDArray[Any]:
     """An .npy file, mapped read-only; InputError if it is missing or damaged."""
     if not path.is_file():
         raise InputError(
-            f"{path.parent} lacks {path.name}; needed: x_train.npy, y_train.npy, x_test.npy, y_test.npy"
+            f"{path.parent} lacks {path.name}; needed: x_train.npy, y_train.npy, x_test.npy, y_test.npy, "
+            "or tables, such as a .csv file per class"
         )
     return open_npy(path)
 

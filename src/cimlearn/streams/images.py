@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from cimlearn.errors import InputError
 from cimlearn.random import generator
 from cimlearn.streams import cutting
 from cimlearn.streams.base import Chunk, ClassCounts, StreamShape, TaskInfo
+from cimlearn.streams.classorder import class_order
 from cimlearn.streams.pixels import Permuted, PixelMap, Plain, permutation, rotation
 from cimlearn.streams.sources.imagesets import ImageSet
 
@@ -51,8 +52,9 @@ class ImageStream:
         scenario: str,
         checksums: dict[str, str],
         seed: int,
+        classes: Sequence[str] = (),
     ) -> None:
-        self._name, self._tasks, self._shape = name, tasks, shape
+        self._name, self._tasks, self._shape, self._classes = name, tasks, shape, tuple(classes)
         self._scenario, self._checksums, self._seed = scenario, checksums, seed
 
     @property
@@ -79,6 +81,11 @@ class ImageStream:
     def checksums(self) -> dict[str, str]:
         """SHA-256 of each data file, unpacked if it is a .gz."""
         return dict(self._checksums)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Which class of the data set each output stands for, where their order was changed."""
+        return {"classes": list(self._classes)} if self._classes else {}
 
     @property
     def data_from(self) -> list[str]:
@@ -148,20 +155,40 @@ def rotated(name: str, images: ImageSet, settings: dict[str, Any], *, seed: int)
 
 
 def split(name: str, images: ImageSet, settings: dict[str, Any], *, scenario: str, seed: int) -> ImageStream:
-    """Task k sees the next few classes; class-incremental keeps their numbers, else they start at 0."""
+    """Task k sees the next few classes; class-incremental keeps their numbers, else they start at 0.
+
+    With stream.order, classes are numbered in that order.
+    """
     count, per_task = settings["tasks"], settings["classes_per_task"]
     shared = scenario == "domain-incremental"
     classes = split_classes(name, images.classes, settings, shared=shared)
+    order = None
+    if settings["order"] is not None:
+        order = class_order(settings["order"], images.classes, count * per_task, seed=seed)
+        rank = np.argsort(order)  # class of the data set -> its place in the order, which is its number here
+        images = images._replace(y_train=rank[images.y_train], y_test=rank[images.y_test])
     tasks = []
     for k in range(count):
         low, high = k * per_task, (k + 1) * per_task
         train = np.flatnonzero((images.y_train >= low) & (images.y_train < high))
         test = np.flatnonzero((images.y_test >= low) & (images.y_test < high))
-        label = f"classes {low} to {high - 1}" if per_task > 1 else f"class {low}"
+        label = _task_name(list(range(low, high)) if order is None else order[low:high].tolist())
         first = low if shared else 0
         tasks.append(image_task(label, k, images, train, test, Plain(), first, settings, seed=seed))
     shape = image_shape(_image(images), settings, classes)
-    return ImageStream(name, tuple(tasks), shape, scenario=scenario, checksums=images.checksums, seed=seed)
+    names = [] if order is None or shared else [str(c) for c in order[:classes]]
+    return ImageStream(
+        name, tuple(tasks), shape, scenario=scenario, checksums=images.checksums, seed=seed, classes=names
+    )
+
+
+def _task_name(classes: list[int]) -> str:
+    """'class 3', 'classes 0 to 4', 'classes 3, 1'."""
+    if len(classes) == 1:
+        return f"class {classes[0]}"
+    if classes == list(range(classes[0], classes[-1] + 1)):
+        return f"classes {classes[0]} to {classes[-1]}"
+    return f"classes {', '.join(map(str, classes))}"
 
 
 def _over_all(

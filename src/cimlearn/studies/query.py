@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cimlearn.errors import InputError
+from cimlearn.install import install
 from cimlearn.studies.results import FILE
 
 TABLE = "results"
@@ -29,7 +30,7 @@ def query(where: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     try:
         import duckdb
     except ImportError:
-        raise InputError("cimlearn query needs duckdb; install it: pip install 'cimlearn[study]'") from None
+        raise InputError(f"cimlearn query needs duckdb; install it: {install('study')}") from None
     file = where / FILE if where.is_dir() else where
     if not file.is_file():
         raise InputError(f"{where} has no {FILE}; run the study first: cimlearn sweep FILE.toml")

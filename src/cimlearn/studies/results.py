@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import all_parameters
+from cimlearn.install import install
 from cimlearn.parameters import Parameter, is_whole
 from cimlearn.report.measures import LEARNED, PRICED, of_records
 from cimlearn.report.samples import seed_costs
@@ -116,9 +117,7 @@ def _arrow() -> tuple[Any, Any]:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise InputError(
-            "a study's results need pyarrow; install it: pip install 'cimlearn[study]'"
-        ) from None
+        raise InputError(f"a study's results need pyarrow; install it: {install('study')}") from None
     return pyarrow, pyarrow.parquet
 
 

@@ -34,6 +34,11 @@ class Array(nn.Module):
         """(vectors, outputs) of x (vectors, inputs) and the layer's weight (outputs, rows)."""
         return self.product(x, self.prepare(weight))
 
+    def answer(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """(vectors, outputs) of x (vectors, inputs), with bias (outputs,) added."""
+        y: Tensor = self(x, weight)
+        return y if bias is None else y + bias
+
     def prepare(self, weight: Tensor) -> Any:
         """What `product` multiplies with: of the cells, or of `weight` with the errors of one programming."""
         raise NotImplementedError

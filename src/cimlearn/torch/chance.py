@@ -27,8 +27,12 @@ class Chance:
 
     def next(self, device: torch.device) -> torch.Generator:
         """The next generator, on `device`."""
+        made = torch.Generator(device=device)
+        made.manual_seed(self.key())
+        return made
+
+    def key(self) -> int:
+        """What the next generator is made from, in 0 .. 2^63 - 1."""
         key = (self._first + self.used * _STRIDE) % _KEYS
         self.used += 1
-        made = torch.Generator(device=device)
-        made.manual_seed(key)
-        return made
+        return key

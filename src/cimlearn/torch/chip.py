@@ -17,6 +17,7 @@ from cimlearn.torch.ranges import Recorder
 Tensor = torch.Tensor
 Sample = Any  # a tensor, a tuple of positional arguments, or a dict of keyword arguments
 ATTRIBUTE: Final = "_cimlearn"
+IN_SITU: Final = "in-situ"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Conversion:
     hook: int = -1  # that counts examples
     counting: bool = True
     examples: int = 0  # classified since the last reset
+    learned: int = 0  # examples learned in situ since the last programming
     sampled: int = 1  # examples of the sample
     work: dict[str, int] = field(
         default_factory=dict
@@ -54,6 +56,7 @@ def to_chip(
     keep: Sequence[str] = (),
     strict: bool = False,
     batch_dim: int = 0,
+    learn: str | None = None,
 ) -> nn.Module:
     """A copy of `model` whose Linear, Conv and recurrent layers are on arrays, programmed and ready for inference.
 
@@ -78,6 +81,9 @@ def to_chip(
         raise an error if a layer with a weight matrix stays digital, or is never driven by the sample
     batch_dim
         dimension of the first input that counts examples
+    learn
+        None: the weights learn in software, through the arrays, and are programmed afterwards. 'in-situ': the cells are
+        the weights, and `InSituSGD` writes to them
 
     Raises
     ------
@@ -85,7 +91,9 @@ def to_chip(
         If nothing can be converted, weights or sample are not finite, a lazy layer has no size yet, or see `strict`.
     """
     hardware = hardware or crossbar()
-    chip, converted, stays = convert.replaced(model, hardware, keep=keep, seed=seed)
+    if learn not in (None, IN_SITU):
+        raise InputError(f"learn = {learn!r}; give None or '{IN_SITU}'")
+    chip, converted, stays = convert.replaced(model, hardware, keep=keep, seed=seed, learns=learn == IN_SITU)
     carried = Conversion(hardware, seed, batch_dim, Report(converted, stays, ()))
     setattr(chip, ATTRIBUTE, carried)
     carried.hook = chip.register_forward_pre_hook(_count, with_kwargs=True).id
@@ -162,6 +170,7 @@ def program(model: nn.Module, *, seed: int | None = None) -> None:
     carried = conversion(model)
     if seed is not None:
         carried.seed = seed
+    carried.learned = 0
     for array, weight in convert.arrays(model):
         if not torch.isfinite(weight).all():
             raise InputError(f"{array.name} has values that are not finite; it can't be programmed")
@@ -210,8 +219,13 @@ def conversion(model: nn.Module) -> Conversion:
 def _count(model: nn.Module, args: Any, kwargs: Any) -> None:
     """Count the examples of one call."""
     carried = conversion(model)
-    if carried.counting and not model.training:
-        carried.examples += _examples(args, kwargs, carried.batch_dim)
+    if not carried.counting:
+        return
+    examples = _examples(args, kwargs, carried.batch_dim)
+    if not model.training:
+        carried.examples += examples
+    elif torch.is_grad_enabled():
+        carried.learned += examples
 
 
 def _examples(args: Any, kwargs: Any, batch_dim: int) -> int:

@@ -15,6 +15,7 @@ from cimlearn.torch.cell import ChipCell
 from cimlearn.torch.cells import curve
 from cimlearn.torch.crossbar import CrossbarArray
 from cimlearn.torch.hardware import Hardware
+from cimlearn.torch.insitu import InSituArray
 from cimlearn.torch.layers import ChipConv, ChipLinear, Maker
 from cimlearn.torch.layout import Layout
 from cimlearn.torch.library import nn, torch
@@ -45,7 +46,7 @@ def arrays(model: nn.Module) -> Iterator[tuple[Array, Tensor]]:
 
 
 def replaced(
-    model: nn.Module, hardware: Hardware, *, keep: Sequence[str], seed: int
+    model: nn.Module, hardware: Hardware, *, keep: Sequence[str], seed: int, learns: bool = False
 ) -> tuple[nn.Module, dict[str, str], dict[str, str]]:
     """A copy of `model` on arrays; converted layers by name -> type; the others that have weights -> why they stay.
 
@@ -57,7 +58,7 @@ def replaced(
     """
     _check(model, keep)
     copied = copy.deepcopy(model)
-    make = _maker(hardware, seed)
+    make = _maker(hardware, seed, learns)
     largest = hardware.parameters["tile.rows"] if hardware.kind == "crossbar" else 1 << 31
     converted: dict[str, str] = {}
     stays: dict[str, str] = {}
@@ -101,16 +102,22 @@ def _present(layer: nn.Module, inputs: Any) -> None:
     """Nothing; but PyTorch's fused encoder, which takes weights and passes layers by, keeps off layers with hooks."""
 
 
-def _maker(hardware: Hardware, seed: int) -> Callable[[str], Maker]:
+def _maker(hardware: Hardware, seed: int, learns: bool) -> Callable[[str], Maker]:
     """What makes the arrays of a layer, by the layer's name."""
     p = hardware.parameters
     if hardware.kind == "crossbar":
         error = curve(p, seed)
 
         def analog(name: str, layout: Layout, weight: Tensor) -> Array:
-            return CrossbarArray(p, layout, weight, error, name=name, seed=seed)
+            kind = InSituArray if learns else CrossbarArray
+            return kind(p, layout, weight, error, name=name, seed=seed)
 
         return lambda layer: lambda name, *rest: analog(f"{layer}.{name}" if layer else name, *rest)
+    if learns:
+        raise InputError(
+            "learn = 'in-situ' needs crossbars: bit-serial arrays of a converted model don't learn yet; give "
+            "crossbar(...), or train in software and program"
+        )
     cell = memory_cell(p)
     rates = ErrorRates(
         error_rate(p, "faults.write_error", cell.write_error),

@@ -15,14 +15,16 @@ gradient (quantisers.py); ranges count as constants.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cimlearn.arrays.base import PULSES, VERIFY_READS
 from cimlearn.arrays.periphery import Periphery
+from cimlearn.arrays.vectors import Converter, Encoder
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import generator
+from cimlearn.torch import fast
 from cimlearn.torch.array import Array, Work
 from cimlearn.torch.cells import Curve, mapping, programmed, surrounding
 from cimlearn.torch.layout import Layout
@@ -63,6 +65,7 @@ class CrossbarArray(Array):
         """An unprogrammed array for a weight like `weight` (outputs, rows)."""
         super().__init__(layout, name, seed)
         self.p, self.mapping = p, mapping(p)
+        self._views: fast.Views | None = None
         self.converter, self.ranged = p["periphery.converter_bits"], p["periphery.saturation"] is not None
         self.read_variance, self.noise = p["cell.read_noise"] ** 2, p["training.noise"]
         if not np.any(error):
@@ -81,7 +84,7 @@ class CrossbarArray(Array):
 
     def _surround(self, around: Periphery, like: Tensor) -> None:
         """Take over a periphery whose range is 1."""
-        self.thermal = around.thermal
+        self.thermal, self._views = around.thermal, None
         persistent = {
             "gain": around.column[0][:, None],
             "offset": around.column[1][:, None],
@@ -101,11 +104,23 @@ class CrossbarArray(Array):
         if not self.wanted(weight):
             return Prepared(self.effective, self.variance, self.bound)
         bound = self.bounds(weight)
+        if fast.fits(weight):
+            return self._compiled_wanted(weight, bound)
         w = self.layout.matrices((weight / bound[:, None]).clamp(-1, 1))
         variance = self._wanted_variance(w.detach()) if self.read_variance else None
         if self.training and self.noise:
             w = w + self._programming_error(w.detach())
         return Prepared(w, variance, bound)
+
+    def _compiled_wanted(self, weight: Tensor, bound: Tensor) -> Prepared:
+        """`prepare` for weights as they are wanted, on a CPU."""
+        m, noise = self.mapping, float(self.noise) if self.training else 0.0
+        at_rest = m.scale * m.middle
+        read = (self.read_variance, m.layers * at_rest**2, 2 * at_rest * m.signs / m.layers, 1 / m.layers)
+        key = self.chance.key() if noise else 0
+        w, variance = fast.wanted_weights(weight, bound, self.error.numpy(), noise, read, key)
+        tiled = None if variance is None else self.layout.matrices(variance)
+        return Prepared(self.layout.matrices(w), tiled, bound)
 
     def product(self, x: Tensor, prepared: Prepared) -> Tensor:
         """(vectors, outputs) of x (vectors, inputs) and what `prepare` gave."""
@@ -113,8 +128,83 @@ class CrossbarArray(Array):
             sums = torch.bmm(self.layout.spread(x), prepared.w)
             self.recorder.saw(x, sums)
             return self.layout.gathered(sums) * prepared.bound
+        if fast.fits(x, prepared.w):
+            return self._compiled_product(x, prepared)
         y = self._product(x / self.input_range, prepared.w, prepared.variance)
         return y * (prepared.bound * self.input_range)
+
+    def answer(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """(vectors, outputs) of x (vectors, inputs) with bias (outputs,) added: a few vectors by one kernel."""
+        if (
+            self.training
+            or not self.programmed
+            or self.recorder is not None
+            or x.shape[0] > fast.FEW
+            or not fast.fits(x, weight)
+            or (torch.is_grad_enabled() and (x.requires_grad or (bias is not None and bias.requires_grad)))
+        ):
+            return super().answer(x, weight, bias)
+        views = self._seen_by_kernels()
+        y, counts = fast.few(x, bias, views, self.chance.key() if self._chancy else 0)
+        self.tally.drove(x.shape[0], counts)
+        return y
+
+    def _compiled_product(self, x: Tensor, prepared: Prepared) -> Tensor:
+        """`product` on a CPU."""
+        views, layout = self._seen_by_kernels(), self.layout
+        noisy = prepared.variance is not None and bool(self.read_variance)
+        on = fast.NONE[np.float64, 1]
+        if not self.training:
+            on = views.row_on if self.programmed else self._wanted_on(prepared.w).double().numpy()
+        driven, squares, counts = fast.inputs(x, views, noisy=noisy, row_on=on)
+        if not self.training:
+            self.tally.drove(len(x), counts)
+        sums = torch.bmm(layout.spread(driven), prepared.w)  # (tiles, vectors, columns)
+        power = fast.NONE[np.float32, 3]
+        if noisy:
+            assert prepared.variance is not None
+            power = torch.bmm(layout.spread(torch.from_numpy(squares)), prepared.variance).numpy()
+        key = self.chance.key() if self._chancy else 0
+        return fast.outputs(sums, prepared.bound, views, key=key, groups=layout.groups, power=power)
+
+    @property
+    def _chancy(self) -> bool:
+        """Whether a product draws noise."""
+        return bool(self.read_variance or self.thermal)
+
+    def _seen_by_kernels(self) -> fast.Views:
+        """The memory of the tensors; a model that was moved, copied or programmed has another."""
+        if self._views is None:
+            half = 0.0 if self.converter is None else 2.0 ** (self.converter - 1)
+            exact = self.p["periphery.input_bits"] is None
+            code, ones = self.code.numpy(), self.ones.numpy().astype(np.int64)
+            self._views = fast.Views(
+                Encoder(code[:, :0] if exact else code, ones[:0] if exact else ones),
+                Converter(
+                    self.gain[:, 0].numpy(), self.offset[:, 0].numpy(), self.ranged, half, self.thermal
+                ),
+                self.layout.table,
+                self.input_range.numpy(),
+                self.reach.numpy(),
+                self.bound.numpy(),
+                *self._memory(),
+                self.layout.outputs,
+            )
+        return self._views
+
+    def _memory(self) -> tuple[fast.Array, fast.Array, fast.Array]:
+        """(tiles, tall, columns) weights and variance of their reads, (inputs,) conductance of rows [S]."""
+        variance = self.variance.numpy() if self.read_variance else fast.NONE[np.float32, 3]
+        return self.effective.numpy(), variance, self.row_on.double().numpy()
+
+    def _apply(self, *args: Any, **kwargs: Any) -> Any:
+        """As ever; tensors that move are no longer where kernels saw them."""
+        self._views = None
+        return super()._apply(*args, **kwargs)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the views, which belong to this object's own memory."""
+        return self.__dict__ | {"_views": None}
 
     def _product(self, x: Tensor, w: Tensor, variance: Tensor | None) -> Tensor:
         """(vectors, outputs) of x (vectors, inputs) in -1 .. 1 and w (tiles, tall, columns)."""
@@ -194,7 +284,7 @@ class CrossbarArray(Array):
 
     def settle(self, inputs: float, sums: float) -> None:
         """Fix the ranges: the largest code stands for `inputs`, integrators reach to `sums`, in units of that."""
-        steps = self.code.shape[1]
+        steps, self._views = self.code.shape[1], None
         stretched = inputs if self.p["periphery.input_bits"] is None else inputs * steps / (steps - 1)
         self.input_range.fill_(stretched)
         self.reach.fill_(sums * inputs / stretched)
@@ -238,7 +328,7 @@ class CrossbarArray(Array):
     @torch.no_grad()
     def refresh(self) -> None:
         """Weights, variances and switched-on conductance of the cells as they are now."""
-        m, layout = self.mapping, self.layout
+        m, layout, self._views = self.mapping, self.layout, None
         cells = self.drifted()
         self.effective = layout.matrices(self.stored(cells)).contiguous()
         self.variance = layout.matrices(self.read_variance * m.scale**2 * cells.square().sum(0)).contiguous()

@@ -33,9 +33,9 @@ class ChipLinear(nn.Module):
             raise InputError(
                 f"{self.array.name}: inputs of {x.shape[-1]} features do not fit {self.in_features}"
             )
-        y = self.array(x.reshape(-1, self.in_features), self.weight)
-        if self.bias is not None:
-            y = y + self.bias
+        if x.dim() == 2:
+            return self.array.answer(x, self.weight, self.bias)
+        y = self.array.answer(x.reshape(-1, self.in_features), self.weight, self.bias)
         return y.reshape(*x.shape[:-1], self.out_features)
 
     def held(self) -> dict[str, tuple[Array, Tensor]]:
@@ -90,9 +90,7 @@ class ChipConv(nn.Module):
                 f"give (examples, {self.in_channels}{', size' * sides})"
             )
         vectors, places = self._vectors(x)
-        y = self.array(vectors, self.weight.flatten(1))
-        if self.bias is not None:
-            y = y + self.bias
+        y = self.array.answer(vectors, self.weight.flatten(1), self.bias)
         y = y.reshape(len(x), *places, -1).movedim(-1, 1)
         return y[0] if alone else y
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from cimlearn.errors import InputError
+from cimlearn.install import install
 
 try:
     import torch
     from torch import nn
     from torch.nn import functional
 except ImportError:
-    raise InputError("cimlearn.torch needs PyTorch: pip install 'cimlearn[torch]'") from None
+    raise InputError(f"cimlearn.torch needs PyTorch: {install('torch')}") from None
 
 __all__ = ["functional", "nn", "torch"]

@@ -40,16 +40,19 @@ def through(value: Tensor, seen: Tensor, inside: Tensor) -> Tensor:
 
 
 def codes(x: Tensor, steps: int) -> Tensor:
-    """Whole numbers (int64) of the magnitudes |x| (...) in 0 .. 1, to nearest, half up; at most steps - 1."""
+    """Whole numbers (int64) of the magnitudes |x| (...) in 0 .. 1, to nearest, half up; at most steps - 1.
+
+    What is not a number has code 0, and `streamed` gives it back.
+    """
     with torch.no_grad():
-        return (x.abs() * steps + 0.5).clamp(max=steps - 1).long()
+        return (x.abs() * steps + 0.5).clamp(max=steps - 1).nan_to_num_(0.0).long()
 
 
 def streamed(x: Tensor, code: Tensor, table: Tensor) -> Tensor:
     """The effective input (...) of x (...): the entry of table (steps,) at its code, with its sign."""
     steps = len(table)
     with torch.no_grad():
-        seen = table[code].copysign_(x)
+        seen = torch.where(x.isnan(), x, table[code].copysign(x))
         inside = x.abs() * steps < steps - 0.5
     return through(x, seen, inside)
 

@@ -25,6 +25,12 @@ class Tally:
         self.active_bits = _sum(self.active_bits, bits.sum())
         self.on = _sum(self.on, bits @ row_on.double())
 
+    def drove(self, vectors: int, counts: tuple[int, float]) -> None:
+        """Count `vectors`, their bits that were 1 and the conductance that these switched on [S]."""
+        self.vectors += vectors
+        self.active_bits = self.active_bits + counts[0]
+        self.on = self.on + counts[1]
+
     def clear(self) -> None:
         """Forget the products; the programming stays."""
         self.vectors, self.active_bits, self.on = 0, 0, 0.0

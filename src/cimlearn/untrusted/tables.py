@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from cimlearn.errors import InputError
+from cimlearn.install import install
 from cimlearn.untrusted import limits
 from cimlearn.untrusted.files import check_file, said
 
@@ -57,7 +58,7 @@ def open_parquet(path: Path) -> Any:
         from pyarrow import ArrowException, parquet
     except ImportError:
         raise InputError(
-            f"reading {path.name} needs PyArrow: pip install 'cimlearn[study]', or save the table as CSV"
+            f"reading {path.name} needs PyArrow: {install('study')}, or save the table as CSV"
         ) from None
     check_file(path)
     try:

@@ -8,11 +8,14 @@ from typing import Any, Final
 from cimlearn.arrays import rules
 from cimlearn.chips.base import Chip, Design, Kind
 from cimlearn.devices import catalog as devices
+from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet, load
 from cimlearn.streams.base import StreamShape
 
 DEVICE: Final = "device.kind"
 AGEING: Final = "cell.ageing"  # names a preset of what time and temperature do to cells
+HARDWARE: Final = ("metaplastic", "recursive")  # consolidation of the chip and its float twin
+SOFTWARE: Final = ("ewc", "si")  # of the Adam twin
 
 
 def parameters(changes: Mapping[str, Any]) -> ParameterSet:
@@ -35,8 +38,19 @@ def _clock() -> ParameterSet:
     return ParameterSet({"operation.rate": rate.model_copy(update={"optional": True, "range": (0.0, 1e9)})})
 
 
+def check_consolidation(on: str, p: ParameterSet) -> None:
+    """Raise InputError for a consolidation that the placement doesn't have."""
+    chosen, mine = p["rule.consolidate"], SOFTWARE if on == "adam" else HARDWARE
+    if chosen not in ("none", *mine):
+        other = "for the Adam twin (--on adam)" if chosen in SOFTWARE else "for the chip and its float twin"
+        raise InputError(
+            f"rule.consolidate = {chosen} is {other}, not --on {on}; use {mine[0]}, {mine[1]} or none there"
+        )
+
+
 def build(on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -> Chip:
     """The chip, its float twin, or the twin that Adam trains."""
+    check_consolidation(on, parameters)
     if on == "adam":
         from cimlearn.chips.m2ru.adam import AdamTwin
 
@@ -48,6 +62,7 @@ def build(on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -
 
 def design(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int) -> Design:
     """What it is expected to do, without a run."""
+    check_consolidation("chip", p)
     from cimlearn.chips.m2ru import expected
 
     return expected.design(p, shape, learned=learned, predicted=predicted)

@@ -32,6 +32,7 @@ from cimlearn.chips.m2ru.setup import (
 )
 from cimlearn.chips.m2ru.sizes import feedback_size, inventory, is_probed, memory_bits
 from cimlearn.devices.catalog import device
+from cimlearn.learning.metaplastic import ASKED, RISEN
 from cimlearn.learning.replay import BufferState
 from cimlearn.ledger import Ledger
 from cimlearn.networks.miru import Miru
@@ -83,7 +84,9 @@ class M2RU:
         self.rule = make_rule(p, shape, psi, first[shape.features : -1], seed=seed, on=on)
         self.memory = make_memory(p, shape, seed)
         probed = make_probed(p, shape, feedback, seed=seed)
-        self.work = make_work(p, shape, psi, first[shape.features : -1], probed=probed, rule=self.rule)
+        self.work = make_work(
+            p, shape, psi, first[shape.features : -1], probed=probed, rule=self.rule, seed=seed
+        )
         reads = {name: _reads(array, seed, name) for name, array in (("hidden", hidden), ("output", output))}
         self._testing = self.net._replace(
             hidden=_reader(hidden, reads["hidden"]), output=_reader(output, reads["output"])
@@ -235,6 +238,7 @@ class M2RU:
     def _learned(self) -> M2RUTally:
         """What learning did beside the arrays."""
         progress, probe = self.work.state.progress, self.work.state.probe
+        held = self.work.state.importance.counts
         return M2RUTally(
             None,
             passes=int(progress[kernels.LEARNED]),
@@ -243,10 +247,13 @@ class M2RU:
             stored=int(self.memory.state.stored[0]),
             replayed=int(progress[kernels.REPLAYED]),
             copies=int(progress[kernels.COPIES]),
+            lit=int(progress[kernels.LIT]),
             probes=int(probe.probes[0]),
             again=int(probe.again[0]),
             driven=int(probe.driven[0]),
             calibrations=int(self._state.rested[resting.CALIBRATIONS]),
+            asked=int(held[ASKED]),
+            risen=int(held[RISEN]),
         )
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -8,10 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.chips.m2ru.kernels import PROGRESS, LearningLoop, LearnScratch, LearnState, Rule
-from cimlearn.chips.m2ru.sizes import feedback_groups, is_probed, probed_together, sharing
+from cimlearn.chips.m2ru.sizes import (
+    feedback_groups,
+    held,
+    is_probed,
+    is_recursive,
+    probed_together,
+    sharing,
+)
 from cimlearn.learning.dfa import feedback
 from cimlearn.learning.kwta import Kwta
+from cimlearn.learning.metaplastic import COUNTED, ImportanceState, Metaplastic
 from cimlearn.learning.probe import Probed, ProbeScratch, ProbeState
+from cimlearn.learning.recursive import Recursive, RecursiveScratch
 from cimlearn.learning.replay import Buffer, buffer
 from cimlearn.networks.miru import trace
 from cimlearn.parameters import ParameterSet
@@ -20,6 +29,7 @@ from cimlearn.streams.base import StreamShape
 from cimlearn.untrusted import limits
 
 Float = NDArray[np.float32]
+NETWORK = ("hidden", "output")  # arrays that hold weights of the network
 
 
 def initial_weights(p: ParameterSet, shape: StreamShape, seed: int) -> tuple[Float, Float, Float]:
@@ -173,12 +183,20 @@ def make_probed(p: ParameterSet, shape: StreamShape, array: Any, *, seed: int) -
 
 
 def make_work(
-    p: ParameterSet, shape: StreamShape, psi: Float, recurrent: Float, *, probed: Probed, rule: Rule
+    p: ParameterSet,
+    shape: StreamShape,
+    psi: Float,
+    recurrent: Float,
+    *,
+    probed: Probed,
+    rule: Rule,
+    seed: int = 0,
 ) -> LearningLoop:
     """Memory of the learning loop; feedback copies start as the weights that were programmed."""
     hidden, rows = p["network.hidden"], shape.features + p["network.hidden"] + 1
     widest = max(hidden, shape.classes)
     example = (shape.steps, shape.features)
+    metaplastic, recursive = make_metaplastic(p, shape, seed=seed), make_recursive(p, shape)
     state = LearnState(
         hidden=np.zeros((rows, hidden), np.float32),
         output=np.zeros((hidden + 1, shape.classes), np.float32),
@@ -189,6 +207,8 @@ def make_work(
         probe=probed.state,
         feedback=probed.array.state,
         answer_words=rule.circuit.words,
+        importance=metaplastic.state,
+        inverse=recursive.inverse,
     )
     scratch = LearnScratch(
         trace=trace(shape.steps, shape.features, hidden, shape.classes),
@@ -200,7 +220,33 @@ def make_work(
         threshold=np.zeros(widest, np.float32),
         counted=np.zeros(widest, np.float32),
     )
-    return LearningLoop(state, scratch, probed)
+    return LearningLoop(state, scratch, probed, metaplastic, recursive)
+
+
+def make_metaplastic(p: ParameterSet, shape: StreamShape, *, seed: int) -> Metaplastic:
+    """Importance of the weights, 0 at first; none where the parameters ask for none."""
+    rises = {name: float(p[f"rule.importance_{name}"]) if name in held(p, shape) else 0.0 for name in NETWORK}
+    sizes = {name: held(p, shape).get(name, (0, 0)) for name in NETWORK}
+    return Metaplastic(
+        top=2 ** int(p["rule.importance_bits"]) - 1,
+        never=is_recursive(p),
+        hidden_rise=rises["hidden"] * 2.0**32,
+        output_rise=rises["output"] * 2.0**32,
+        state=ImportanceState(
+            hidden=np.zeros(sizes["hidden"], np.uint8),
+            output=np.zeros(sizes["output"], np.uint8),
+            words=kernel_state(seed, "importance"),
+            counts=np.zeros(COUNTED, np.int64),
+        ),
+    )
+
+
+def make_recursive(p: ParameterSet, shape: StreamShape) -> Recursive:
+    """P of recursive least squares, identity / ridge at first; (0, 0) where the rule is not used."""
+    rows = p["network.hidden"] + 1 if is_recursive(p) else 0
+    inverse = (np.eye(rows) / p["rule.ridge"]).astype(np.float32)
+    scratch = RecursiveScratch(np.zeros(rows, np.float32), np.zeros((rows, shape.classes), np.float32))
+    return Recursive(inverse, scratch)
 
 
 def make_memory(p: ParameterSet, shape: StreamShape, seed: int) -> Buffer:

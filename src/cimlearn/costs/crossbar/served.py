@@ -57,6 +57,7 @@ def notes(
     mean
         mean conductance of each array's cells [S]
     """
+    chip = dict(chip)  # a ParameterSet knows no `get` of an unknown name
     found = [*_exact(chip, m), *_converter(m, p), *_swing(m, chip, p), *_cycle(m, p)]
     for name in m.arrays:
         found += [
@@ -242,7 +243,7 @@ def _write(
 ) -> Iterator[Note]:
     """The drop of a write along its row: cells evenly spread, the far one sees half of all current times the wire."""
     columns = m.tile_columns(name)
-    kept = chip.get(f"rule.keep_{name}")
+    kept = chip.get(f"rule.keep_{name}")  # a feedback array writes all
     share = (
         min(1.0, kept / m.arrays[name]["rows"]) if kept else 1.0
     )  # of the cells of a row that a write changes

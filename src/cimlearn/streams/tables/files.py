@@ -6,19 +6,23 @@ import functools
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
 from cimlearn.errors import InputError
 from cimlearn.streams.sources import formats
+from cimlearn.streams.tables.cells import as_number
+from cimlearn.streams.tables.manyfiles import open_many, table_files
 from cimlearn.streams.tables.table import Block, Table, make_table
 from cimlearn.untrusted.arrays import npz_names
 from cimlearn.untrusted.tables import csv_rows, open_parquet, parquet_blocks
 
+_SHOWN: Final = 4  # cells of a line in a message
 ROWS: Final = 1 << 16  # rows of a block
 SUFFIXES: Final = (".csv", ".tsv", ".txt", ".parquet", ".pq")
-_PURPOSES = ("label", "task", "group", "part", "time", "features", "delimiter")
+_PURPOSES = ("label", "task", "group", "part", "time", "features", "delimiter", "header")
 _lock = threading.Lock()  # so that the threads of a sweep read a table once
 
 
@@ -34,19 +38,30 @@ def load_table(path: Path, settings: Mapping[str, Any]) -> Table:
     """
     purposes = tuple((key, settings[key]) for key in _PURPOSES)
     with formats.reading(path):
-        status = path.stat()
+        files = table_files(path, SUFFIXES) if path.is_dir() else [path]
+        states = tuple(
+            (str(file), status.st_mtime_ns, status.st_size) for file in files for status in [file.stat()]
+        )
     with _lock:
-        return _load(path, purposes, (status.st_mtime_ns, status.st_size))
+        return _load(path, purposes, states)
 
 
 @functools.lru_cache(maxsize=1)
-def _load(path: Path, purposes: tuple[tuple[str, Any], ...], stamp: tuple[int, int]) -> Table:
-    """Reads the file; `stamp` (time, size) makes a changed file a different one."""
+def _load(
+    path: Path, purposes: tuple[tuple[str, Any], ...], stamp: tuple[tuple[str, int, int], ...]
+) -> Table:
+    """Reads the file, or the folder of files; `stamp` (path, time, size) makes a changed file a different one."""
     settings = dict(purposes)
     with formats.reading(path):
-        columns, blocks = _open(path, settings)
+        files = [Path(file) for file, _, _ in stamp]
+        if path.is_dir():
+            columns, blocks, settings = open_many(path, files, settings, lambda file: _open(file, settings))
+        else:
+            columns, blocks = _open(path, settings)
         table = make_table(str(path), columns, blocks, settings)
-        return table._replace(checksums={path.name: formats.file_digest(path, unpack=False)})
+        names = [str(file.relative_to(path)) if path.is_dir() else file.name for file in files]
+        sums = (formats.file_digest(file, unpack=False) for file in files)
+        return table._replace(checksums=dict(zip(names, sums, strict=True)))
 
 
 def _open(path: Path, settings: Mapping[str, Any]) -> tuple[list[str], Iterator[Block]]:
@@ -56,11 +71,31 @@ def _open(path: Path, settings: Mapping[str, Any]) -> tuple[list[str], Iterator[
     if path.suffix == ".npz":
         return _columns(path)
     rows = csv_rows(path, "\t" if settings["delimiter"] == "tab" else settings["delimiter"])
-    header = next(rows, [])
-    names = [name.strip() for name in header]
+    first = next(rows, [])
+    if settings["header"] == "none":
+        if not first:
+            raise InputError(f"{path} is empty; give at least two classes of rows")
+        names = [str(k + 1) for k in range(len(first))]
+        return names, _blocks(chain([first], rows), names, path)
+    names = [name.strip() for name in first]
     if not any(names):
         raise InputError(f"{path} is empty; its first line must name the columns")
+    if _are_readings(names):
+        shown = ", ".join([*names[:_SHOWN], *(["..."] if len(names) > _SHOWN else [])])
+        raise InputError(
+            f"{path}: its first line holds readings ({shown}), where names of columns are needed; set stream.header = "
+            f"none: columns are then called 1, 2, ..., and the label is for example stream.label = {len(names)}"
+        )
     return names, _blocks(rows, names, path)
+
+
+def _are_readings(names: list[str]) -> bool:
+    """Whether a first line holds numbers: one that isn't whole, or nothing but numbers that don't count columns."""
+    numbers = [as_number(name) for name in names]
+    if any(isfinite(n) and not n.is_integer() for n in numbers):
+        return True
+    counted = (list(range(len(names))), list(range(1, len(names) + 1)))
+    return all(isfinite(n) for n in numbers) and numbers not in counted
 
 
 def _blocks(rows: Iterator[list[str]], names: list[str], path: Path) -> Iterator[Block]:
@@ -103,7 +138,12 @@ def _columns(path: Path) -> tuple[list[str], Iterator[Block]]:
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file is read as a table: by its ending, or an .npz without any of x_train, y_train, x_test, y_test."""
+    """Whether a file is read as a table: by its ending, or an .npz without any of x_train, y_train, x_test, y_test.
+
+    A folder is one if it holds tables, or folders of tables, and no x_train.npy.
+    """
+    if path.is_dir():
+        return not (path / "x_train.npy").exists() and bool(table_files(path, SUFFIXES))
     if path.suffix in SUFFIXES:
         return True
     if path.suffix != ".npz":

@@ -16,7 +16,9 @@ from cimlearn.places import expanded
 from cimlearn.streams import cutting
 from cimlearn.streams.base import Chunk, ClassCounts, StreamShape, TaskInfo
 from cimlearn.streams.checking import infer_scenario
-from cimlearn.streams.tables.files import load_table
+from cimlearn.streams.tables.files import is_table, load_table
+from cimlearn.streams.tables.holes import check_missing
+from cimlearn.streams.tables.notes import notes
 from cimlearn.streams.tables.table import Table, frame_blocks, make_table
 from cimlearn.streams.tables.windows import Windows, cut_windows
 
@@ -63,6 +65,7 @@ class TableStream:
         self._settings = known.replace({f"stream.{key}": v for key, v in settings.items()}).part("stream")
         self._table = _read(table, name, self._settings)
         self._name, self._seed = name or self._table.name, seed
+        check_missing(self._table, self._settings["missing"])
         self._windows = cut_windows(self._table, self._settings)
         self._scale = _scale(self._table, self._windows, self._settings)
         self._shape = self._measure()
@@ -132,6 +135,7 @@ class TableStream:
             "windows_unlabelled": self._windows.unlabelled,
             "scale_offset": [float(v) for v in self._scale.offset],
             "scale_unit": [float(v) for v in self._scale.unit],
+            **notes(self._table, self._windows, self._settings),
         }
 
     def chunks(self, task: int, size: int, start: int = 0) -> Iterator[Chunk]:
@@ -168,7 +172,7 @@ class TableStream:
                 self._settings["window"]
             )  # (windows, rows)
             x = (
-                self._table.values[rows] - self._scale.offset
+                self._windows.values[rows] - self._scale.offset
             ) * self._scale.unit  # (windows, rows, features)
             np.clip(x, self._scale.low, 1, out=x)
             yield Chunk(x.reshape(len(which), steps, features), self._windows.label[which])
@@ -184,8 +188,10 @@ def _read(table: Any, name: str | None, settings: Mapping[str, Any]) -> Table:
     """The table in a file, or in a data frame."""
     if isinstance(table, str | Path):
         path = expanded(table)
-        if not path.is_file():
-            raise InputError(f"table '{path}' doesn't exist; give the path of a .csv, .parquet or .npz file")
+        if not path.is_file() and not (path.is_dir() and is_table(path)):
+            raise InputError(
+                f"table '{path}' doesn't exist; give the path of a .csv, .parquet or .npz file, or a folder of tables"
+            )
         return load_table(path, settings)
     return make_table(name or "table", *frame_blocks(table, name or "table"), settings)
 
@@ -194,7 +200,7 @@ def _scale(table: Table, cut: Windows, settings: Mapping[str, Any]) -> Scale:
     """Offset and unit of each input, from training rows."""
     how, features = settings["normalise"], len(table.features)
     if how == "off":
-        low, high = table.values.min(axis=0), table.values.max(axis=0)
+        low, high = np.nanmin(cut.values, axis=0), np.nanmax(cut.values, axis=0)
         out = np.flatnonzero((low < -1) | (high > 1))
         if len(out):
             raise InputError(
@@ -204,12 +210,12 @@ def _scale(table: Table, cut: Windows, settings: Mapping[str, Any]) -> Scale:
         return Scale(
             np.zeros(features, np.float32), np.ones(features, np.float32), -1 if low.min() < 0 else 0
         )
-    rows = cut.training_rows & ((cut.row_task == 0) | (settings["scale_from"] == "all"))
+    rows = cut.training_rows & ~cut.unusable & ((cut.row_task == 0) | (settings["scale_from"] == "all"))
     if not rows.any():
         raise InputError(f"{table.name} has no training rows in its first task; set stream.scale_from = all")
     offset, unit = np.zeros(features), np.zeros(features)
     for k in range(features):  # a column at a time, so that no second copy of the table is needed
-        values = table.values[rows, k].astype(np.float64)
+        values = cut.values[rows, k].astype(np.float64)
         least, most = values.min(), values.max()
         if how == "deviation":
             offset[k], reach = values.mean(), settings["deviations"] * values.std()

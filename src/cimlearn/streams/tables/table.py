@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from cimlearn.errors import InputError, nearest
 from cimlearn.streams.checking import MAX_CLASSES
-from cimlearn.untrusted import limits, text
+from cimlearn.streams.tables.cells import Bad, Codes, Column, as_number, is_time, numeric, times
+from cimlearn.untrusted import limits
 
-Column = Sequence[Any] | NDArray[Any]  # (rows,) texts, numbers or dates
 Block = Mapping[str, Any]  # neighbouring rows of a table: name -> Column
 CODED = ("label", "task", "group", "part")
-_FINE = np.finfo(np.float32).max
 
 
 class Table(NamedTuple):
@@ -24,13 +23,15 @@ class Table(NamedTuple):
 
     name: str
     features: tuple[str, ...]
-    values: NDArray[np.float32]  # (rows, features)
+    values: NDArray[np.float32]  # (rows, features), NaN where a cell is no finite number
     label: NDArray[np.int64]  # (rows,) class, -1 where there is none
     classes: tuple[str, ...]  # sorted, as numbers where all are
     codes: dict[str, NDArray[np.int64]]  # 'task', 'group', 'part' -> (rows,) numbers in order of appearance
     words: dict[str, tuple[str, ...]]  # 'task', 'group', 'part' -> what the numbers stand for
     time: NDArray[np.float64] | None  # (rows,) numbers, or seconds since 1970
     checksums: dict[str, str]
+    bad: tuple[Bad, ...] = ()  # of each input that has cells which are no finite numbers
+    clock: str | None = None  # the column that was recognised as time, where nobody named one
 
 
 def make_table(
@@ -45,20 +46,40 @@ def make_table(
         fewer than two classes.
     """
     roles = _roles(name, columns, settings)
+    blocks = iter(blocks)
+    head = next(blocks, None)
+    clock = _clock(head, columns, roles, settings)
+    if clock is not None:
+        roles = {**roles, "time": clock}
     features = _features(name, columns, roles, settings)
-    codes = {role: _Codes() for role in roles if role in CODED}
+    codes = {role: Codes() for role in roles if role in CODED}
     found: dict[str, list[NDArray[Any]]] = {role: [] for role in (*roles, "values")}
+    bad: dict[str, Bad] = {}
     rows = 0
-    for block in blocks:
-        found["values"].append(_numbers(block, features, name, rows))
+    for block in chain(() if head is None else (head,), blocks):
+        found["values"].append(_numbers(block, features, name, rows, bad))
         for role, column in roles.items():
             cells = block[column]
-            coded = codes[role].add(cells) if role in codes else _times(cells, column, name, rows)
+            coded = codes[role].add(cells) if role in codes else times(cells, column, name, rows)
             found[role].append(coded)
         rows += len(found["values"][-1])
         limits.check_bytes(name, 4 * rows * len(features))
     if rows == 0:
         raise InputError(f"{name} has no rows; give at least two classes of them")
+    for one in bad.values():
+        if 2 * one.cells > rows:
+            raise not_a_number(name, one, f"{one.cells} of {rows} rows; choose inputs with stream.features")
+    return _made(name, features, codes, found, roles)._replace(bad=tuple(bad.values()), clock=clock)
+
+
+def _made(
+    name: str,
+    features: tuple[str, ...],
+    codes: dict[str, Codes],
+    found: dict[str, list[NDArray[Any]]],
+    roles: Mapping[str, str],
+) -> Table:
+    """The table from the blocks of its columns."""
     whole = {key: np.concatenate(parts) for key, parts in found.items()}
     classes, label = _classes(codes["label"], whole["label"], name, roles["label"])
     others = [role for role in codes if role != "label"]
@@ -78,6 +99,24 @@ def make_table(
     )
 
 
+def not_a_number(name: str, bad: Bad, more: str) -> InputError:
+    """The error of a cell that is no finite number."""
+    what = "is empty" if bad.word == "" else f"is {bad.word!r}"
+    return InputError(
+        f"{name}: column '{bad.column}' {what} in row {bad.row + 1}, where a finite number is needed; {more}"
+    )
+
+
+def _clock(
+    head: Block | None, columns: Sequence[str], roles: Mapping[str, str], settings: Mapping[str, Any]
+) -> str | None:
+    """The first column of times, where nobody says which columns are the time and the inputs."""
+    if head is None or settings["time"] is not None or settings["features"] is not None:
+        return None
+    free = (column for column in columns if column not in roles.values())
+    return next((column for column in free if is_time(head[column])), None)
+
+
 def _roles(name: str, columns: Sequence[str], settings: Mapping[str, Any]) -> dict[str, str]:
     """'label', 'task', ... -> column, for those that are asked for."""
     twice = sorted({column for column in columns if list(columns).count(column) > 1})
@@ -88,7 +127,7 @@ def _roles(name: str, columns: Sequence[str], settings: Mapping[str, Any]) -> di
         if column not in columns:
             raise InputError(
                 f"{name} has no column '{column}' (stream.{role}); it has {', '.join(columns)}; "
-                + (nearest(column, columns) if len(columns) > 1 else "check stream.delimiter")
+                + (_which(role, column, columns) if len(columns) > 1 else "check stream.delimiter")
             )
     used: dict[str, str] = {}
     for role, column in roles.items():
@@ -98,6 +137,12 @@ def _roles(name: str, columns: Sequence[str], settings: Mapping[str, Any]) -> di
     if roles.get("part") == roles["label"]:
         raise InputError(f"stream.part = '{roles['part']}' of {name} is the label; choose another column")
     return roles
+
+
+def _which(role: str, column: str, columns: Sequence[str]) -> str:
+    """What to do about a column that isn't there."""
+    said = nearest(column, columns)
+    return said if said.startswith("did") else f"set stream.{role} to the one that holds the {role}"
 
 
 def _features(
@@ -124,119 +169,22 @@ def _features(
     return chosen
 
 
-def _numbers(block: Block, features: tuple[str, ...], name: str, first: int) -> NDArray[np.float32]:
-    """(rows, features) of a block; `first` rows came before."""
-    columns = [_numeric(block[column], column, name, first) for column in features]
+def _numbers(
+    block: Block, features: tuple[str, ...], name: str, first: int, bad: dict[str, Bad]
+) -> NDArray[np.float32]:
+    """(rows, features) of a block; `first` rows came before. What is no number is added to `bad`."""
+    columns = []
+    for column in features:
+        values, wrong = numeric(block[column], column, name, first)
+        columns.append(values)
+        if wrong is not None:
+            before = bad.get(column)
+            bad[column] = wrong if before is None else before._replace(cells=before.cells + wrong.cells)
     return np.stack(columns, axis=1)
 
 
-def _numeric(cells: Column, column: str, name: str, first: int) -> NDArray[np.float32]:
-    """(rows,) numbers of one column."""
-    kind = cells.dtype.kind if isinstance(cells, np.ndarray) else "O"
-    if kind in "cV":
-        raise InputError(
-            f"{name}: column '{column}' is of type {cells.dtype}; give real numbers, such as its size and angle"  # type: ignore[union-attr]
-        )
-    try:
-        if kind in "mM" or (kind in "OSU" and not _plain_digits(cells)):
-            raise TypeError  # each cell says for itself whether it is a number
-        exact = np.asarray(cells, np.float64)
-    except (TypeError, ValueError):
-        exact = np.array([_number(cell) for cell in cells], np.float64)
-    bad = ~(np.abs(exact) <= _FINE)  # NaN too
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        cell = cells[row]
-        what = "is empty" if _text(cell) == "" else f"is {_text(cell)!r}"
-        raise InputError(
-            f"{name}: column '{column}' {what} in row {first + row + 1}, where a finite number is needed; "
-            "mend it, or name the inputs with stream.features"
-        )
-    return exact.astype(np.float32)
-
-
-def _plain_digits(cells: Column) -> bool:
-    """Whether NumPy may read these texts: none holds an underscore or digits of another script."""
-    try:
-        joined = "".join(cells)
-    except TypeError:
-        return False
-    return joined.isascii() and "_" not in joined
-
-
-def _number(cell: Any) -> float:
-    """A cell as a number, NaN if it is none."""
-    try:
-        return text.number(cell)
-    except (TypeError, ValueError):
-        return float("nan")
-
-
-def _times(cells: Column, column: str, name: str, first: int) -> NDArray[np.float64]:
-    """(rows,) times: numbers, or dates as seconds since 1970."""
-    if isinstance(cells, np.ndarray) and cells.dtype.kind == "M":
-        seconds = cells.astype("datetime64[us]").astype(np.float64) / 1e6
-        return np.where(np.isnat(cells), np.nan, seconds)
-    times = np.array([parse_time(cell) for cell in cells], np.float64)
-    if not np.isfinite(times).all():
-        row = int(np.flatnonzero(~np.isfinite(times))[0])
-        raise InputError(
-            f"{name}: column '{column}' is {_text(cells[row])!r} in row {first + row + 1}, which is no time; "
-            "write numbers, or dates as 2026-01-31T12:00:00"
-        )
-    return times
-
-
-def parse_time(cell: Any) -> float:
-    """A time as a number: itself, or seconds since 1970 (dates without a zone count as UTC); NaN if it is none."""
-    number = _number(cell)
-    if number == number:
-        return number
-    try:
-        date = cell if isinstance(cell, datetime) else datetime.fromisoformat(str(cell).strip())
-    except ValueError:
-        return float("nan")
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-
-
-def _text(cell: Any) -> str:
-    """A cell as a word; '' where nothing is known (empty, None, NaN). Whole numbers have no point: 1.0 is '1'."""
-    if cell is None or (not isinstance(cell, str | bytes) and not _is_itself(cell)):
-        return ""
-    if isinstance(cell, float | np.floating) and float(cell).is_integer():
-        return str(int(cell))
-    return (cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)).strip()
-
-
-def _is_itself(cell: Any) -> bool:
-    """False for NaN and for other libraries' missing values."""
-    try:
-        return bool(cell == cell)
-    except TypeError:
-        return False
-
-
-class _Codes:
-    """Numbers for the words of a column, in order of appearance."""
-
-    def __init__(self) -> None:
-        self.words: list[str] = []
-        self._known: dict[str, int] = {"": -1}
-
-    def add(self, cells: Column) -> NDArray[np.int64]:
-        """(rows,) numbers of the words in a block; -1 for none."""
-        plain = cells.tolist() if isinstance(cells, np.ndarray) and cells.dtype.kind in "iufb" else cells
-        return np.fromiter((self._code(_text(cell)) for cell in plain), np.int64, len(plain))
-
-    def _code(self, word: str) -> int:
-        if word not in self._known:
-            self._known[word] = len(self.words)
-            self.words.append(word)
-        return self._known[word]
-
-
 def _classes(
-    codes: _Codes, label: NDArray[np.int64], name: str, column: str
+    codes: Codes, label: NDArray[np.int64], name: str, column: str
 ) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     """The sorted classes, and each row's number among them."""
     if not 2 <= len(codes.words) <= MAX_CLASSES:
@@ -245,7 +193,7 @@ def _classes(
             f"{name}: column '{column}' has {len(codes.words)} different labels{listed}; "
             f"needed: 2 to {MAX_CLASSES}"
         )
-    numbers = [_number(word) for word in codes.words]
+    numbers = [as_number(word) for word in codes.words]
     known = all(n == n for n in numbers)
     order = sorted(range(len(numbers)), key=lambda k: numbers[k] if known else codes.words[k])
     rank = np.full(len(numbers) + 1, -1)  # the last one is for -1: no label
@@ -254,7 +202,7 @@ def _classes(
 
 
 def _refuse_blanks(
-    codes: Mapping[str, _Codes],
+    codes: Mapping[str, Codes],
     whole: Mapping[str, NDArray[Any]],
     roles: Iterable[str],
     columns: Mapping[str, str],

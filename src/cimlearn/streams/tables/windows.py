@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
-from cimlearn.streams.tables.table import Table, parse_time
+from cimlearn.streams.tables.cells import as_number, parse_time
+from cimlearn.streams.tables.holes import Clock, clock, filled
+from cimlearn.streams.tables.table import Table
 
 Rows = NDArray[np.int64]
 
@@ -25,6 +27,9 @@ class Windows(NamedTuple):
     training_rows: NDArray[np.bool_]  # (rows,) rows that are not held out
     row_task: Rows  # (rows,)
     unlabelled: int  # windows left out, as a row has no label
+    values: NDArray[np.float32]  # (rows, features) with what stream.missing filled in
+    unusable: NDArray[np.bool_]  # (rows,) rows that still have a cell without a number
+    clock: Clock | None  # of a table with times
 
 
 def cut_windows(table: Table, settings: Mapping[str, Any]) -> Windows:
@@ -42,15 +47,19 @@ def cut_windows(table: Table, settings: Mapping[str, Any]) -> Windows:
     hop = settings["hop"] or length
     task, names = _tasks(table, settings)
     group = table.codes.get("group", np.zeros(len(task), np.int64))
-    _check_time(table, group)
-    begin, end = _runs(task, group)
-    test = _held_out(table, settings, task, group, (begin, end))
+    ticks = clock(table, settings, group)
+    part = np.zeros(len(task), np.int64) if ticks is None else ticks.part
+    test = _held_out(table, settings, task, group, runs(task, group, part))
+    values = filled(table, settings["missing"], runs(group, part, test))
+    unusable = np.zeros(len(task), bool)
+    if table.bad:
+        unusable |= np.isnan(values).any(axis=1)
     same = (table.label,) if settings["rule"] == "same" else ()
-    begin, end = _runs(task, group, test, *same)
+    begin, end = runs(task, group, part, test, unusable, *same)
     starts = [
         np.arange(a, b - length + 1, hop)
         for a, b in zip(begin.tolist(), end.tolist(), strict=True)
-        if b - a >= length
+        if b - a >= length and not unusable[a]
     ]
     if not starts:
         label = ", one label" if same else ""
@@ -58,13 +67,30 @@ def cut_windows(table: Table, settings: Mapping[str, Any]) -> Windows:
             f"stream.window = {length} rows is longer than any stretch of {table.name} (one recording, one task, "
             f"held out or not{label}): the longest has {(end - begin).max()} rows; choose a shorter window, or "
             "longer blocks (stream.block)"
+            + (
+                ""
+                if ticks is None or not ticks.holes
+                else f"; windows end at the {ticks.holes} holes in time (stream.gap)"
+            )
         )
     first = np.concatenate(starts)
     found = _labels(table, first, length, settings["rule"])
     kept = found >= 0
     unlabelled = len(kept) - np.count_nonzero(kept)
     first = first[kept]
-    return Windows(first, found[kept], task[first], test[first], names, ~test, task, int(unlabelled))
+    return Windows(
+        first,
+        found[kept],
+        task[first],
+        test[first],
+        names,
+        ~test,
+        task,
+        int(unlabelled),
+        values,
+        unusable,
+        ticks,
+    )
 
 
 def _tasks(table: Table, settings: Mapping[str, Any]) -> tuple[Rows, tuple[str, ...]]:
@@ -83,31 +109,22 @@ def _tasks(table: Table, settings: Mapping[str, Any]) -> tuple[Rows, tuple[str, 
         raise InputError(f"stream.changes holds {bad!r}; give row numbers, or times where stream.time is set")
     if (np.diff(points) <= 0).any():
         raise InputError(f"stream.changes = {changes} doesn't rise; give change points in order")
-    where = np.arange(rows, dtype=np.float64) if table.time is None else table.time
+    timed = table.time is not None and (
+        table.clock is None or any(np.isnan(as_number(word)) for word in words)
+    )
+    where = table.time if timed and table.time is not None else np.arange(rows, dtype=np.float64)
     task = np.searchsorted(points, where, side="right")
     for k in range(len(points) + 1):
         if not (task == k).any():
-            unit = "row numbers" if table.time is None else "times"
+            unit = "times" if timed else "row numbers"
             raise InputError(
                 f"stream.changes = {changes} leaves task {k + 1} without rows; {unit} of {table.name} go from "
-                f"{where.min() + (table.time is None):g} to {where.max() + (table.time is None):g}"
+                f"{where.min() + (not timed):g} to {where.max() + (not timed):g}"
             )
     return task, tuple(f"task {k + 1}" for k in range(len(points) + 1))
 
 
-def _check_time(table: Table, group: Rows) -> None:
-    """Raise InputError where time goes back within a recording."""
-    if table.time is None:
-        return
-    back = np.flatnonzero((np.diff(table.time) < 0) & (np.diff(group) == 0))
-    if len(back):
-        raise InputError(
-            f"{table.name}: time goes back in row {back[0] + 2}; sort the rows by time, or name the column of the "
-            "recordings with stream.group"
-        )
-
-
-def _runs(*of: NDArray[Any]) -> tuple[Rows, Rows]:
+def runs(*of: NDArray[Any]) -> tuple[Rows, Rows]:
     """Begin and end of the stretches of neighbouring rows in which all arrays stay the same."""
     change = np.zeros(len(of[0]) - 1, bool)
     for array in of:

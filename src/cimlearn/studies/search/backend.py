@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cimlearn.errors import InputError
+from cimlearn.install import install
 
 try:
     import optuna
 except ImportError:
-    raise InputError("cimlearn search needs optuna; install it: pip install 'cimlearn[study]'") from None
+    raise InputError(f"cimlearn search needs optuna; install it: {install('study')}") from None
 
 __all__ = ["optuna", "quiet"]
 

@@ -32,10 +32,12 @@ def attempt(
     folder: Path,
     wanted: Callable[[], bool] = lambda: True,
     floors: Sequence[float] = (),
+    told: Callable[[Progress], None] = lambda event: None,
 ) -> str | None:
     """Run `experiment` in `folder`, or go on with what is there; answers why it has no end, or None.
 
-    With `floors` it is pruned after task k if the mean accuracy on the tasks so far (0 to 1) is below floors[k].
+    `told` is called at the begin, after each chunk of examples and after each task. With `floors` it is pruned after
+    task k if the mean accuracy on the tasks so far (0 to 1) is below floors[k].
 
     Raises
     ------
@@ -46,6 +48,7 @@ def attempt(
     """
 
     def still(event: Progress) -> None:
+        told(event)
         if not wanted():
             raise Unwanted
         if isinstance(event, Evaluated) and (why := below(event.task, event.record["accuracy"], floors)):
