@@ -32,6 +32,7 @@ SECTIONS: dict[str, list[str]] = {
         "notebooks/own-data.md",
         "howto/price.md",
         "howto/compare.md",
+        "howto/without-replay.md",
         "report.md",
         "studies.md",
         "howto/cluster.md",

@@ -111,7 +111,7 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
             ("forgetting", points(accuracy["forgetting"])),
             ("learning accuracy", percent(accuracy["learning"])),
         ]
-    lines += [*chance_lines(summary), *rested_lines(summary), *balance_lines(summary)]
+    lines += [*chance_lines(summary), *balance_lines(summary), *rested_lines(summary)]
     if writes["cells"] is not None:
         lines += [
             (

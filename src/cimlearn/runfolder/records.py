@@ -69,8 +69,8 @@ class Record:
     balanced: tuple[
         float, ...
     ] = ()  # (task + 1,) as accuracy, every class counting alike; empty in older records
-    rested: tuple[float, ...] = ()  # (task + 1,) as accuracy, after the rest that follows; empty without one
     never_right: tuple[int, ...] = ()  # classes that were tested, and never answered right
+    rested: tuple[float, ...] = ()  # (task + 1,) as accuracy, after the rest that follows; empty without one
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Record:
@@ -99,8 +99,8 @@ class Record:
             },
             writes={str(name): ArrayWrites.from_json(w) for name, w in data["writes"].items()},
             balanced=tuple(float(a) for a in data.get("balanced_accuracy", ())),
-            rested=tuple(float(a) for a in data.get("rested_accuracy", ())),
             never_right=tuple(int(c) for c in data.get("never_right", ())),
+            rested=tuple(float(a) for a in data.get("rested_accuracy", ())),
         )
 
 

@@ -27,6 +27,15 @@ class Report:
     converted: Mapping[str, str]  # name -> type of what is on arrays now
     digital: Mapping[str, str]  # name -> type and reason, of other layers with weights
     unused: Sequence[str]  # arrays that the sample never drove
+    unknown: Mapping[str, int] = field(
+        default_factory=dict
+    )  # operations without a price -> calls in the sample
+    on_arrays: float = 1.0  # share of the sample's multiply-adds that arrays do
+
+    @property
+    def is_lower_bound(self) -> bool:
+        """Whether something was computed that has no price, so every total is a lower bound."""
+        return bool(self.unknown)
 
 
 @dataclass
@@ -134,7 +143,7 @@ def calibrate(model: nn.Module, sample: Sample) -> None:
     hooks = []
     for array in held:
         array.recorder = Recorder(array.name, p["range.input"], p["range.sum"])
-    for _, layer in convert.layers(model):
+    for layer in convert.workers(model):
         hooks += [layer.register_forward_pre_hook(work.enter), layer.register_forward_hook(work.leave)]
     carried.counting = False
     try:
@@ -159,7 +168,17 @@ def calibrate(model: nn.Module, sample: Sample) -> None:
             array.settle(*one.ranges)
     carried.sampled = _examples(args, kwargs, carried.batch_dim)
     carried.work = dict(work.counts)
-    carried.report = dataclasses.replace(carried.report, unused=tuple(unused))
+    products = sum(
+        one.vectors * array.layout.outputs * array.layout.rows
+        for array, one in zip(held, recorders, strict=True)
+        if one is not None
+    )
+    carried.report = dataclasses.replace(
+        carried.report,
+        unused=tuple(unused),
+        unknown=dict(work.unknown),
+        on_arrays=products / max(1, products + work.counts["multiply_add"]),
+    )
 
 
 def program(model: nn.Module, *, seed: int | None = None) -> None:

@@ -60,11 +60,19 @@ class ModelCosts:
     total: Costs  # per example
     layers: dict[str, Share]  # array, and '(digital)', of inference
     program: float  # energy of writing all weights once [J]
+    unknown: tuple[str, ...] = ()  # operations without a price; with one of them every total is a lower bound
+    on_arrays: float = 1.0  # share of the multiply-adds that arrays do
 
     def as_dict(self) -> dict[str, Any]:
         """The plain JSON object of docs/costs.md, with `layers` and `program_J` beside."""
         shares = {name: dataclasses.asdict(one) for name, one in self.layers.items()}
-        return {**self.total.as_dict(), "layers": shares, "program_J": self.program}
+        return {
+            **self.total.as_dict(),
+            "layers": shares,
+            "program_J": self.program,
+            "unknown": list(self.unknown),
+            "on_arrays": self.on_arrays,
+        }
 
     def to_frame(self) -> Any:
         """A pandas.DataFrame with a row for each array: joules, seconds and products an example, area.
@@ -94,6 +102,10 @@ class ModelCosts:
         for first, *rest in rows:
             cells = [text.rjust(width) for text, width in zip(rest, wide[1:], strict=True)]
             lines.append("  ".join([first.ljust(wide[0]), *cells]))
+        if self.on_arrays < 1:
+            lines.append(f"on arrays: {100 * self.on_arrays:.1f} % of the multiply-adds")
+        if self.unknown:
+            lines.append(f"a lower bound: no price for {', '.join(self.unknown)}")
         lines.append(f"programming once: {quantity(self.program, 'J')}")
         learning = self.total.phases.get("learning")
         if learning is not None:
@@ -120,7 +132,8 @@ def costs(model: nn.Module) -> ModelCosts:
             "nothing was classified yet, so there is nothing to price; run the model in eval mode first"
         )
     price = _analog if carried.hardware.kind == "crossbar" else _digital
-    return price(model, carried)
+    found, seen = price(model, carried), carried.report
+    return dataclasses.replace(found, unknown=tuple(sorted(seen.unknown)), on_arrays=seen.on_arrays)
 
 
 def _row(name: str, one: Share) -> tuple[str, str, str, str, str]:

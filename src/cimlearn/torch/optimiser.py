@@ -13,6 +13,7 @@ from typing import Any
 
 from cimlearn.errors import InputError
 from cimlearn.torch import convert
+from cimlearn.torch.attention import ChipAttention
 from cimlearn.torch.insitu import InSituArray
 from cimlearn.torch.library import nn, torch
 
@@ -59,7 +60,7 @@ class InSituSGD(torch.optim.Optimizer):
                 f"{numbers * 2 / 1e3:,.1f} kB in 16 bits, which this chip doesn't have; set momentum to 0, or gather "
                 "changes in digital accumulators, which are simulated and priced: crossbar({'write.least': 0.01})"
             )
-        held = {id(getattr(layer, name)) for _, layer, name in self._arrays}
+        held = {id(owner) for _, layer, name in self._arrays for owner in _owners(layer, name)}
         self._digital = [p for p in model.parameters() if id(p) not in held]
         self.keep = keep
         super().__init__(list(model.parameters()), {"lr": rate})
@@ -80,10 +81,10 @@ class InSituSGD(torch.optim.Optimizer):
         rate = float(self.param_groups[0]["lr"])
         wrote = False
         for array, layer, name in self._arrays:
-            weight = getattr(layer, name)
-            if weight.grad is None:
+            gradient, weight = _gradient(layer, name), layer.held()[name][1]
+            if gradient is None:
                 continue
-            array.descend(weight.grad.reshape(array.layout.outputs, array.layout.rows), rate, self.keep)
+            array.descend(gradient.reshape(array.layout.outputs, array.layout.rows), rate, self.keep)
             weight.copy_(array.weights().reshape(weight.shape))
             wrote = True
         if not wrote:
@@ -95,3 +96,16 @@ class InSituSGD(torch.optim.Optimizer):
             if parameter.grad is not None:
                 parameter.add_(parameter.grad, alpha=-rate)
         return loss
+
+
+def _owners(layer: convert.Layer, name: str) -> list[torch.Tensor]:
+    """The parameters that hold the weight `name` of a layer."""
+    return layer.owners() if isinstance(layer, ChipAttention) else [getattr(layer, name)]
+
+
+def _gradient(layer: convert.Layer, name: str) -> torch.Tensor | None:
+    """The gradient of the weight `name` of a layer."""
+    if isinstance(layer, ChipAttention):
+        return layer.gradient(name)
+    found: torch.Tensor | None = getattr(layer, name).grad
+    return found

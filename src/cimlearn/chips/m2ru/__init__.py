@@ -13,16 +13,18 @@ from cimlearn.parameters import ParameterSet, load
 from cimlearn.streams.base import StreamShape
 
 DEVICE: Final = "device.kind"
-AGEING: Final = "cell.ageing"  # names a preset of what time and temperature do to cells
 HARDWARE: Final = ("metaplastic", "recursive")  # consolidation of the chip and its float twin
 SOFTWARE: Final = ("ewc", "si")  # of the Adam twin
+AGEING: Final = "cell.ageing"  # names a preset of what time and temperature do to cells
 
 
 def parameters(changes: Mapping[str, Any]) -> ParameterSet:
-    """Every parameter with the changes applied; the device brings its own."""
-    name = devices.chosen(changes)
+    """Every parameter with the changes applied; the device brings its own, and so does a probed feedback."""
+    name, usual = devices.chosen(changes), load("m2ru")
     own = devices.parameters(name)
-    found = own.merged(load("m2ru")).merged(rules.around(name)).merged(own).merged(_clock())
+    if changes.get("rule.feedback", usual["rule.feedback"]) == "probed":
+        usual = usual.merged(load("m2ru_probed"))
+    found = own.merged(usual).merged(rules.around(name)).merged(own).merged(_clock())
     chosen = found.replace({AGEING: changes[AGEING]} if AGEING in changes else {})[AGEING]
     if chosen != "none":
         found = found.merged(load(f"ageing_{chosen}"))
@@ -30,12 +32,6 @@ def parameters(changes: Mapping[str, Any]) -> ParameterSet:
     probed = ("feedback",) if found["rule.feedback"] == "probed" else ()
     rules.check(found, (*rules.ARRAYS, *probed))
     return found
-
-
-def _clock() -> ParameterSet:
-    """New examples a second: the lifetime's rate, by which simulated time runs too; a chip may have no clock."""
-    rate = load("prices").entry("operation.rate")
-    return ParameterSet({"operation.rate": rate.model_copy(update={"optional": True, "range": (0.0, 1e9)})})
 
 
 def check_consolidation(on: str, p: ParameterSet) -> None:
@@ -46,6 +42,12 @@ def check_consolidation(on: str, p: ParameterSet) -> None:
         raise InputError(
             f"rule.consolidate = {chosen} is {other}, not --on {on}; use {mine[0]}, {mine[1]} or none there"
         )
+
+
+def _clock() -> ParameterSet:
+    """New examples a second: the lifetime's rate, by which simulated time runs too; a chip may have no clock."""
+    rate = load("prices").entry("operation.rate")
+    return ParameterSet({"operation.rate": rate.model_copy(update={"optional": True, "range": (0.0, 1e9)})})
 
 
 def build(on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -> Chip:

@@ -251,9 +251,9 @@ class M2RU:
             probes=int(probe.probes[0]),
             again=int(probe.again[0]),
             driven=int(probe.driven[0]),
-            calibrations=int(self._state.rested[resting.CALIBRATIONS]),
             asked=int(held[ASKED]),
             risen=int(held[RISEN]),
+            calibrations=int(self._state.rested[resting.CALIBRATIONS]),
         )
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

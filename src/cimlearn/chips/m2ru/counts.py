@@ -47,10 +47,10 @@ class M2RUTally(NamedTuple):
     probes: int = 0  # examples that ran again with a disturbed state
     again: int = 0  # steps that these ran
     driven: int = 0  # groups of rows of the feedback array that an error drove
-    calibrations: int = 0  # of all columns
     lit: int = 0  # inputs of examples learned that were not 0
     asked: int = 0  # changes asked of weights that have an importance
     risen: int = 0  # times that an importance rose
+    calibrations: int = 0  # of all columns
 
 
 def buffer_counts(
