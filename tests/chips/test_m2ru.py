@@ -52,12 +52,13 @@ RECIPE: dict[str, Any] = {
     "rule.winner_mismatch": 0.0,
     "rule.winner_noise": 0.0,
     "rule.probed_rate_input": 1.5,
-    "rule.probed_rate_output": 0.125,
+    "rule.probed_rate_output": 0.01,
     "rule.probe_size": 0.1,
     "rule.probe_rate": 0.5,
     "rule.probe_steps": 1,
     "rule.probe_every": 1,
     "rule.feedback_steps": None,
+    "rule.start_slope": 0.6,
     "rule.follow": 0,
     "rule.follow_decay": 0.8,
     "mapping.feedback_range": 1.0,
@@ -126,8 +127,14 @@ class Plainly:
         if p["rule.feedback"] == "probed":
             self.rate_first[:n] = p["rule.probed_rate_input"] / n
             self.rate_second[:] = p["rule.probed_rate_output"]
+            self.rate_first[n:-1] *= 100 / hidden
+            self.rate_second[:-1] *= 100 / hidden
         self.d_first, self.d_second = np.zeros_like(first), np.zeros_like(second)
-        step = p["network.lambda"] * np.eye(hidden) + (1 - p["network.lambda"]) * p["network.beta"] * self.u0
+        slope = p["rule.start_slope"]
+        step = (
+            p["network.lambda"] * np.eye(hidden)
+            + slope * (1 - p["network.lambda"]) * p["network.beta"] * self.u0
+        )
         timed = [
             (np.linalg.matrix_power(step, SHAPE.steps - 1 - t) @ psi).T for t in range(SHAPE.steps)
         ]  # each (classes, hidden)
@@ -297,6 +304,7 @@ class Plainly:
                 self.write()
 
 
+PROBED: dict[str, Any] = {"rule__feedback": "probed", "rule__rate_recurrent": 0.012}  # at 100 units
 CASES: dict[str, dict[str, Any]] = {
     "direct": {"rule__feedback": "direct"},
     "decayed": {"rule__feedback": "decayed"},
@@ -304,10 +312,10 @@ CASES: dict[str, dict[str, Any]] = {
     "through": {},
     "through-fixed": {"rule__refresh": None},
     "not-aligned": {"rule__aligned": False, "rule__refresh": None},
-    "probed": {"rule__feedback": "probed", "rule__answer": "kwta"},
-    "probed-at-once": {"rule__feedback": "probed", "rule__probe_steps": None, "rule__follow": 4},
-    "probed-in-twos": {
-        "rule__feedback": "probed",
+    "probed": PROBED | {"rule__answer": "kwta"},
+    "probed-at-once": PROBED | {"rule__probe_steps": None, "rule__follow": 4},
+    "probed-in-twos": PROBED
+    | {
         "rule__probe_steps": 3,
         "rule__probe_every": 2,
         "rule__feedback_steps": 3,
@@ -316,7 +324,7 @@ CASES: dict[str, dict[str, Any]] = {
         "replay__slots": 12,
         "replay__weight": 3.0,
     },
-    "probed-never": {"rule__feedback": "probed", "rule__probe_every": None, "rule__follow": 2},
+    "probed-never": PROBED | {"rule__probe_every": None, "rule__follow": 2},
     "kwta": {"rule__answer": "kwta"},
     "kwta-all": {"rule__answer": "kwta", "rule__winners": 9, "rule__winner_gain": 3.0},
     "sparse": {"rule__keep_hidden": 3, "rule__keep_output": 2},

@@ -77,6 +77,10 @@ class Pulsed(NamedTuple):
         """It rounds to whole pulses at random, so the array draws uniform numbers."""
         return True
 
+    def hides(self) -> bool:
+        """Its state is the conductance [S] that the next pulse moves, hidden behind write noise."""
+        return True
+
     def rest(self) -> tuple[float, float]:
         """(conductance [S], hidden conductance [S]) of a fresh cell."""
         return float(self.middle), float(self.middle)

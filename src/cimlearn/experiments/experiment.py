@@ -18,7 +18,7 @@ from cimlearn._version import __version__
 from cimlearn.chips.base import Chip
 from cimlearn.compiled import STRICTLY, compiled_for
 from cimlearn.costs import prices
-from cimlearn.costs.prices import is_price
+from cimlearn.costs.prices import for_chip, is_price
 from cimlearn.errors import InputError, nearest
 from cimlearn.experiments.scheduler import Progress, run_seeds
 from cimlearn.parameters import ParameterSet
@@ -52,20 +52,21 @@ class Experiment:
         mine = {name: value for name, value in self.settings.items() if name.startswith("stream.")}
         if mine and not isinstance(self.stream, str):
             raise InputError(f"{min(mine)} can't be set: the stream was made from arrays; change it there")
-        rest = {
-            name: value for name, value in self.settings.items() if name not in mine and not is_price(name)
-        }
+        others = {name: value for name, value in self.settings.items() if name not in mine}
+        rest = for_chip(others, chips.parameters(self.chip, {}))
         try:
             return chips.parameters(self.chip, rest), of_stream.replace(mine)
         except InputError:
-            _check_names(rest, chips.parameters(self.chip, {}), of_stream.merged(self.prices))
+            known = prices.parameters({}, chips.kind(self.chip).costs)
+            _check_names(rest, chips.parameters(self.chip, {}), of_stream.merged(known))
             raise
 
     @cached_property
     def prices(self) -> ParameterSet:
         """What things cost, with the settings put in; prices never change a record."""
         own = {name: value for name, value in self.settings.items() if is_price(name)}
-        return prices.parameters(own, chips.kind(self.chip).costs)
+        kind = chips.kind(self.chip)
+        return prices.parameters(own, kind.costs, kind.prices)
 
     def open_stream(self, seed: int) -> Stream:
         """The stream of one seed."""
@@ -238,7 +239,7 @@ def _check_names(settings: Mapping[str, Any], of_chip: ParameterSet, others: Par
     names = [*of_chip, *others]
     for name in settings:
         close = get_close_matches(name, names, n=1, cutoff=0.5)
-        if close and close[0] in list(others):
+        if name not in of_chip and close and close[0] in list(others):
             raise InputError(f"unknown parameter '{name}'; {nearest(name, names)}")
 
 

@@ -9,6 +9,7 @@ from cimlearn import metrics
 from cimlearn.report.run.balance import balance_lines
 from cimlearn.report.run.chance import chance_lines
 from cimlearn.report.run.cost_words import giga, years
+from cimlearn.report.run.rested import rested_lines
 from cimlearn.runfolder.records import Record, Run
 from cimlearn.units import count, number, percent, points, quantity, si_text, value_text, whole
 
@@ -68,6 +69,8 @@ def row_text(record: Record, tasks: int) -> Text:
     )
     for value in record.accuracy:
         line.append(f"{100 * value:.1f} ")
+    if record.rested:
+        line.append(f" after a rest {percent(metrics.mean(record.rested))}")
     line.append(f" {record.task_name}", style="dim")
     return line
 
@@ -108,7 +111,7 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
             ("forgetting", points(accuracy["forgetting"])),
             ("learning accuracy", percent(accuracy["learning"])),
         ]
-    lines += [*chance_lines(summary), *balance_lines(summary)]
+    lines += [*chance_lines(summary), *balance_lines(summary), *rested_lines(summary)]
     if writes["cells"] is not None:
         lines += [
             (

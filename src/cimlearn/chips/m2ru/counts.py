@@ -10,6 +10,7 @@ import math
 from typing import Final, NamedTuple
 
 from cimlearn.arrays.crossbar_counts import ArraySize, ArrayTally, Counts, array_counts
+from cimlearn.chips.m2ru import corrections
 from cimlearn.chips.m2ru.sizes import (
     FEEDBACK_BITS,
     INVERSE_BITS,
@@ -49,6 +50,7 @@ class M2RUTally(NamedTuple):
     lit: int = 0  # inputs of examples learned that were not 0
     asked: int = 0  # changes asked of weights that have an importance
     risen: int = 0  # times that an importance rose
+    calibrations: int = 0  # of all columns
 
 
 def buffer_counts(
@@ -73,6 +75,12 @@ def phase_counts(
     """Counts of one phase by part and action (docs/records.md says what each means)."""
     parts = _array_counts(p, shape, tally, learning=learning) if tally.arrays is not None else {}
     digital = _forward(p, shape, tally)
+    if tally.arrays is not None and p["operation.calibration"] != "none":
+        read = {name: size for name, size in all_sizes(p, shape).items() if name in tally.arrays}
+        for action, n in corrections.digital(p, read, tally.arrays, tally.calibrations).items():
+            digital[action] += n
+        parts["time"]["state_cycles"] += corrections.cycles(p, read, tally.arrays)
+        parts |= corrections.moved(p, read, tally.calibrations) if learning else {}
     if learning:
         for extra in (_learning(p, shape, tally), _probing(p, shape, tally), _holding(p, shape, tally)):
             for action, n in extra.items():

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.base import product, write
+from cimlearn.arrays.base import freeze, product, write
 from cimlearn.compiled import entry, kernel
 from cimlearn.learning.dfa import add_products, deltas, deltas_through
 from cimlearn.learning.kwta import Kwta, kwta
@@ -119,6 +119,8 @@ def read_copies(net, work, features, zero_read):
     """
     hidden = work.scratch.trace.state.size
     row = work.scratch.trace.buffer
+    freeze(net.hidden)
+    freeze(net.output)
     for i in range(hidden):
         for n in range(row.size):
             row[n] = 0
@@ -205,6 +207,8 @@ def measure_offset(x, work, over):
 @kernel
 def answer(net, rule, work):
     """Run work.scratch.x through the network; work.scratch.share becomes its answer."""
+    freeze(net.hidden)
+    freeze(net.output)
     forward(net, work.scratch.x, work.scratch.trace)
     if work.recursive.inverse.size > 0:
         linear_share(work.scratch.trace.out, work.scratch.share)
@@ -299,10 +303,27 @@ def learn(net, memory, rule, work, x, y):
 
 
 @entry
+def replay_alone(net, memory, rule, work, count):
+    """Learn `count` examples of the replay memory again, as many for each write as a batch has, new ones and old."""
+    if memory.state.stored[0] == 0:
+        return
+    if work.state.progress[WAITING] > 0:
+        work.state.progress[WAITING] = 0
+        write_changes(net, rule, work)
+    together = rule.batch * (1 + rule.ratio)
+    for n in range(1, count + 1):
+        replay(net, memory, rule, work)
+        if n % together == 0 or n == count:
+            write_changes(net, rule, work)
+
+
+@entry
 def predict(net, work, x, classes):
     """classes (examples,) = the largest output for each of x (examples, steps, features)."""
     for n in range(x.shape[0]):
         centred(x[n], work)
+        freeze(net.hidden)
+        freeze(net.output)
         forward(net, work.scratch.x, work.scratch.trace)
         best = 0
         for k in range(work.scratch.trace.out.size):

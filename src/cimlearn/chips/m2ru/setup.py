@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,8 @@ from cimlearn.streams.base import StreamShape
 from cimlearn.untrusted import limits
 
 Float = NDArray[np.float32]
-NETWORK = ("hidden", "output")  # arrays that hold weights of the network
+NETWORK: Final = ("hidden", "output")  # arrays that hold weights of the network
+RATED_UNITS: Final = 100  # units at which the rates of a probed feedback are given
 
 
 def initial_weights(p: ParameterSet, shape: StreamShape, seed: int) -> tuple[Float, Float, Float]:
@@ -63,15 +64,19 @@ def initial_weights(p: ParameterSet, shape: StreamShape, seed: int) -> tuple[Flo
 def rates(p: ParameterSet) -> dict[str, float]:
     """The learning rates, `rate_input` times the number of features.
 
-    No rate depends on the number of steps, units or classes: a state is a mean over steps, the error is between -1 and
-    1, and the probe's rate is divided by its signs. Measured for 100 and 256 units only.
+    Those of a probed feedback follow from the sizes. What an update moves an output is a rate times a sum over rows of
+    what drives them, squared: so a row of n alike has 1 / n of a rate, inputs by features, states by units (given for
+    100). It depends on no number of steps or classes: a state is a mean over steps, an error lies between -1 and 1, and
+    the probe's rate is divided by its signs. Of the other rules only inputs are divided.
     """
     names = ("rate_input", "rate_recurrent", "rate_bias", "rate_output", "rate_output_bias")
     found = {name: float(p[f"rule.{name}"]) for name in names}
     if is_probed(p):
+        alike = RATED_UNITS / p["network.hidden"]
         output = float(p["rule.probed_rate_output"])
         found |= {"rate_input": float(p["rule.probed_rate_input"])}
-        found |= {"rate_output": output, "rate_output_bias": output}
+        found |= {"rate_recurrent": found["rate_recurrent"] * alike}
+        found |= {"rate_output": output * alike, "rate_output_bias": output}
     return found
 
 
@@ -130,13 +135,17 @@ def make_kwta(p: ParameterSet, classes: int, *, seed: int, on: str) -> Kwta:
 
 
 def first_feedback(p: ParameterSet, shape: StreamShape, psi: Float, recurrent: Float) -> Float:
-    """(groups * classes, hidden) what the feedback array is programmed to: 'timed', the mean over a group's steps.
+    """(groups * classes, hidden) what the feedback array is programmed to, the mean over a group's steps.
 
-    No rows where the feedback is not probed.
+        Psi_t = (lambda I + (1 - lambda) s beta U_0)^(T-t) Psi,    s = `rule.start_slope`,
+
+    is what a network asks for whose tanh have the slope s: 'timed', where s = 1. No rows where the feedback is not
+    probed.
     """
     if not is_probed(p):
         return np.zeros((0, psi.shape[0]), np.float32)
-    table = feedback("timed", psi, recurrent, shape.steps, p["network.lambda"], p["network.beta"])
+    feed = p["rule.start_slope"] * p["network.beta"]
+    table = feedback("timed", psi, recurrent, shape.steps, p["network.lambda"], feed)
     share, groups = sharing(p, shape), feedback_groups(p, shape)
     ends = [shape.steps - share * (groups - 1 - n) for n in range(groups)]
     means = [table[max(0, end - share) : end].mean(axis=0) for end in ends]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from cimlearn.arrays.crossbar_counts import ArraySize, Counts, array_size, pieces
+from cimlearn.chips.m2ru import corrections
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
@@ -154,7 +155,8 @@ def memory_bits(p: ParameterSet, shape: StreamShape, *, on_chip: bool) -> Counts
     if on_chip and p["write.least"] > 0:
         bits["accumulators"] = weights * (p["write.accumulator_bits"] or 32)
     own = {"importance": importance_bits(p, shape), "inverse": inverse_bits(p)}
-    return bits | {name: size for name, size in own.items() if size}
+    bits |= {name: size for name, size in own.items() if size}
+    return bits | (corrections.memory(p, all_sizes(p, shape)) if on_chip else {})
 
 
 def inventory(p: ParameterSet, shape: StreamShape) -> dict[str, Counts]:

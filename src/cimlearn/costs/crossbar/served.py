@@ -32,6 +32,13 @@ EXACT: Final = (
     ("periphery.saturation", "integrators", "integrators without a range"),
     ("network.state_bits", "state", "an exact digital state, priced as 32 bits"),
 )
+# What time and temperature do to cells, off where a run didn't know it.
+TIME: Final = (
+    ("cell.drift", "drift"),
+    ("cell.relaxation", "relaxation"),
+    ("cell.telegraph", "telegraph noise"),
+    ("cell.temperature_coefficient", "change of conductance with temperature"),
+)
 
 
 def notes(
@@ -80,12 +87,14 @@ def _exact(chip: Mapping[str, Any], m: Machine) -> Iterator[Note]:
         yield Note(
             "ideal", "wires", "periphery.wire = none: wires without resistance", "periphery.wire = 0.65"
         )
-    yield Note(
-        "ideal",
-        "time and temperature",
-        "no drift, relaxation, telegraph noise, or change of conductance with temperature",
-        "",
-    )
+    missing = [text for name, text in TIME if not chip.get(name)]
+    if missing:
+        yield Note(
+            "ideal",
+            "time and temperature",
+            f"no {', '.join(missing[:-1])}{', or ' if missing[1:] else ''}{missing[-1]}",
+            "cell.ageing = rram, operation.rest = 86400" if len(missing) == len(TIME) else "",
+        )
     if chip.get("device.kind") == "vteam":
         yield Note(
             "ideal",
