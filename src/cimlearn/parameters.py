@@ -172,6 +172,11 @@ class ParameterSet(Mapping[str, Value]):
         except KeyError:
             raise InputError(f"unknown parameter '{name}'; {nearest(name, self._entries)}") from None
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value called `name`, or `default` if there is none."""
+        entry = self._entries.get(name)
+        return default if entry is None else entry.value
+
     def entries(self) -> dict[str, Parameter]:
         """All parameters by name."""
         return dict(self._entries)

@@ -10,6 +10,7 @@ import pytest
 from hardware import QUIET, Xoshiro
 
 from cimlearn.chips import build, parameters
+from cimlearn.chips.m2ru import kernels
 from cimlearn.chips.m2ru.chip import M2RU
 from cimlearn.chips.m2ru.setup import initial_weights, make_rule
 from cimlearn.errors import InputError
@@ -51,12 +52,13 @@ RECIPE: dict[str, Any] = {
     "rule.winner_mismatch": 0.0,
     "rule.winner_noise": 0.0,
     "rule.probed_rate_input": 1.5,
-    "rule.probed_rate_output": 0.125,
+    "rule.probed_rate_output": 0.01,
     "rule.probe_size": 0.1,
     "rule.probe_rate": 0.5,
     "rule.probe_steps": 1,
     "rule.probe_every": 1,
     "rule.feedback_steps": None,
+    "rule.start_slope": 0.6,
     "rule.follow": 0,
     "rule.follow_decay": 0.8,
     "mapping.feedback_range": 1.0,
@@ -125,8 +127,14 @@ class Plainly:
         if p["rule.feedback"] == "probed":
             self.rate_first[:n] = p["rule.probed_rate_input"] / n
             self.rate_second[:] = p["rule.probed_rate_output"]
+            self.rate_first[n:-1] *= 100 / hidden
+            self.rate_second[:-1] *= 100 / hidden
         self.d_first, self.d_second = np.zeros_like(first), np.zeros_like(second)
-        step = p["network.lambda"] * np.eye(hidden) + (1 - p["network.lambda"]) * p["network.beta"] * self.u0
+        slope = p["rule.start_slope"]
+        step = (
+            p["network.lambda"] * np.eye(hidden)
+            + slope * (1 - p["network.lambda"]) * p["network.beta"] * self.u0
+        )
         timed = [
             (np.linalg.matrix_power(step, SHAPE.steps - 1 - t) @ psi).T for t in range(SHAPE.steps)
         ]  # each (classes, hidden)
@@ -148,7 +156,7 @@ class Plainly:
         self.new = self.waiting = self.seen = 0
         self.slots: list[Any] = [None] * p["replay.slots"]
         self.words = Xoshiro(kernel_state(seed, "replay"))
-        self.register = int(self.words.s[0] & 0xFFFF) if p["replay.random"] == "lfsr" else None
+        self.register = int(self.words.s[0] & 0xFFFFFFFF) if p["replay.random"] == "lfsr" else None
 
     def bits(self) -> int:
         """32 random bits."""
@@ -157,7 +165,7 @@ class Plainly:
         value = 0
         for _ in range(32):
             r = self.register
-            self.register = (r >> 1) | (((r ^ (r >> 2) ^ (r >> 3) ^ (r >> 5)) & 1) << 15)
+            self.register = (r >> 1) | (((r ^ (r >> 10) ^ (r >> 30) ^ (r >> 31)) & 1) << 31)
             value = 2 * value + (self.register & 1)
         return value
 
@@ -296,6 +304,7 @@ class Plainly:
                 self.write()
 
 
+PROBED: dict[str, Any] = {"rule__feedback": "probed", "rule__rate_recurrent": 0.012}  # at 100 units
 CASES: dict[str, dict[str, Any]] = {
     "direct": {"rule__feedback": "direct"},
     "decayed": {"rule__feedback": "decayed"},
@@ -303,10 +312,10 @@ CASES: dict[str, dict[str, Any]] = {
     "through": {},
     "through-fixed": {"rule__refresh": None},
     "not-aligned": {"rule__aligned": False, "rule__refresh": None},
-    "probed": {"rule__feedback": "probed", "rule__answer": "kwta"},
-    "probed-at-once": {"rule__feedback": "probed", "rule__probe_steps": None, "rule__follow": 4},
-    "probed-in-twos": {
-        "rule__feedback": "probed",
+    "probed": PROBED | {"rule__answer": "kwta"},
+    "probed-at-once": PROBED | {"rule__probe_steps": None, "rule__follow": 4},
+    "probed-in-twos": PROBED
+    | {
         "rule__probe_steps": 3,
         "rule__probe_every": 2,
         "rule__feedback_steps": 3,
@@ -315,7 +324,7 @@ CASES: dict[str, dict[str, Any]] = {
         "replay__slots": 12,
         "replay__weight": 3.0,
     },
-    "probed-never": {"rule__feedback": "probed", "rule__probe_every": None, "rule__follow": 2},
+    "probed-never": PROBED | {"rule__probe_every": None, "rule__follow": 2},
     "kwta": {"rule__answer": "kwta"},
     "kwta-all": {"rule__answer": "kwta", "rule__winners": 9, "rule__winner_gain": 3.0},
     "sparse": {"rule__keep_hidden": 3, "rule__keep_output": 2},
@@ -460,14 +469,51 @@ def test_counts_by_hand() -> None:
     assert learn["time"]["convert_cycles"] == 240 + 60
     # 24 multiply-adds of the state in one cycle of 128 lanes, 3 tiles added in 2; at the end 3 outputs and 1 addition
     assert learn["time"]["state_cycles"] == 60 * (4 * (1 + 2) + 1 + 1)
-    # 12 rows of 8 columns one after the other, 8 x (3 + 3) for the error in one cycle; 9 rows of the output
-    assert learn["time"]["gradient_cycles"] == 60 * (4 * (12 + 1) + 9)
+    # Rows of 8 columns one after the other: inputs that are not 0, 8 states in 3 steps (the first begins at 0), 4
+    # biases, and the offset off 3 rows; 8 x (3 + 3) for the error in one cycle; 9 rows of the output
+    lit = int(chip.work.state.progress[kernels.LIT])
+    assert 30 * 12 < lit <= 60 * 12
+    formed = lit + 60 * (3 * 8 + 4 + 3)
+    assert learn["time"]["gradient_cycles"] == formed + 60 * (4 + 9)
     assert learn["time"]["sweep_cycles"] == 30 * 1  # 123 weights, not sparse
-    assert learn["digital"]["gradient"] == 240 * 8 * (3 + 3) + 240 * 96 + 60 * 27
+    assert learn["digital"]["gradient"] == 240 * 8 * (3 + 3) + formed * 8 + 60 * 27
+    # The trace is read once, the deltas in their registers for every product, a change by every pass
+    assert learn["trace"] == {"bits_written": 240 * (12 + 8) * 16, "bits_read": 240 * (12 + 8) * 16}
+    assert learn["deltas"] == {"bits_written": 240 * 8 * 16, "bits_read": formed * 8 * 16}
+    assert learn["changes"] == {"bits_written": 60 * 123 * 16, "bits_read": 60 * 123 * 16}
     chip.predict(x[:10])
     predict = chip.ledger().counts["predict"]
     assert (predict["hidden"]["vectors"], predict["output"]["vectors"]) == (40, 10)
     assert chip.ledger().counts["learn"] == learn
+
+
+@pytest.mark.parametrize("on", ["chip", "float"])
+def test_rows_without_an_input_are_left_out(on: str) -> None:
+    """Without replay: 7 of 20 x 12 inputs are not 0. Less an offset, each of 3 rows takes the offset's share once."""
+    x, y = np.zeros((20, 4, 3), np.float32), np.zeros(20, np.int64)
+    x[2, 1, 0] = 0.5
+    x[5, 0], x[7, 0] = 0.25, -0.25
+    others = 20 * (3 * 8 + 4)
+    for centred, taken_off in ((0, 0), (5, 3)):
+        chip = make(on, replay__slots=0, rule__feedback="direct", rule__centre_over=centred)
+        chip.learn(x, y)
+        deltas = chip.ledger().counts["learn"]["deltas"]
+        assert deltas["bits_read"] == (7 + others + 20 * taken_off) * 8 * 16
+
+
+def test_changes_that_nothing_waits_for_have_no_memory() -> None:
+    """One pass per write, all changes written: a row's change goes from its registers into the array."""
+    alone = {"replay__slots": 0, "rule__batch": 1, "rule__keep_hidden": None, "rule__keep_output": None}
+    chip = make(**alone)
+    chip.learn(*examples(3))
+    assert "changes" not in chip.memory_bits() and "changes" not in chip.ledger().counts["learn"]
+    assert "changes" in make(**alone | {"rule__batch": 2}).memory_bits()
+    sparse = make(**alone | {"rule__keep_hidden": 3})
+    sparse.learn(*examples(3))
+    found = sparse.ledger().counts["learn"]["changes"]
+    assert (
+        found["bits_read"] == 2 * found["bits_written"] == 2 * 3 * 123 * 16
+    )  # the largest are looked for first
 
 
 def test_twice_the_stream_is_twice_the_work() -> None:
@@ -475,17 +521,17 @@ def test_twice_the_stream_is_twice_the_work() -> None:
     steady = {
         "hidden": ("vectors", "products", "tile_reads", "cycles", "conversions", "integrations"),
         "output": ("vectors", "products", "tile_reads", "cycles", "conversions", "integrations"),
-        "digital": ("multiply_add", "gradient", "tanh", "tile_add", "exp", "scale"),
+        "digital": ("multiply_add", "tanh", "tile_add", "exp", "scale"),
         "time": (
             "stream_cycles",
             "convert_cycles",
             "state_cycles",
-            "gradient_cycles",
             "sweep_cycles",
             "updates",
         ),
         "buffer": ("offered", "replayed", "bits_read"),
         "trace": ("bits_written", "bits_read"),
+        "deltas": ("bits_written",),
         "changes": ("bits_written", "bits_read"),
         "feedback": ("bits_read",),
     }
@@ -507,10 +553,11 @@ def test_twice_the_stream_is_twice_the_work() -> None:
 
 def test_memory_bits_by_hand() -> None:
     """12 slots of 4 x 3 values of 4 bits, a label of 2 bits and 3 answers of 8; 8-bit copies of 8 x 3 and 8
-    x 8 weights; 4 steps of 12 rows and 8 candidates, 16 bits; 16 bits for each of the 12 x 8 + 9 x 3 changes.
+    x 8 weights; 4 steps of 12 rows and 8 candidates, 16 bits; 16 bits for each of the 12 x 8 + 9 x 3 changes,
+    and for each of 4 x 8 deltas.
     """
     chip = make(**NOISY)
-    work = {"trace": 4 * (12 + 8) * 16, "changes": (96 + 27) * 16}
+    work = {"trace": 4 * (12 + 8) * 16, "changes": (96 + 27) * 16, "deltas": 4 * 8 * 16}
     assert chip.memory_bits() == {"replay": 12 * (48 + 2 + 24), "feedback": 8 * (24 + 64), **work}
     direct = make("float", rule__feedback="timed", replay__soft=0, replay__slots=5, write__least=0.1)
     assert direct.memory_bits() == {"replay": 5 * (48 + 2), "feedback": 8 * 4 * 3 * 8, **work}

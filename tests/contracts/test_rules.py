@@ -33,6 +33,18 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"periphery.wire": 1.0, "mapping.kind": "reference"},
         ("periphery.wire = 1 ohm", "periphery.reference_group = none"),
     ),
+    "drift without a clock": (
+        {"cell.drift": 0.05, "operation.rate": 0},
+        ("cell.drift = 0.05", "operation.rate = 0"),
+    ),
+    "a pair that tracks": (
+        {"mapping.kind": "pair", "periphery.reference_tracks": "cells"},
+        ("periphery.reference_tracks = cells", "mapping.kind = pair"),
+    ),
+    "slices that age": (
+        {"write.scheme": "slices", "mapping.cells": 2, "cell.telegraph": 0.1},
+        ("cell.telegraph = 0.1", "write.scheme = slices"),
+    ),
     "driver without a wire": (
         {"periphery.source_resistance": 10.0},
         ("periphery.source_resistance = 10 ohm", "periphery.wire"),
@@ -56,7 +68,7 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 }
 NEGATIVE = {"periphery.wire": "-1"}
 # What cimlearn.torch has no number for: capacitors are sized by its sample, ranges by its weights.
-NOT_IN_TORCH = {"integrators below a weight"}
+NOT_IN_TORCH = {"integrators below a weight", "drift without a clock"}
 
 
 def words(settings: dict[str, Any]) -> list[str]:

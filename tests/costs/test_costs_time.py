@@ -17,9 +17,15 @@ from cimlearn.ledger import Ledger
 def test_tiled_latency() -> None:
     """129 x 100 weights in tiles of 64 x 64: 3 row tiles, 2 column tiles of 50 columns, 16 converters each. A step
     streams 7 cycles, converts 4 (50 / 16), and takes 3 (300 / 128 lanes) + 2 (a tree over 3 tiles) of the state unit.
-    The output, 101 x 10: 7, then 1, then 1 + 1. In all 203 streamed, 113 converting, 142 of the state unit, at 50 ns.
+    The output, 101 x 10: 7, then 1, then 1 + 1. In all 203 streamed and 113 converting at 50 ns, 142 of the state unit
+    at 5 ns: hidden behind the conversions, but not at 50 ns.
     """
     ledger, chip = design(tile__rows=64, tile__columns=64)
+    fast = seconds(ledger, "predict", chip, prices.parameters())
+    assert fast.total == pytest.approx((203 + 113) * 50e-9, rel=ROUNDING)
+    apart = seconds(ledger, "predict", chip, prices.parameters({"operation.pipelined": False}))
+    assert apart.total == pytest.approx((203 + 113) * 50e-9 + 142 * 5e-9, rel=ROUNDING)
+    ledger, chip = design(tile__rows=64, tile__columns=64, digital__clock=2e7)
     piped = seconds(ledger, "predict", chip, prices.parameters())
     assert piped.total == pytest.approx((203 + 142) * 50e-9, rel=ROUNDING)
     assert piped.steps == 28

@@ -9,6 +9,9 @@ import pytest
 
 from cimlearn.experiments.experiment import Experiment, described_in
 from cimlearn.experiments.scheduler import Stopped
+from cimlearn.report.run.rested import sentences
+from cimlearn.report.run.summary import summarise
+from cimlearn.runfolder.records import read_run
 
 SETTINGS = {
     "network.hidden": 12,
@@ -17,10 +20,28 @@ SETTINGS = {
     "stream.held_out": 40,
     "replay.slots": 50,
 }
+RESTING = {  # cells that age, and a day after each task
+    "cell.drift": 0.01,
+    "cell.drift_spread": 0.01,
+    "cell.relaxation": 0.01,
+    "cell.telegraph": 0.02,
+    "cell.temperature_coefficient": 5e-4,
+    "operation.age_interval": 2,
+    "operation.calibration": "sum",
+    "operation.refresh": 20,
+    "operation.rest": 86400.0,
+    "operation.temperature": "280,340",
+}
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "chip": ("chip", {}),
+    "float": ("float", {}),
+    "resting": ("chip", RESTING),
+}
 
 
-def experiment(on: str) -> Experiment:
-    return Experiment("m2ru", "permuted-digits", on, seeds=(0, 1), settings=SETTINGS)
+def experiment(kind: str) -> Experiment:
+    on, more = KINDS[kind]
+    return Experiment("m2ru", "permuted-digits", on, seeds=(0, 1), settings=SETTINGS | more)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -28,9 +49,9 @@ def content(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in names}
 
 
-@pytest.mark.parametrize("on", ["chip", "float"])
-def test_stops_and_threads_change_nothing(on: str, tmp_path: Path) -> None:
-    whole = content(experiment(on).run(tmp_path / "whole"))
+@pytest.mark.parametrize("kind", KINDS)
+def test_stops_and_threads_change_nothing(kind: str, tmp_path: Path) -> None:
+    whole = content(experiment(kind).run(tmp_path / "whole"))
     folder = tmp_path / "run"
     stops = 0
     resume = None
@@ -43,7 +64,7 @@ def test_stops_and_threads_change_nothing(on: str, tmp_path: Path) -> None:
                 raise KeyboardInterrupt
 
         try:
-            experiment(on).run(
+            experiment(kind).run(
                 None if resume else folder, resume=resume, progress=interrupt, threads=2, checkpoint_seconds=0
             )
         except Stopped:
@@ -52,3 +73,10 @@ def test_stops_and_threads_change_nothing(on: str, tmp_path: Path) -> None:
     assert stops >= 2
     described_in(folder).run(resume=folder)
     assert content(folder) == whole
+    rested = read_run(folder).records[-1].rested
+    assert len(rested) == (2 if kind == "resting" else 0)
+    said = summarise(read_run(folder))
+    assert ("rested" in said) == (kind == "resting")
+    if "rested" in said:
+        assert said["rested"]["after_each"][-1] == said["rested"]["after"]
+        assert len(said["rested"]["relearned"]) == 1 and "followed by a rest" in sentences(said)[0]

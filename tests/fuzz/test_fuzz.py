@@ -37,7 +37,7 @@ def test_damaged_run_folders(tmp_path: Path) -> None:
 
 
 def test_kills_at_random_moments(tmp_path: Path) -> None:
-    whole = fuzzing.never_killed(tmp_path)
+    whole = fuzzing.never_killed(tmp_path, ("run", "sweep"))  # test_search.py kills a search
     clean(
         fuzzing.campaign(
             "kills", fuzzing.kills(whole), tmp_path, seed=0, count=3, longest=4 * fuzzing.PATIENCE

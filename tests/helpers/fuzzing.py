@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,7 +92,7 @@ def campaign(
                 what = case(random.Random(number), folder)
         except InputError as error:
             what = "refused"
-            if "\n" in str(error) or not str(error):
+            if not str(error) or not str(error).isprintable():
                 tally.faults.append(f"{name} {number}: not one line: {error!r}")
         except Hang:
             what = "hung"
@@ -324,19 +324,25 @@ def damaged_run(stopped: Path, records: bytes) -> Case:
 # --- kills ------------------------------------------------------------------------------------------------------
 
 TOY = [sys.executable, str(Path(__file__).with_name("toy.py"))]
-RUN = [
-    "run",
-    "toy",
-    "--seeds",
-    "2",
-    "--set",
-    "stream.examples=1500",
-    "--set",
-    "stream.tasks=3",
-    "--no-report",
-    "--quiet",
-]
+RUN = ["run", "toy", "--seeds", "2", "--set", "stream.examples=1500", "--set", "stream.tasks=3",
+       "--no-report", "--quiet"]  # fmt: skip
 STUDY = 'chip = "toy"\nstream = "blobs"\nseeds = 3\n[grid]\nmean.step = [0.1, 0.2]\n'
+SEARCH = """chip = "toy"
+seeds = 2
+[stream]
+name = "blobs"
+examples = 300
+[search]
+trials = 4
+objectives = ["accuracy", "writes_max"]
+mean.step = {low = 0.001, high = 0.5, log = true}
+"""
+# What is killed: its command without the folder, seconds within which it is, how often of ten times.
+DOOMED: dict[str, tuple[list[str], float, int]] = {
+    "run": (RUN, 1.0, 4),
+    "sweep": (["sweep", "s.toml", "--quiet", "--workers", "2"], 2.0, 3),
+    "search": (["search", "f.toml", "--quiet", "--workers", "1"], 3.0, 3),
+}
 
 
 def toy(words: list[str], folder: Path) -> subprocess.Popen[bytes]:
@@ -346,14 +352,17 @@ def toy(words: list[str], folder: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def kill(rng: random.Random, folder: Path) -> str:
-    """A run or a sweep is killed once or twice at random moments; then the same command brings it to its end."""
-    sweep = rng.random() < 0.4
+def described(folder: Path) -> None:
+    """Write the files that the commands of DOOMED name."""
     (folder / "s.toml").write_text(STUDY)
-    first = (
-        ["sweep", "s.toml", "--out", "out", "--quiet", "--workers", "2"] if sweep else [*RUN, "--out", "out"]
-    )
-    words = first
+    (folder / "f.toml").write_text(SEARCH)
+
+
+def kill(kind: str, rng: random.Random, folder: Path) -> str:
+    """A run, sweep or search is killed once or twice at random moments; then the same command brings it to its end."""
+    described(folder)
+    command, within, _ = DOOMED[kind]
+    words = [*command, "--out", "out"]
     for _ in range(rng.choice((1, 2))):
         process = toy(words, folder)
         began = time.monotonic()
@@ -361,48 +370,55 @@ def kill(rng: random.Random, folder: Path) -> str:
             not (folder / "out").exists() and process.poll() is None and time.monotonic() - began < PATIENCE
         ):
             time.sleep(0.002)
-        time.sleep(rng.uniform(0, 1.0))
+        time.sleep(rng.uniform(0, within))
         process.send_signal(rng.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)))
         said = process.communicate(timeout=PATIENCE)[1]
         if b"Traceback" in said:
             raise Fault(said.decode(errors="replace"))
-        if not sweep and (folder / "out" / "run.json").exists():
+        if kind == "run" and (folder / "out" / "run.json").exists():
             words = ["run", "--resume", "out", "--no-report", "--quiet"]
     process = toy(words, folder)
     said = process.communicate(timeout=PATIENCE)[1]
-    if process.returncode != 0:
-        raise Fault(f"status {process.returncode}: {said.decode(errors='replace')}")
-    left = list((folder / "out").rglob(".*.tmp")) + list((folder / "out").rglob("*.part"))
+    if process.returncode != 0 or b"Traceback" in said:
+        raise Fault(f"{kind}: status {process.returncode}: {said.decode(errors='replace')}")
+    left = [
+        file for name in (".*.tmp", "*.part", "*.lease", "*-journal") for file in (folder / "out").rglob(name)
+    ]
     if left:
-        raise Fault(f"left behind: {left}")
+        raise Fault(f"{kind}: left behind: {left}")
     return "accepted"
 
 
 def finished_bytes(folder: Path) -> dict[str, bytes]:
-    """The records of every run below `folder`."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("records.jsonl"))}
+    """The records of every run below `folder`, and the tables of a study or search."""
+    kept = (
+        p for name in ("records.jsonl", "results.parquet", "front.csv") for p in sorted(folder.rglob(name))
+    )
+    return {str(p.relative_to(folder)): p.read_bytes() for p in kept}
 
 
 def kills(whole: dict[str, dict[str, bytes]]) -> Case:
-    """A case of `kill` whose records are compared with those of runs that were never killed."""
+    """A case of `kill` whose results are compared with those of the same command that was never killed."""
 
     def case(rng: random.Random, folder: Path) -> str:
-        what = kill(rng, folder)
+        kind = rng.choices([*whole], [DOOMED[kind][2] for kind in whole])[0]
+        what = kill(kind, rng, folder)
         mine = finished_bytes(folder / "out")
-        if mine not in whole.values():
-            raise Fault("other records than those of a run that was never killed")
+        if mine != whole[kind]:
+            other = sorted(n for n in mine.keys() | whole[kind].keys() if mine.get(n) != whole[kind].get(n))
+            raise Fault(f"{kind}: {other} differ from one that was never killed")
         return what
 
     return case
 
 
-def never_killed(folder: Path) -> dict[str, dict[str, bytes]]:
-    """The records that `kill`'s commands give when nothing happens to them."""
+def never_killed(folder: Path, kinds: Iterable[str] = tuple(DOOMED)) -> dict[str, dict[str, bytes]]:
+    """What the commands of DOOMED give when nothing happens to them."""
     found = {}
-    (folder / "s.toml").write_text(STUDY)
-    for name, words in {"run": [*RUN, "--out"], "sweep": ["sweep", "s.toml", "--quiet", "--out"]}.items():
-        process = toy([*words, name], folder)
+    described(folder)
+    for kind in kinds:
+        process = toy([*DOOMED[kind][0], "--out", kind], folder)
         said = process.communicate(timeout=120)[1]
         assert process.returncode == 0, said
-        found[name] = finished_bytes(folder / name)
+        found[kind] = finished_bytes(folder / kind)
     return found

@@ -85,6 +85,7 @@ NPZ: dict[str, Callable[[], bytes]] = {
     "encrypted": encrypted_npz,
     "bomb": bomb,
     "twice": lambda: _twice(),
+    "names of many lines and colours": lambda: npz({"x\ny\x1b[31m\u202e": np.ones(3)}),
     "empty": lambda: b"",
     "half": lambda: good_npz()[:700],
     "one array": lambda: npy(header((1,)), b"1234"),

@@ -39,6 +39,9 @@ STREAM = ParameterSet(
 )
 
 
+BEGUN: list[Any] = []  # called as a stream begins to give examples
+
+
 class NearestMean:
     """Classes as moving means of noisy inputs; everything it learned and its generator are state."""
 
@@ -124,6 +127,8 @@ class Blobs:
 
     def chunks(self, task: int, size: int, start: int = 0) -> Iterator[Chunk]:
         x, y = self._all(task, "train", self.tasks[task].examples)
+        for call in BEGUN:
+            call()
         if os.environ.get("TOY_DIE") == str(self.seed):
             os.kill(os.getpid(), signal.SIGKILL)
         if os.environ.get("TOY_HANG") == str(self.seed):

@@ -20,6 +20,7 @@ pytest.importorskip("torch", reason="PyTorch is not installed, and the Adam twin
 from cimlearn.chips.m2ru.adam import AdamTwin
 from cimlearn.chips.m2ru.chip import M2RU
 from cimlearn.learning.adam_miru import AdamMiru, AdamSettings
+from cimlearn.learning.penalty import PenaltySettings
 
 SHAPE = StreamShape(steps=5, features=4, classes=3, signed=False)
 PLAIN = AdamSettings(keep=0.6, feed=0.9, rate=0.01, mean=0.9, square=0.99, epsilon=1e-8, clip=float("inf"))
@@ -220,3 +221,49 @@ def test_without_pytorch_the_message_says_what_to_do(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(InputError, match=r"install cimlearn\[torch\]"):
         twin()
+
+
+def test_penalties_are_the_published_ones() -> None:
+    """EWC: B g^2 in a running mean, added up over tasks; SI: 2 max(0, path) / (way^2 + xi); both in float64."""
+    for kind in ("ewc", "si"):
+        settings = PenaltySettings(kind, strength=2.0, mean=0.8, decay=0.5, damping=0.1)
+        network = AdamMiru(*weights(), PLAIN, settings)
+        old = network.tensors()["hidden.weight"].astype(np.float64)
+        anchor, importance = old.copy(), 0.0
+        for task in range(3):
+            gathered = np.zeros_like(old)
+            for n in range(4):
+                x, y = examples(6, seed=10 * task + n)
+                target, weight = np.eye(3, dtype=np.float32)[y], np.ones(6, np.float32)
+                g = network.gradients(x, target, weight)[0][0].numpy().astype(np.float64)
+                pulled = network.penalty.pulled(network.gradients(x, target, weight)[0])[0].numpy()
+                assert relative(pulled, g + 2.0 * importance * (old - anchor)) < SINGLE
+                network.step(x, target, weight)
+                new = network.tensors()["hidden.weight"].astype(np.float64)
+                gathered = 0.8 * gathered + 0.2 * 6 * g * g if kind == "ewc" else gathered - g * (new - old)
+                old = new
+            network.penalty.end_task()
+            if kind == "ewc":
+                importance = 0.5 * importance + gathered / (1 - 0.8**4)
+            else:
+                importance = importance + 2 * np.maximum(gathered, 0) / ((old - anchor) ** 2 + 0.1)
+            anchor = old.copy()
+            assert relative(network.tensors()["hidden.importance"], importance) < 100 * SINGLE
+        assert importance.max() > 0
+
+
+def test_ewc_resumes_to_the_bit() -> None:
+    """Anchor, importance and the running mean are part of the state; the penalty changes what is learned."""
+    x, y = examples(60)
+    whole, parts, free = twin(rule__consolidate="ewc"), twin(rule__consolidate="ewc"), twin()
+    for chip in (whole, parts, free):
+        chip.learn(x[:25], y[:25])
+        chip.end_task()
+        chip.learn(x[25:40], y[25:40])
+    resumed = twin(rule__consolidate="ewc")
+    resumed.load(*parts.state())
+    for chip in (whole, resumed, free):
+        chip.learn(x[40:], y[40:])
+    assert same(whole, resumed)
+    assert not np.array_equal(whole.weights()["hidden"], free.weights()["hidden"])
+    assert whole.memory_bits()["penalty"] == 3 * 32 * sum(w.size for w in whole.weights().values())

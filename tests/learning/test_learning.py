@@ -15,7 +15,7 @@ from cimlearn.chips import parameters
 from cimlearn.chips.m2ru import kernels
 from cimlearn.chips.m2ru.setup import make_probed, make_rule, make_work
 from cimlearn.learning import dfa, sparsify
-from cimlearn.learning.replay import buffer, lfsr_step, random_below, random_bits, recall, store
+from cimlearn.learning.replay import buffer, lfsr_step, random_below, random_bits, recall, store, wide_step
 from cimlearn.streams.base import StreamShape
 
 CLOSE = 1e-5  # float32 sums of a few numbers near 1
@@ -219,7 +219,7 @@ def _inclusion(memory, runs, offered, x, share, counts):
     for run in range(runs):
         memory.state.seen[0] = 0
         if memory.state.register[0] != 0:
-            memory.state.register[0] = np.uint16(1 + (run * 40503) % 65535)
+            memory.state.register[0] = np.uint32(1 + (run * 2654435761) % 4294967295)
         for n in range(offered):
             store(memory, x, n, share)
         for label in memory.state.labels:
@@ -235,6 +235,11 @@ def _lfsr(start, seen):
         register = lfsr_step(register)
         length += 1
     return length, register
+
+
+@numba.njit
+def _wide(register):
+    return wide_step(register)
 
 
 @numba.njit
@@ -346,8 +351,8 @@ def test_shift_register_is_used_bit_by_bit() -> None:
     for _ in range(50):
         value = 0
         for _ in range(32):
-            bit = (register ^ (register >> 2) ^ (register >> 3) ^ (register >> 5)) & 1
-            register = (register >> 1) | (bit << 15)
+            bit = (register ^ (register >> 10) ^ (register >> 30) ^ (register >> 31)) & 1
+            register = (register >> 1) | (bit << 31)
             value = 2 * value + (register & 1)
         wanted.append(value)
     got = np.empty(50, np.int64)
@@ -364,6 +369,59 @@ def test_replay_numbers_are_uniform(n: int, lfsr: bool) -> None:
     counts = np.bincount(out)
     assert counts.size == n
     assert n == 1 or stats.chisquare(counts).pvalue > UNLIKELY
+
+
+def _power(matrix: np.ndarray, exponent: int) -> np.ndarray:
+    """A matrix of bits to a power."""
+    found = np.eye(len(matrix), dtype=np.int64)
+    while exponent:
+        found = found @ matrix % 2 if exponent & 1 else found
+        matrix, exponent = matrix @ matrix % 2, exponent >> 1
+    return found
+
+
+def test_wide_register_passes_every_state_but_0() -> None:
+    """A step is linear in the bits: its order is 2^32 - 1 = 3 x 5 x 17 x 257 x 65537, and no divisor of that. Draws are
+    32 steps apart, which has no factor in common, so all 2^32 - 1 draws are different too.
+    """
+    columns = [int(_wide(np.int64(1 << k))) for k in range(32)]
+    step = np.array([[(column >> row) & 1 for column in columns] for row in range(32)], np.int64)
+    period, one = 2**32 - 1, np.eye(32, dtype=np.int64)
+    assert np.array_equal(_power(step, period), one)
+    for prime in (3, 5, 17, 257, 65537):
+        assert period % prime == 0
+        assert not np.array_equal(_power(step, period // prime), one)
+    assert np.gcd(32, period) == 1
+
+
+@pytest.mark.parametrize("n", [3, 2000, 60_000, 299_993])
+def test_whole_period_of_the_register_is_uniform(n: int) -> None:
+    """Exactly, over all draws v = 1 .. 2^32 - 1: floor(v n / 2^32) = s for v from ceil(s 2^32 / n) on."""
+    first = -(-np.arange(n + 1) * 2**32 // n)
+    counts = np.diff(first)
+    counts[0] -= 1
+    wanted = (2**32 - 1) / n
+    assert counts.sum() == 2**32 - 1
+    assert np.abs(counts / wanted - 1).max() <= n / 2**32 + 1e-9
+    assert ((counts - wanted) ** 2 / wanted).sum() < 1e-3 * n  # chance alone makes n - 1
+    memory = memory_of(4, lfsr=True)
+    out, again = np.empty(200, np.int64), np.empty(200, np.int64)
+    _draws(memory_of(4, lfsr=True), n, out)
+    _bits(memory, again)
+    assert out.tolist() == [int(v) * n >> 32 for v in again]
+
+
+def test_register_keeps_early_examples_as_well_as_late_ones() -> None:
+    """24 streams of 10,000 examples of 14 x 14 values: 10 blocks of them, 500 slots. Variance as of every example."""
+    runs, n, slots, blocks = 24, 10_000, 500, 10
+    seen, x = np.zeros(blocks, np.int64), np.zeros((n, 14, 14), np.float32)
+    for seed in range(runs):
+        memory = memory_of(slots, (14, 14), bits=4, kind="stochastic", lfsr=True, seed=seed)
+        _store(memory, x, np.arange(n), np.zeros((n, 2), np.float32))
+        seen += np.bincount(memory.state.labels * blocks // n, minlength=blocks)
+    wanted = runs * slots / blocks
+    statistic = ((seen - wanted) ** 2).sum() / (wanted * (1 - slots / n))
+    assert stats.chi2.sf(statistic, blocks - 1) > UNLIKELY  # 16 bits: 2e-5 and less
 
 
 def test_seeds_give_registers_of_their_own() -> None:

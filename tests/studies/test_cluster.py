@@ -62,3 +62,44 @@ def test_wrong_command_lines(
     said = capsys.readouterr().err
     assert message in said and said.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_tls_is_for_those_with_a_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import dask
+
+    pytest.importorskip("cryptography", reason="makes the certificates")
+    security = distributed.Security.temporary()
+    files = {}
+    for name in ("tls_ca_file", "tls_client_cert", "tls_client_key"):
+        files[name] = tmp_path / name
+        files[name].write_text(getattr(security, name))
+    monkeypatch.setattr(cluster, "_CONNECT", 5.0)
+    with distributed.LocalCluster(
+        n_workers=0, host="127.0.0.1", protocol="tls", security=security, dashboard_address=None
+    ) as there:
+        assert there.scheduler_address.startswith("tls://127.0.0.1:")
+        tls = "distributed.comm.tls."
+        given = {
+            f"{tls}ca-file": str(files["tls_ca_file"]),
+            f"{tls}client.cert": str(files["tls_client_cert"]),
+            f"{tls}client.key": str(files["tls_client_key"]),
+        }
+        with dask.config.set(given):  # what ~/.config/dask/*.yaml says
+            workers = cluster.DaskWorkers(there.scheduler_address)
+            assert workers.count == 0
+            workers.close()
+        for address in (there.scheduler_address, there.scheduler_address.replace("tls:", "tcp:")):
+            with pytest.raises(InputError, match=r"^no Dask scheduler answers at .*8786$"):
+                cluster.DaskWorkers(address)
+
+
+def test_states_need_a_cluster_and_a_whole_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "s.toml").write_text('chip = "m2ru"\nstream = "permuted-digits"\n')
+    sweep = ["sweep", str(tmp_path / "s.toml"), "--out", str(tmp_path / "out"), "--states"]
+    for words, message in (
+        ([str(tmp_path)], "--states is for workers of a --scheduler"),
+        (["states", "--scheduler", "tcp://127.0.0.1:9"], "--states states: give a whole path"),
+    ):
+        assert cli.main([*sweep, *words]) == 2
+        said = capsys.readouterr().err
+        assert message in said and said.count("\n") == 1

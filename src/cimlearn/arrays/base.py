@@ -1,10 +1,11 @@
-"""The contract of an array: four kernels, registered for the type of the array's state (a NamedTuple).
+"""The contract of an array: five kernels, registered for the type of the array's state (a NamedTuple).
 
     product(array, x, applied, out)   out (columns,) = what the periphery reports for weight^T x, x (rows,);
                                       applied (rows,) = the input that the digital side knows it applied (x quantised)
     write(array, change)              ask every weight for its change (rows, columns); 0 = leave it alone
     product_rows(array, first, x, applied, out)   the same product where x (n,) drives rows first .. first + n - 1 alone
     write_rows(array, first, change)              the same for the weights of these rows, change (n, columns)
+    freeze(array)                     draw what stands still during one inference; products that follow see it
 
 Every array state has `weight` (rows, columns) float32, the effective weights, and `counts`, whole numbers at
 the places named below. Without non-idealities product equals x @ weight.
@@ -42,3 +43,8 @@ def product_rows(array: Any, first: Any, x: Any, applied: Any, out: Any) -> Any:
 @dispatched
 def write_rows(array: Any, first: Any, change: Any) -> Any:
     """Ask every weight of the rows from `first` on for its change (n, columns)."""
+
+
+@dispatched
+def freeze(array: Any) -> Any:
+    """Draw the noise that stands still during the inference that follows."""

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays import rules
+from cimlearn.arrays import ageing, calibrate, rules
 from cimlearn.arrays.base import COUNTERS
-from cimlearn.arrays.circuit import Circuit, describe, loads, seen
+from cimlearn.arrays.circuit import Circuit, describe, group_of, loads, seen
 from cimlearn.arrays.crossbar import (
     Crossbar,
     CrossbarScratch,
@@ -82,6 +82,9 @@ def crossbar(
     tallest = int(np.diff(tiles).max())
     hanging = len(sign) + (cells if circuit.group == 1 else 0)  # cells of a row on one virtual ground
     fresh = new_cells(device, shape, variation=p["cell.variation"], wear=wear, seed=seed, name=name)
+    laws = ageing.describe(p, device, shape, group_of(circuit), seed=seed, name=name)
+    warm = rules.known(p, "operation.temperature", (laws.nominal,))[0]
+    corrects = rules.known(p, "operation.calibration", "none")
     bar = Crossbar(
         device=device,
         gambles=hasattr(device, "gambles") and device.gambles(),
@@ -102,6 +105,7 @@ def crossbar(
         read_variance=float(p["cell.read_noise"] ** 2),
         tiles=tiles,
         loads=loads(circuit),
+        ageing=laws,
         state=CrossbarState(
             cells=fresh,
             weight=np.zeros((rows, columns), np.float32),
@@ -114,15 +118,20 @@ def crossbar(
             counts=np.zeros(COUNTERS, np.int64),
             on=np.zeros(1),
             seen=seen(circuit, shape, len(tiles) - 1),
+            aged=ageing.aged(laws, warm),
+            correction=calibrate.correction(corrects, len(tiles) - 1, columns),
         ),
         scratch=CrossbarScratch(
             row=np.zeros((2, rows), np.float32),
             column=np.zeros((3, columns), np.float32),
             pick=np.zeros((3, len(sign) * rows * columns + 1), np.int32),
             asked=np.zeros((6, len(sign) * rows * columns + 1), np.float32),
+            frozen=np.zeros((rows, columns) if laws.trap.size else (0, 0), np.float32),
         ),
     )
     program_all(bar, np.clip(weight, -bound, bound).astype(np.float32), 0.5 * (low + high))
-    solve_circuit(bar, circuit)
     bar.state.row_on[:] = bar.state.cells.conductance.sum(axis=(0, 2), dtype=np.float64)
+    if laws.on:
+        ageing.age_cells(bar)
+    solve_circuit(bar, circuit)
     return bar

@@ -5,6 +5,7 @@
 p     share of a cell's conductance that the column sees through the wires (arrays/wires.py), from the last solution;
       between two solutions a cell keeps its share (docs/theory/arrays.md says how far that is off)
 R     what is subtracted: the reference column of a group of columns through the same wires, by a copy of gain 1 + m_j
+G     what time and temperature leave of the cells (arrays/ageing.py); R ages too if `periphery.reference_tracks`
 k     what an amplifier of transconductance g_m takes of the current of the column that loads it; with wires it is
       part of their solution (1 / g_m in series with the column), so k = 1 here
 t     calibration: one gain per tile ('mean'), or one per column ('column'), that makes the sum over the cells right
@@ -19,6 +20,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cimlearn.arrays import rules
+from cimlearn.arrays.ageing import seen_cells
+from cimlearn.arrays.references import reference_share
 from cimlearn.arrays.wires import Wires, effective
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import generator
@@ -36,6 +40,7 @@ class Circuit(NamedTuple):
     copies: NDArray[np.float64]  # (row tiles, columns) gain of the copy that each column subtracts
     transconductance: float  # of the virtual grounds [S]; 0 = ideal
     calibration: int  # place in CALIBRATIONS
+    ages: bool  # time or temperature change the cells
 
 
 class Seen(NamedTuple):
@@ -73,7 +78,16 @@ def describe(
         sink = p["periphery.sink_resistance"] + (1 / held if held else 0.0)
         both = p["periphery.wire_ends"] == "both"
         wires = Wires(float(p["periphery.wire"]), float(p["periphery.source_resistance"]), float(sink), both)
-    return Circuit(wires, borders, group, cells, copies, held, CALIBRATIONS.index(p["periphery.calibration"]))
+    return Circuit(
+        wires,
+        borders,
+        group,
+        cells,
+        copies,
+        held,
+        CALIBRATIONS.index(p["periphery.calibration"]),
+        rules.ages(p),
+    )
 
 
 def loads(circuit: Circuit) -> Loads:
@@ -84,7 +98,7 @@ def loads(circuit: Circuit) -> Loads:
 
 def exact(circuit: Circuit) -> bool:
     """Whether the weights are those of the cells alone."""
-    return circuit.wires is None and not circuit.group and not circuit.transconductance
+    return circuit.wires is None and not circuit.group and not circuit.transconductance and not circuit.ages
 
 
 def seen(circuit: Circuit, shape: tuple[int, int, int], row_tiles: int) -> Seen:
@@ -103,13 +117,14 @@ def tile_cells(
     """(rows, columns + reference columns) of one tile as it is built [S]; a reference column ends its group."""
     top, bottom = bar.tiles[row_tile], bar.tiles[row_tile + 1]
     left, right = circuit.columns[column_tile], circuit.columns[column_tile + 1]
-    cells = bar.state.cells.conductance[layer, top:bottom, left:right].astype(np.float64)
+    cells = seen_cells(bar)[layer, top:bottom, left:right]
     if not circuit.group:
         return cells
     groups, first = _groups(circuit, column_tile)
+    references = (circuit.cells * reference_share(bar))[layer, top:bottom]
     parts = []
     for n, (start, end) in enumerate(groups):
-        parts += [cells[:, start:end], circuit.cells[layer, top:bottom, first + n : first + n + 1]]
+        parts += [cells[:, start:end], references[:, first + n : first + n + 1]]
     return np.concatenate(parts, axis=1)
 
 
@@ -122,6 +137,17 @@ def columns_of(circuit: Circuit, column_tile: int) -> tuple[NDArray[np.int64], N
     own = place // circuit.group
     ends = np.array([end for _, end in _groups(circuit, column_tile)[0]])
     return place + own, ends[own] + own
+
+
+def group_of(circuit: Circuit) -> NDArray[np.int64]:
+    """(columns,) number of the reference column of each column, over all column tiles; empty where there are none."""
+    if not circuit.group:
+        return np.zeros(0, np.int64)
+    found: list[int] = []
+    for tile in range(len(circuit.columns) - 1):
+        groups, first = _groups(circuit, tile)
+        found += [first + n for n, (start, end) in enumerate(groups) for _ in range(start, end)]
+    return np.array(found, np.int64)
 
 
 def _groups(circuit: Circuit, column_tile: int) -> tuple[list[tuple[int, int]], int]:
@@ -138,7 +164,7 @@ def solve(bar: Any, circuit: Circuit) -> None:
     if exact(circuit):
         return
     state = bar.state.seen
-    state.reference[:] = 0 if circuit.group else bar.reference
+    state.reference[:] = 0 if circuit.group else bar.reference * reference_share(bar)[0, 0, 0]
     for row_tile in range(len(bar.tiles) - 1):
         for column_tile in range(len(circuit.columns) - 1):
             _solve_tile(bar, circuit, row_tile, column_tile)

@@ -15,13 +15,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.base import ACTIVE_BITS, VECTORS, product, product_rows, write, write_rows
+from cimlearn.arrays.ageing import NOW, Aged, Laws
+from cimlearn.arrays.base import ACTIVE_BITS, VECTORS, freeze, product, product_rows, write, write_rows
 from cimlearn.arrays.circuit import Circuit, Loads, Seen, solve
 from cimlearn.arrays.periphery import Periphery
 from cimlearn.arrays.plain import accumulate
+from cimlearn.arrays.refresh import refresh
 from cimlearn.arrays.schemes.cells import pulse_until, write_cells
 from cimlearn.arrays.schemes.scheme import SLICES, WriteScheme
 from cimlearn.arrays.schemes.slices import weight_of, write_slices
+from cimlearn.arrays.telegraph import freeze_traps
 from cimlearn.compiled import entry, kernel
 from cimlearn.devices.base import Cells, inside
 from cimlearn.noise import fill_normal
@@ -41,6 +44,10 @@ class CrossbarState(NamedTuple):
     counts: NDArray[np.int64]  # (COUNTERS,)
     on: NDArray[np.float64]  # (1,) conductance switched on by active input bits [S]
     seen: Seen  # what the circuit makes of the cells; empty where it is exact
+    aged: Aged  # what time and temperature make of them; empty where they don't
+    correction: NDArray[
+        np.float32
+    ]  # (3, row tiles, columns) gain, offset, part of the inputs' sum (arrays/calibrate.py)
 
 
 class CrossbarScratch(NamedTuple):
@@ -52,6 +59,9 @@ class CrossbarScratch(NamedTuple):
     asked: NDArray[
         np.float32
     ]  # (6, cells + 1) change, target [S]; normals; uniforms; moved [S]; wanted weight
+    frozen: NDArray[
+        np.float32
+    ]  # (rows, columns) weights of one inference with its telegraph noise, or (0, 0)
 
 
 class Crossbar(NamedTuple):
@@ -68,6 +78,7 @@ class Crossbar(NamedTuple):
     read_variance: float  # (relative standard deviation of a cell's read, per cycle)^2
     tiles: NDArray[np.int64]  # (row tiles + 1,) first row of each tile, then the number of rows
     loads: Loads
+    ageing: Laws
     state: CrossbarState
     scratch: CrossbarScratch
 
@@ -113,6 +124,8 @@ def _product_rows(bar, top_row, x, applied, out):
     step, low, high = np.float32(p.step), np.float32(-p.top - 1), np.float32(p.top)
     reach, thermal = np.float32(p.reach), np.float32(p.thermal)
     total, variance, draws = bar.scratch.column[0], bar.scratch.column[1], bar.scratch.column[2]
+    weight = bar.scratch.frozen if bar.ageing.trap.size > 0 else bar.state.weight
+    correction = bar.state.correction
     for j in range(out.size):
         out[j] = 0
     for tile in range(bar.tiles.size - 1):
@@ -122,7 +135,7 @@ def _product_rows(bar, top_row, x, applied, out):
         for j in range(out.size):
             total[j] = 0
             variance[j] = thermal
-        accumulate(total, bar.state.weight, bar.scratch.row[0], first, last)
+        accumulate(total, weight, bar.scratch.row[0], first, last)
         if bar.read_variance > 0:
             accumulate(variance, bar.state.variance, bar.scratch.row[1], first, last)
         if bar.read_variance > 0 or thermal > 0:
@@ -130,88 +143,25 @@ def _product_rows(bar, top_row, x, applied, out):
             for j in range(out.size):
                 total[j] += np.sqrt(variance[j]) * draws[j]
         gain, offset = p.column[0, tile], p.column[1, tile]
+        inputs = np.float32(0)
+        if correction.shape[1] > 0:
+            for i in range(first - top_row, last - top_row):
+                inputs += applied[i]
         for j in range(out.size):
             seen = min(max(total[j] * gain[j] + offset[j], -reach), reach)
             if step > 0:
                 seen = step * min(max(np.rint(seen / step), low), high)
+            if correction.shape[1] > 0:
+                seen = (
+                    correction[0, tile, j] * seen + correction[1, tile, j] + correction[2, tile, j] * inputs
+                )
             out[j] += seen
 
 
 @kernel
-def _refresh(bar, first, last):
-    """Bring the weights and their read variances of rows first .. last - 1 in step with the cells.
-
-    Where the circuit isn't exact, every column sees all of its cells, so all rows are brought in step.
-    """
-    if bar.state.seen.path.size > 0:
-        _refresh_seen(bar)
-    else:
-        _refresh_exact(bar, first, last)
-
-
-@kernel
-def _refresh_seen(bar):
-    """Weights and read variances through shares, references, loads and gains (arrays/circuit.py)."""
-    weight, variance, seen, loads = bar.state.weight, bar.state.variance, bar.state.seen, bar.loads
-    unit = np.float32(bar.read_variance * bar.scale * bar.scale)
-    held, columns = np.float32(loads.transconductance), weight.shape[1]
-    load = bar.scratch.column[1]
-    for tile in range(bar.tiles.size - 1):
-        for j in range(columns):
-            load[j] = 0
-        for i in range(bar.tiles[tile], bar.tiles[tile + 1]):
-            for j in range(columns):
-                reference = seen.reference[i, j]
-                weight[i, j] = -reference
-                variance[i, j] = reference * reference if loads.cells else np.float32(0)
-                load[j] += reference if loads.beside else np.float32(0)
-            for k in range(bar.sign.size):
-                for j in range(columns):
-                    g = bar.state.cells.conductance[k, i, j]
-                    reached = g * seen.path[k, i, j]
-                    weight[i, j] += bar.sign[k] * reached
-                    variance[i, j] += (bar.sign[k] * bar.sign[k]) * reached * reached
-                    load[j] += g
-        mean = np.float32(0)
-        for j in range(columns):  # load becomes the gain of each column
-            load[j] = held / (held + load[j]) if held > 0 else np.float32(1)
-            mean += load[j] / np.float32(columns)
-        for j in range(columns):
-            if loads.calibration == 1:
-                load[j] /= mean
-            elif loads.calibration == 2:
-                load[j] = np.float32(1)
-            load[j] *= seen.trim[tile, j]
-        for i in range(bar.tiles[tile], bar.tiles[tile + 1]):
-            for j in range(columns):
-                weight[i, j] *= np.float32(bar.scale) * load[j]
-                variance[i, j] *= unit * load[j] * load[j]
-
-
-@kernel
-def _refresh_exact(bar, first, last):
-    """Weights and read variances of the cells alone."""
-    weight, variance = bar.state.weight, bar.state.variance
-    scale, reference = np.float32(bar.scale), np.float32(bar.reference)
-    unit = np.float32(bar.read_variance * bar.scale * bar.scale)
-    columns = weight.shape[1]
-    for i in range(first, last):
-        for j in range(columns):
-            weight[i, j] = -reference
-            variance[i, j] = 0
-        for k in range(bar.sign.size):
-            sign = bar.sign[k]
-            for j in range(columns):
-                g = bar.state.cells.conductance[k, i, j]
-                weight[i, j] += sign * g
-                variance[i, j] += (sign * sign) * g * g
-        for j in range(columns):
-            weight[i, j] *= scale
-            variance[i, j] *= unit
-
-
-@kernel
 def _write(bar, change):
+    if bar.ageing.on:
+        bar.state.aged.clock[NOW] += bar.ageing.update
     _write_rows(bar, 0, change)
 
 
@@ -221,9 +171,10 @@ def _write_rows(bar, first, change):
         write_slices(bar, first, change)
     else:
         write_cells(bar, first, change)
-    _refresh(bar, first, first + change.shape[0])
+    refresh(bar, first, first + change.shape[0])
 
 
+freeze.register(Crossbar, freeze_traps)
 product.register(Crossbar, _product)
 product_rows.register(Crossbar, _product_rows)
 write.register(Crossbar, _write)
@@ -250,12 +201,12 @@ def program_all(bar, wanted, middle):
                 bar.scratch.asked[0, n] = target - bar.state.cells.conductance[k, i, j]
                 bar.scratch.asked[1, n] = inside(bar.device, np.float32(target))
         pulse_until(bar, rows * columns, bar.scheme.first_tries, bar.scheme.tolerance)
-    _refresh(bar, 0, rows)
+    refresh(bar, 0, rows)
 
 
 @entry
 def _refresh_all(bar):
-    _refresh(bar, 0, bar.state.weight.shape[0])
+    refresh(bar, 0, bar.state.weight.shape[0])
 
 
 def solve_circuit(bar: Crossbar, circuit: Circuit) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.base import COUNTERS, VECTORS, product, product_rows, write, write_rows
+from cimlearn.arrays.base import COUNTERS, VECTORS, freeze, product, product_rows, write, write_rows
 from cimlearn.compiled import kernel
 
 
@@ -86,6 +86,12 @@ def _write_rows(array, first, change):
             array.state.weight[row, j] = min(max(array.state.weight[row, j] + change[i, j], -bound), bound)
 
 
+@kernel
+def _freeze(array):
+    """Float weights have no noise."""
+
+
+freeze.register(Plain, _freeze)
 product.register(Plain, _product)
 product_rows.register(Plain, _product_rows)
 write.register(Plain, _write)

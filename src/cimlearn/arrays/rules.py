@@ -21,6 +21,18 @@ CIRCUIT: Final[dict[str, Any]] = {
     "periphery.transconductance": None,
     "periphery.wire": None,
 }
+# What time and temperature do to cells (arrays/ageing.py), and the value at which each is off.
+AGEING: Final[dict[str, Any]] = {
+    "cell.drift": 0,
+    "cell.drift_spread": 0,
+    "cell.relaxation": 0,
+    "cell.telegraph": 0,
+    "cell.temperature_coefficient": 0,
+    "cell.temperature_spread": 0,
+    "cell.activation": 0,
+    "cell.retention": None,
+}
+TIMED: Final = ("cell.drift", "cell.drift_spread", "cell.relaxation_time", "cell.retention")  # need a clock
 AROUND: Final = {"vteam": "m2ru_vteam"}  # presets of what stands around a device that can't take the usual
 
 
@@ -44,6 +56,7 @@ def check(p: ParameterSet, arrays: Iterable[str] = ARRAYS) -> None:
     _read_voltage(p, device)
     _range(p)
     _circuit(p)
+    _time(p)
     for name in arrays:
         _reach(p, name)
 
@@ -113,6 +126,43 @@ def _circuit(p: ParameterSet) -> None:
             f"periphery.noise_factor = {p['periphery.noise_factor']:g} needs an amplifier: "
             "set periphery.transconductance"
         )
+
+
+def ages(p: ParameterSet) -> bool:
+    """Whether time or temperature change the cells."""
+    return any(p[name] != off for name, off in AGEING.items())
+
+
+def known(p: ParameterSet, name: str, otherwise: Any) -> Any:
+    """The parameter `name`; `otherwise` in a set without it, such as that of a layer of a PyTorch model."""
+    if name not in p:
+        return otherwise
+    return p[name]
+
+
+def _time(p: ParameterSet) -> None:
+    """What time and temperature need of the rest."""
+    if p["write.scheme"] == "slices":
+        for name, off in AGEING.items():
+            if p[name] != off:
+                raise InputError(
+                    f"{name} = {p[name]:g} is not simulated with write.scheme = slices, which would flatter the chip; "
+                    f"set {name} = {'none' if off is None else off}, or write.scheme = cells"
+                )
+    if p["periphery.reference_tracks"] != "no" and p["mapping.kind"] == "pair":
+        raise InputError(
+            f"periphery.reference_tracks = {p['periphery.reference_tracks']} with mapping.kind = pair: pairs have no "
+            "reference; set one of them"
+        )
+    if "operation.rate" in p and not p["operation.rate"]:
+        rate = "none" if p["operation.rate"] is None else f"{p['operation.rate']:g}"
+        for name in TIMED:
+            if p[name]:
+                raise InputError(
+                    f"{name} = {p[name]:g} has no clock: operation.rate = {rate}; "
+                    "give operation.rate the new examples a second, as 30"
+                )
+        raise InputError(f"operation.rate = {rate}: time needs new examples a second, as operation.rate = 30")
 
 
 def _reach(p: ParameterSet, name: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,17 @@ class Chip(Protocol):
         """
 
 
+@runtime_checkable
+class Resting(Protocol):
+    """A chip for which time passes between tasks. Others have neither method."""
+
+    def rests(self) -> bool:
+        """Whether its parameters let anything happen between tasks."""
+
+    def rest(self) -> None:
+        """Let the time between two tasks pass, with all that the chip does about it; state, as learning is."""
+
+
 class Design(NamedTuple):
     """What a chip is and is expected to do, from sizes alone: nothing is trained."""
 
@@ -117,6 +128,7 @@ class Kind:
     design: Designer | None = None  # None: costs are known after a run only
     device: str | None = None  # the parameter that names its memory cell
     costs: str | None = None  # how it is priced (costs/models.py): 'crossbar', 'bitserial'; None: not at all
+    prices: tuple[str, ...] = ()  # presets of prices that are its own
     first_streams: tuple[str, ...] = (
         "permuted-mnist",
         "permuted-digits",

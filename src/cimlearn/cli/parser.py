@@ -201,7 +201,7 @@ def _add_reproduce(parser: argparse.ArgumentParser) -> None:
         "figures",
         nargs="*",
         metavar="FIGURE",
-        help="m2ru: 4a ... 5d, 4, 5, kwta, ageing, table, sensitivity; "
+        help="m2ru: 4a ... 5d, 4, 5, kwta, ageing, table, twins, sensitivity; "
         "sas-mram: accuracy, technologies, parts, faults, retention, anchors (default: all)",
     )
     parser.add_argument("--quick", action="store_true", help="short streams, one seed: minutes, not an hour")
@@ -228,6 +228,11 @@ def _add_study(parser: argparse.ArgumentParser) -> None:
     _add_machine(parser)
     parser.add_argument(
         "--scheduler", metavar="ADDRESS", help="run on this Dask cluster, such as tcp://host:8786"
+    )
+    parser.add_argument(
+        "--states",
+        metavar="DIR",
+        help="with --scheduler: folder that all workers share, for states of runs (default: the scheduler keeps them)",
     )
 
 

@@ -42,12 +42,16 @@ def command(arguments: Namespace) -> int:
 def _workers(arguments: Namespace, total: int) -> Workers:
     """Processes of this machine, or a cluster's."""
     if arguments.scheduler is None:
+        if arguments.states is not None:
+            raise InputError(
+                "--states is for workers of a --scheduler; here runs keep their states in their folders"
+            )
         return LocalWorkers(min(arguments.workers or cores(), total), arguments.timeout)
     if arguments.workers is not None:
         raise InputError("both --scheduler and --workers; a cluster has the workers that it has")
     from cimlearn.studies.workers.cluster import DaskWorkers
 
-    cluster = DaskWorkers(arguments.scheduler, arguments.timeout)
+    cluster = DaskWorkers(arguments.scheduler, arguments.timeout, arguments.states)
     if cluster.count == 0 and not arguments.quiet:
         print(f"{arguments.scheduler} has no workers yet; waiting for some", file=sys.stderr)
     return cluster

@@ -67,7 +67,17 @@ class Costs:
     lifetime: dict[str, float | None]  # years
     writes_per_example: float | None  # mean over the cells
     products: dict[str, Parts] = field(default_factory=dict)  # phase -> product of training -> energy [J]
+    twin_kind: str = ""  # which digital chip `twin` is
+    twins: dict[str, dict[str, Phase]] = field(default_factory=dict)  # every kind of twin, for the range
     notes: tuple[Note, ...] = ()  # what the price leaves out, what no circuit could serve
+
+    @property
+    def ratios(self) -> dict[str, dict[str, float]]:
+        """Kind of digital twin -> phase -> its energy over the chip's."""
+        return {
+            kind: {name: phases[name].joules / phase.joules for name, phase in self.phases.items()}
+            for kind, phases in self.twins.items()
+        }
 
     def as_dict(self) -> dict[str, Any]:
         """The plain JSON object that docs/costs.md describes."""
@@ -101,10 +111,13 @@ class Costs:
         """The digital twin."""
         now, twin, learning = self.phases["inference"], self.twin["inference"], self.phases.get("learning")
         return {
+            "kind": self.twin_kind,
             "power_W": twin.watts,
             "ops_per_J": twin.ops_per_J,
             "ratio": now.ops_per_J / twin.ops_per_J,
             "learning_ratio": self.twin["learning"].joules / learning.joules if learning else None,
+            "ratios": self.ratios,
+            "learning_s": self.twin["learning"].seconds if learning else None,
             "area_m2": math.fsum(self.twin_area.values()),
             "by_part": {name: phase.parts for name, phase in self.twin.items()},
         }

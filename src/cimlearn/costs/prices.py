@@ -11,6 +11,8 @@ from cimlearn.parameters import ParameterSet, load
 
 NODE: Final = "technology.node"
 PARTS: Final = ("technology", "price", "operation", "twin", "expected")
+OPERATION: Final = ("operation.rate", "operation.pipelined")  # the others of this part are of chips
+SHARED: Final = ("operation.rate",)  # a chip's clock needs it too
 
 
 class Priced(NamedTuple):
@@ -28,7 +30,17 @@ SETS: Final = {
 
 def is_price(name: str) -> bool:
     """Whether the parameter 'part.key' belongs to prices, not to a chip or a stream."""
-    return name.partition(".")[0] in PARTS
+    part = name.partition(".")[0]
+    return part in PARTS and (part != "operation" or name in OPERATION)
+
+
+def for_chip(settings: Mapping[str, Any], chip: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `settings` that a chip with parameters `chip` takes: no prices but the shared ones that it knows."""
+    return {
+        name: value
+        for name, value in settings.items()
+        if not is_price(name) or (name in SHARED and name in chip)
+    }
 
 
 @cache
@@ -40,10 +52,12 @@ def _defaults(node: str, presets: tuple[str, ...]) -> ParameterSet:
     return found
 
 
-def parameters(changes: Mapping[str, Any] | None = None, model: str | None = "crossbar") -> ParameterSet:
+def parameters(
+    changes: Mapping[str, Any] | None = None, model: str | None = "crossbar", own: tuple[str, ...] = ()
+) -> ParameterSet:
     """Every price parameter of a model of costs with `changes` applied; `technology.node` chooses the node's preset.
 
-    None, a chip without prices, has no such parameter.
+    None, a chip without prices, has no such parameter. `own` are presets of a design's own prices.
 
     Raises
     ------
@@ -56,9 +70,12 @@ def parameters(changes: Mapping[str, Any] | None = None, model: str | None = "cr
     if model not in SETS:
         raise InputError(f"no prices for chips of kind '{model}'; known: {', '.join(SETS)}")
     usual, presets = SETS[model]
+    presets = (*presets, *own)
     if NODE not in changes:
         return _defaults(usual, presets).replace(changes)
     chosen = _defaults(usual, presets).replace({NODE: changes.pop(NODE)}).entry(NODE)
     at_node = _defaults(chosen.value, presets)
-    own = at_node.entry(NODE).model_copy(update={"changed": chosen.changed})  # so that a run's prices keep it
-    return at_node.merged(ParameterSet({NODE: own})).replace(changes)
+    mine = at_node.entry(NODE).model_copy(
+        update={"changed": chosen.changed}
+    )  # so that a run's prices keep it
+    return at_node.merged(ParameterSet({NODE: mine})).replace(changes)

@@ -10,7 +10,8 @@ is the cell's own factor (device-to-device variation). Its chance comes from out
 number, False or 0 where the device applied none at all (a table device whose rounding gave no level). A device whose
 cells differ in more than one factor has a method `traits(shape, draw)` that answers (*shape, numbers) float32; its
 kernel gets a cell's (numbers,) in place of `gain`. One whose kernel uses `uniform` has a method `gambles` that answers
-True; for others nobody draws it.
+True; for others nobody draws it. One whose state is a hidden conductance [S] has a method `hides` that answers True:
+the state ages with the cell (arrays/ageing.py).
 Every description begins with `low` and `high`, the bounds of the conductance [S], and has two methods: `window()`
 answers the conductances [S] that the smallest and largest weight are mapped to, `rest()` the conductance [S] and the
 state of a fresh cell near the middle of that window.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,8 +16,9 @@ from typing import Any
 from cimlearn import chips, extensions, streams
 from cimlearn._version import __version__
 from cimlearn.chips.base import Chip
+from cimlearn.compiled import STRICTLY, compiled_for
 from cimlearn.costs import prices
-from cimlearn.costs.prices import is_price
+from cimlearn.costs.prices import for_chip, is_price
 from cimlearn.errors import InputError, nearest
 from cimlearn.experiments.scheduler import Progress, run_seeds
 from cimlearn.parameters import ParameterSet
@@ -50,20 +52,21 @@ class Experiment:
         mine = {name: value for name, value in self.settings.items() if name.startswith("stream.")}
         if mine and not isinstance(self.stream, str):
             raise InputError(f"{min(mine)} can't be set: the stream was made from arrays; change it there")
-        rest = {
-            name: value for name, value in self.settings.items() if name not in mine and not is_price(name)
-        }
+        others = {name: value for name, value in self.settings.items() if name not in mine}
+        rest = for_chip(others, chips.parameters(self.chip, {}))
         try:
             return chips.parameters(self.chip, rest), of_stream.replace(mine)
         except InputError:
-            _check_names(rest, chips.parameters(self.chip, {}), of_stream.merged(self.prices))
+            known = prices.parameters({}, chips.kind(self.chip).costs)
+            _check_names(rest, chips.parameters(self.chip, {}), of_stream.merged(known))
             raise
 
     @cached_property
     def prices(self) -> ParameterSet:
         """What things cost, with the settings put in; prices never change a record."""
         own = {name: value for name, value in self.settings.items() if is_price(name)}
-        return prices.parameters(own, chips.kind(self.chip).costs)
+        kind = chips.kind(self.chip)
+        return prices.parameters(own, kind.costs, kind.prices)
 
     def open_stream(self, seed: int) -> Stream:
         """The stream of one seed."""
@@ -107,6 +110,7 @@ class Experiment:
             **({"outside": outside} if (outside := _outside(self)) else {}),
             "data_folder": self.data,
             "command": self._command(),
+            "compiled": compiled_for(),
             "versions": _versions(chips.kind(self.chip).packages.get(self.on, ())),
         }
 
@@ -235,7 +239,7 @@ def _check_names(settings: Mapping[str, Any], of_chip: ParameterSet, others: Par
     names = [*of_chip, *others]
     for name in settings:
         close = get_close_matches(name, names, n=1, cutoff=0.5)
-        if close and close[0] in list(others):
+        if name not in of_chip and close and close[0] in list(others):
             raise InputError(f"unknown parameter '{name}'; {nearest(name, names)}")
 
 
@@ -261,6 +265,24 @@ def _refuse_other(before: Mapping[str, Any], now: Mapping[str, Any], folder: Pat
         _refuse_change(name, old, list(new) if isinstance(new, tuple) else new, folder)
     for key in ("scenario", "shape", "tasks"):
         _refuse_change(key, before[key], now[key], folder)
+    _tell_processor(before.get("compiled", {}), now["compiled"], folder)
+
+
+def _tell_processor(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
+    """Refuse to go on with kernels of the other kind; warn where another processor may give other last bits."""
+    if before.get("strict", now["strict"]) != now["strict"]:
+        word = f"set {STRICTLY}=1" if before["strict"] else f"unset {STRICTLY}"
+        kinds = {True: "strict", False: "ordinary"}
+        raise InputError(
+            f"the run in {folder} began with {kinds[before['strict']]} kernels, "
+            f"these are {kinds[now['strict']]}; {word}"
+        )
+    if not now["strict"] and before.get("features", now["features"]) != now["features"]:
+        warnings.warn(
+            f"the run in {folder} began on a processor {before.get('cpu')!s}, this is {now['cpu']}: "
+            "the last bits may be others than those of a run on one of them",
+            stacklevel=2,
+        )
 
 
 def _refuse_change(key: str, old: Any, new: Any, folder: Path) -> None:
@@ -275,7 +297,7 @@ def _refuse_change(key: str, old: Any, new: Any, folder: Path) -> None:
 def _versions(packages: Iterable[str]) -> dict[str, str]:
     """Versions of what computes the result: `packages` beside those that every chip needs."""
     found = {"python": platform.python_version(), "cimlearn": __version__}
-    for package in ("numpy", "numba", *packages):
+    for package in ("numpy", "numba", "llvmlite", *packages):
         with suppress(PackageNotFoundError):
             found[package] = version(package)
     return found

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from cimlearn.chips.base import Chip
+from cimlearn.chips.base import Chip, Resting
 from cimlearn.experiments.checkpoint import Position, SeedFolder
 from cimlearn.experiments.record import Answers, make_record, never_right
 from cimlearn.streams.base import Chunk, Stream
@@ -100,20 +100,12 @@ class SeedLoop:
     def _look_back(self, files: SeedFolder, stream: Stream, chip: Chip, task: int) -> bool:
         """Write the record of `task`, then the state that counts it; False if asked to stop before that.
 
-        Predicting draws read noise, so there is no stopping half way: what was begun is done again on resume.
+        Predicting draws read noise, so there is no stopping half way: what was begun is done again on resume. Of a chip
+        that rests, the answers after its rest are in the record too: what is left before anything is learned again.
         """
-        answers = []
-        for old in range(task + 1):
-            seen = right = np.zeros(
-                stream.shape.classes, np.int64
-            )  # (classes,) held-out examples, right answers
-            for chunk in stream.held_out(old, _CHUNK):
-                if self.stop.is_set():
-                    return False
-                good = chip.predict(chunk.x, old) == chunk.y
-                seen = seen + np.bincount(chunk.y, minlength=len(seen))
-                right = right + np.bincount(chunk.y[good], minlength=len(seen))
-            answers.append(Answers(seen, right))
+        answers = self._answers(stream, chip, task)
+        if answers is None:
+            return False
         info = stream.tasks[task]
         record = make_record(
             chip,
@@ -125,10 +117,32 @@ class SeedLoop:
             balanced=[a.balanced for a in answers],
             never_right=never_right(answers),
         )
+        if isinstance(chip, Resting) and chip.rests():
+            chip.rest()
+            rested = self._answers(stream, chip, task)
+            if rested is None:
+                return False
+            record["rested_accuracy"] = [a.accuracy for a in rested]
         files.append(record)
         files.save(chip, Position(task + 1, 0, task + 1))
         self.tell(Evaluated(self.seed, task, record))
         return True
+
+    def _answers(self, stream: Stream, chip: Chip, task: int) -> list[Answers] | None:
+        """How `chip` answers on the held-out set of each task so far; None if asked to stop."""
+        answers = []
+        for old in range(task + 1):
+            seen = right = np.zeros(
+                stream.shape.classes, np.int64
+            )  # (classes,) held-out examples, right answers
+            for chunk in stream.held_out(old, _CHUNK):
+                if self.stop.is_set():
+                    return None
+                good = chip.predict(chunk.x, old) == chunk.y
+                seen = seen + np.bincount(chunk.y, minlength=len(seen))
+                right = right + np.bincount(chunk.y[good], minlength=len(seen))
+            answers.append(Answers(seen, right))
+        return answers
 
 
 def _chunks(stream: Stream, task: int, start: int) -> Iterator[Chunk]:

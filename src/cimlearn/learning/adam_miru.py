@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
+from cimlearn.learning.penalty import Penalty, PenaltySettings
 
 Float = NDArray[np.float32]
 
@@ -44,7 +45,9 @@ def pytorch() -> Any:
 class AdamMiru:
     """Weights, Adam's two moments of each, and the number of steps taken."""
 
-    def __init__(self, first: Float, second: Float, settings: AdamSettings) -> None:
+    def __init__(
+        self, first: Float, second: Float, settings: AdamSettings, penalty: PenaltySettings | None = None
+    ) -> None:
         """Start from first (features + hidden + 1, hidden) = W, U, b and second (hidden + 1, classes)."""
         self._torch = pytorch()
         self.settings = settings
@@ -52,6 +55,7 @@ class AdamMiru:
         self._weights = [self._aligned(w.shape, w).requires_grad_() for w in (first, second)]
         self._means = [self._torch.zeros_like(w) for w in self._weights]
         self._squares = [self._torch.zeros_like(w) for w in self._weights]
+        self.penalty = None if penalty is None else Penalty(self._torch, self._weights, penalty)
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Everything that changes, by name, as views: writing into them changes the network."""
@@ -60,7 +64,7 @@ class AdamMiru:
             found[f"{name}.weight"] = self._weights[n].detach().numpy()
             found[f"{name}.mean"] = self._means[n].numpy()
             found[f"{name}.square"] = self._squares[n].numpy()
-        return found
+        return found if self.penalty is None else found | self.penalty.tensors()
 
     def outputs(self, x: Float) -> Float:
         """(examples, classes) o for x (examples, steps, features)."""
@@ -83,8 +87,18 @@ class AdamMiru:
 
     def step(self, x: Float, target: Float, weight: Float) -> Float:
         """One step of Adam, arguments as in `gradients`; the answers (examples, classes) from before it."""
-        s = self.settings
         gradients, answers = self.gradients(x, target, weight)
+        if self.penalty is None:
+            self._adam(gradients)
+        else:
+            before = [w.detach().clone() for w in self._weights]
+            self._adam(self.penalty.pulled(gradients))
+            self.penalty.gather(gradients, before, len(x))
+        return answers
+
+    def _adam(self, gradients: tuple[Any, ...]) -> None:
+        """One step of Adam with these gradients, which it may change."""
+        s = self.settings
         scale = 1.0
         if s.clip < float("inf"):
             norm = float(sum(float(g.square().sum()) for g in gradients)) ** 0.5
@@ -100,7 +114,6 @@ class AdamMiru:
                 m.lerp_(g, 1 - s.mean)
                 v.mul_(s.square).addcmul_(g, g, value=1 - s.square)
                 w.addcdiv_(m, (v.sqrt() / root).add_(s.epsilon), value=-rate)
-        return answers
 
     def _forward(self, x: Float) -> Any:
         """(examples, classes) o for x (examples, steps, features), ready for backpropagation."""

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.base import product_rows, write_rows
+from cimlearn.arrays.base import freeze, product_rows, write_rows
 from cimlearn.compiled import kernel
 from cimlearn.learning.replay import lfsr_step
 from cimlearn.networks.miru import onward
@@ -102,6 +102,7 @@ def probed_deltas(rule, error, candidate, new, delta):
     if largest == 0:  # nothing to drive
         delta[:] = 0
         return
+    freeze(rule.array)
     down = np.float32(2.0) ** np.ceil(np.log2(largest)) * next_sign(rule)
     for k in range(classes):
         drive[k] = error[k] / down

@@ -1,7 +1,10 @@
 """Reservoir replay: a fixed memory in which every example seen so far is equally likely to be.
 
 Vitter's algorithm R: the n-th example takes slot j ~ U{1..n} if j <= M. Examples are kept in b bits per value.
-Random numbers come from a seeded generator or from a 16-bit linear-feedback shift register, as on a chip.
+Random numbers come from a seeded generator or from a 32-bit linear-feedback shift register, as on a chip. A number
+below n is floor(v n / 2^32) of 32 fresh bits v: over the register's whole period, in which every v but 0 comes once,
+no number is rarer than another by more than n / 2^32. (A register of 16 bits has 65,535 different draws, which one
+stored image takes 784 of: its sequence returns before the reservoir has seen a stream.)
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ class BufferState(NamedTuple):
     seen: NDArray[np.int64]  # (1,) examples offered so far
     stored: NDArray[np.int64]  # (1,) examples written so far
     words: NDArray[np.uint64]  # (4,) xoshiro256++ state
-    register: NDArray[np.uint16]  # (1,) LFSR state; 0 = the generator is used
+    register: NDArray[np.uint32]  # (1,) LFSR state; 0 = the generator is used
 
 
 class Buffer(NamedTuple):
@@ -52,7 +55,7 @@ def buffer(
 ) -> Buffer:
     """An empty memory of `slots` examples of `shape` (steps, features)."""
     words = kernel_state(seed, "replay")
-    register = int(words[0] & np.uint64(0xFFFF)) or 0xACE1
+    register = int(words[0] & np.uint64(0xFFFFFFFF)) or 0xACE1
     state = BufferState(
         np.zeros((slots, *shape), np.int16),
         np.zeros(slots, np.int64),
@@ -60,7 +63,7 @@ def buffer(
         np.zeros(1, np.int64),
         np.zeros(1, np.int64),
         words,
-        np.full(1, register if lfsr else 0, np.uint16),
+        np.full(1, register if lfsr else 0, np.uint32),
     )
     share_steps = float(steps(share_bits, signed=False)) if share_bits else 0.0
     return Buffer(float(steps(bits, signed=signed)), share_steps, KINDS[kind], state)
@@ -68,22 +71,29 @@ def buffer(
 
 @kernel
 def lfsr_step(register):
-    """The next state of the 16-bit register with taps 16, 14, 13, 11 (period 65,535)."""
+    """The next state of the 16-bit register with taps 16, 14, 13, 11 (period 65,535), for the signs of probes."""
     bit = (register ^ (register >> 2) ^ (register >> 3) ^ (register >> 5)) & 1
     return (register >> 1) | (bit << 15)
 
 
 @kernel
+def wide_step(register):
+    """The next state of the 32-bit register with taps 32, 22, 2, 1 (period 2^32 - 1)."""
+    bit = (register ^ (register >> 10) ^ (register >> 30) ^ (register >> 31)) & 1
+    return (register >> 1) | (bit << 31)
+
+
+@kernel
 def random_bits(memory):
-    """32 random bits as int64, from the register (32 shifts) or the generator."""
+    """32 random bits as int64, from the register (32 shifts, so no bit comes twice) or the generator."""
     if memory.state.register[0] == 0:
         return np.int64(next_word(memory.state.words) >> np.uint64(32))
     register = np.int64(memory.state.register[0])
     value = np.int64(0)
     for _ in range(32):
-        register = lfsr_step(register)
+        register = wide_step(register)
         value = (value << 1) | (register & 1)
-    memory.state.register[0] = np.uint16(register)
+    memory.state.register[0] = np.uint32(register)
     return value
 
 

@@ -20,7 +20,7 @@ from cimlearn.costs import prices
 from cimlearn.costs.base import Costs
 from cimlearn.costs.lifetime import from_histogram
 from cimlearn.costs.models import Done, pricing
-from cimlearn.costs.prices import is_price
+from cimlearn.costs.prices import for_chip, is_price
 from cimlearn.errors import InputError, nearest
 from cimlearn.experiments.record import histogram
 from cimlearn.ledger import Ledger
@@ -77,7 +77,7 @@ class Learner:
         self.on, self.scaling, self.seed = on, scaling, int(seed)
         self.settings = {**DEFAULTS, **(settings or {})}
         mine = {name: value for name, value in self.settings.items() if is_price(name)}
-        rest = {name: value for name, value in self.settings.items() if name not in mine}
+        rest = for_chip(self.settings, chips.parameters("m2ru"))
         self.prices = prices.parameters(mine, m2ru.KIND.costs)
         self.shape = StreamShape(steps, features, classes, signed=scaling is None)
         self.chip = M2RU(chips.parameters("m2ru", rest), self.shape, seed=seed, on=on)

@@ -20,6 +20,7 @@ PAPERS: Final[dict[str, dict[str, str]]] = {  # paper -> figure -> module
         "kwta": "m2ru.kwta",
         "ageing": "m2ru.ageing",
         "table": "m2ru.comparison",
+        "twins": "m2ru.twins",
         "sensitivity": "m2ru.sensitivity",
     },
     "sas-mram": {

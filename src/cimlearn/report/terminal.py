@@ -9,8 +9,9 @@ from cimlearn import metrics
 from cimlearn.report.run.balance import balance_lines
 from cimlearn.report.run.chance import chance_lines
 from cimlearn.report.run.cost_words import giga, years
+from cimlearn.report.run.rested import rested_lines
 from cimlearn.runfolder.records import Record, Run
-from cimlearn.units import count, percent, points, quantity, si_text, value_text, whole
+from cimlearn.units import count, number, percent, points, quantity, si_text, value_text, whole
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -68,6 +69,8 @@ def row_text(record: Record, tasks: int) -> Text:
     )
     for value in record.accuracy:
         line.append(f"{100 * value:.1f} ")
+    if record.rested:
+        line.append(f" after a rest {percent(metrics.mean(record.rested))}")
     line.append(f" {record.task_name}", style="dim")
     return line
 
@@ -108,7 +111,7 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
             ("forgetting", points(accuracy["forgetting"])),
             ("learning accuracy", percent(accuracy["learning"])),
         ]
-    lines += [*chance_lines(summary), *balance_lines(summary)]
+    lines += [*chance_lines(summary), *balance_lines(summary), *rested_lines(summary)]
     if writes["cells"] is not None:
         lines += [
             (
@@ -168,12 +171,25 @@ def _cost_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("throughput", f"{giga(summary['ops_per_s'], 'OPS')}, {giga(summary['ops_per_J'], 'OPS/W')}"),
         ("latency", seconds),
         ("area", quantity(summary["area_m2"], "m2")),
+        *_twin_line(summary),
         (
             "cells worn",
             "never" if life["first_cell"] is None else f"{worn}, 10 % {years(life['ten_percent'])}",
         ),
         *((title, parts) for title, parts in named if parts),
     ]
+
+
+def _twin_line(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How many times the energy each kind of digital twin takes, the chosen one first; none for a digital chip."""
+    if "digital" not in summary:
+        return []
+    chosen, ratios = summary["digital"]["kind"], summary["digital"]["ratios"]
+    said = [
+        f"{kind} {number(found['inference'], 3)}"
+        for kind, found in sorted(ratios.items(), key=lambda item: item[0] != chosen)
+    ]
+    return [("digital twins", f"{', '.join(said)} times the energy per inference")]
 
 
 def parameters_table(parameters: Mapping[str, Owned]) -> Table:

@@ -70,6 +70,7 @@ class Record:
         float, ...
     ] = ()  # (task + 1,) as accuracy, every class counting alike; empty in older records
     never_right: tuple[int, ...] = ()  # classes that were tested, and never answered right
+    rested: tuple[float, ...] = ()  # (task + 1,) as accuracy, after the rest that follows; empty without one
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Record:
@@ -99,6 +100,7 @@ class Record:
             writes={str(name): ArrayWrites.from_json(w) for name, w in data["writes"].items()},
             balanced=tuple(float(a) for a in data.get("balanced_accuracy", ())),
             never_right=tuple(int(c) for c in data.get("never_right", ())),
+            rested=tuple(float(a) for a in data.get("rested_accuracy", ())),
         )
 
 

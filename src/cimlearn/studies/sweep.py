@@ -22,7 +22,7 @@ from cimlearn.studies.workers.local import LocalWorkers
 from cimlearn.untrusted import limits
 from cimlearn.untrusted.files import read_bytes
 
-TRIES = 3  # attempts at a point whose workers die or hang
+TRIES = 3  # attempts at a point, one after the other, whose workers die or hang before it has come further
 _LONGEST = 200  # bytes of a folder's name
 FILES = (
     "run.json",
@@ -150,6 +150,10 @@ def _run_all(
     while jobs:
         end = workers.next()
         point, job = jobs[end.name]
+        if isinstance(end, Lost) and end.further:  # workers end sooner than the run, which goes on
+            tries[end.name] = 1
+            workers.submit(job)
+            continue
         if isinstance(end, Lost) and tries[end.name] < TRIES:
             tries[end.name] += 1
             if retried is not None:

@@ -8,6 +8,9 @@ chip.train()            # hardware-aware training: gradients go through quantise
 program(chip)           # write what was learned
 drift(chip, 86400)      # a day later
 print(costs(chip))      # energy, time and area of each layer
+
+chip = to_chip(model, sample, crossbar(), learn="in-situ").train()
+InSituSGD(chip, 0.05)   # its steps are writes to the cells
 """
 
 from __future__ import annotations
@@ -26,9 +29,11 @@ from cimlearn.torch.chip import (
 from cimlearn.torch.costs import ModelCosts, Share, costs
 from cimlearn.torch.hardware import Hardware, bit_serial, crossbar, ideal
 from cimlearn.torch.ledger import ledger
+from cimlearn.torch.optimiser import InSituSGD
 
 __all__ = [
     "Hardware",
+    "InSituSGD",
     "ModelCosts",
     "Report",
     "Share",

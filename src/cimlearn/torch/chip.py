@@ -17,6 +17,7 @@ from cimlearn.torch.ranges import Recorder
 Tensor = torch.Tensor
 Sample = Any  # a tensor, a tuple of positional arguments, or a dict of keyword arguments
 ATTRIBUTE: Final = "_cimlearn"
+IN_SITU: Final = "in-situ"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,15 @@ class Report:
     converted: Mapping[str, str]  # name -> type of what is on arrays now
     digital: Mapping[str, str]  # name -> type and reason, of other layers with weights
     unused: Sequence[str]  # arrays that the sample never drove
+    unknown: Mapping[str, int] = field(
+        default_factory=dict
+    )  # operations without a price -> calls in the sample
+    on_arrays: float = 1.0  # share of the sample's multiply-adds that arrays do
+
+    @property
+    def is_lower_bound(self) -> bool:
+        """Whether something was computed that has no price, so every total is a lower bound."""
+        return bool(self.unknown)
 
 
 @dataclass
@@ -39,6 +49,7 @@ class Conversion:
     hook: int = -1  # that counts examples
     counting: bool = True
     examples: int = 0  # classified since the last reset
+    learned: int = 0  # examples learned in situ since the last programming
     sampled: int = 1  # examples of the sample
     work: dict[str, int] = field(
         default_factory=dict
@@ -54,6 +65,7 @@ def to_chip(
     keep: Sequence[str] = (),
     strict: bool = False,
     batch_dim: int = 0,
+    learn: str | None = None,
 ) -> nn.Module:
     """A copy of `model` whose Linear, Conv and recurrent layers are on arrays, programmed and ready for inference.
 
@@ -78,6 +90,9 @@ def to_chip(
         raise an error if a layer with a weight matrix stays digital, or is never driven by the sample
     batch_dim
         dimension of the first input that counts examples
+    learn
+        None: the weights learn in software, through the arrays, and are programmed afterwards. 'in-situ': the cells are
+        the weights, and `InSituSGD` writes to them
 
     Raises
     ------
@@ -85,7 +100,9 @@ def to_chip(
         If nothing can be converted, weights or sample are not finite, a lazy layer has no size yet, or see `strict`.
     """
     hardware = hardware or crossbar()
-    chip, converted, stays = convert.replaced(model, hardware, keep=keep, seed=seed)
+    if learn not in (None, IN_SITU):
+        raise InputError(f"learn = {learn!r}; give None or '{IN_SITU}'")
+    chip, converted, stays = convert.replaced(model, hardware, keep=keep, seed=seed, learns=learn == IN_SITU)
     carried = Conversion(hardware, seed, batch_dim, Report(converted, stays, ()))
     setattr(chip, ATTRIBUTE, carried)
     carried.hook = chip.register_forward_pre_hook(_count, with_kwargs=True).id
@@ -126,7 +143,7 @@ def calibrate(model: nn.Module, sample: Sample) -> None:
     hooks = []
     for array in held:
         array.recorder = Recorder(array.name, p["range.input"], p["range.sum"])
-    for _, layer in convert.layers(model):
+    for layer in convert.workers(model):
         hooks += [layer.register_forward_pre_hook(work.enter), layer.register_forward_hook(work.leave)]
     carried.counting = False
     try:
@@ -151,7 +168,17 @@ def calibrate(model: nn.Module, sample: Sample) -> None:
             array.settle(*one.ranges)
     carried.sampled = _examples(args, kwargs, carried.batch_dim)
     carried.work = dict(work.counts)
-    carried.report = dataclasses.replace(carried.report, unused=tuple(unused))
+    products = sum(
+        one.vectors * array.layout.outputs * array.layout.rows
+        for array, one in zip(held, recorders, strict=True)
+        if one is not None
+    )
+    carried.report = dataclasses.replace(
+        carried.report,
+        unused=tuple(unused),
+        unknown=dict(work.unknown),
+        on_arrays=products / max(1, products + work.counts["multiply_add"]),
+    )
 
 
 def program(model: nn.Module, *, seed: int | None = None) -> None:
@@ -162,6 +189,7 @@ def program(model: nn.Module, *, seed: int | None = None) -> None:
     carried = conversion(model)
     if seed is not None:
         carried.seed = seed
+    carried.learned = 0
     for array, weight in convert.arrays(model):
         if not torch.isfinite(weight).all():
             raise InputError(f"{array.name} has values that are not finite; it can't be programmed")
@@ -210,8 +238,13 @@ def conversion(model: nn.Module) -> Conversion:
 def _count(model: nn.Module, args: Any, kwargs: Any) -> None:
     """Count the examples of one call."""
     carried = conversion(model)
-    if carried.counting and not model.training:
-        carried.examples += _examples(args, kwargs, carried.batch_dim)
+    if not carried.counting:
+        return
+    examples = _examples(args, kwargs, carried.batch_dim)
+    if not model.training:
+        carried.examples += examples
+    elif torch.is_grad_enabled():
+        carried.learned += examples
 
 
 def _examples(args: Any, kwargs: Any, batch_dim: int) -> int:

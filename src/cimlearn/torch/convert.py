@@ -9,23 +9,28 @@ from typing import Any, Final
 from cimlearn.arrays.faults import ErrorRates, error_rate
 from cimlearn.devices.technology import memory_cell
 from cimlearn.errors import InputError
+from cimlearn.torch import attention
 from cimlearn.torch.array import Array
+from cimlearn.torch.attention import ChipAttention, Projection
 from cimlearn.torch.bitserial import BitSerialArray
 from cimlearn.torch.cell import ChipCell
 from cimlearn.torch.cells import curve
 from cimlearn.torch.crossbar import CrossbarArray
 from cimlearn.torch.hardware import Hardware
+from cimlearn.torch.insitu import InSituArray
 from cimlearn.torch.layers import ChipConv, ChipLinear, Maker
 from cimlearn.torch.layout import Layout
 from cimlearn.torch.library import nn, torch
 from cimlearn.torch.recurrent import ChipRecurrent
 
 Tensor = torch.Tensor
-Layer = ChipLinear | ChipConv | ChipRecurrent | ChipCell
+Layer = ChipLinear | ChipConv | ChipRecurrent | ChipCell | ChipAttention
+KINDS: Final = (ChipLinear, ChipConv, ChipRecurrent, ChipCell, ChipAttention)
 LAYERS: Final[dict[type, Callable[..., Layer]]] = {
     nn.Linear: ChipLinear,
     **dict.fromkeys((nn.Conv1d, nn.Conv2d, nn.Conv3d), ChipConv),
     **dict.fromkeys((nn.RNN, nn.GRU, nn.LSTM), ChipRecurrent),
+    nn.MultiheadAttention: ChipAttention,
     **dict.fromkeys((nn.RNNCell, nn.GRUCell, nn.LSTMCell), ChipCell),
 }
 TYPES: Final = (torch.float32, torch.float64)
@@ -34,8 +39,15 @@ TYPES: Final = (torch.float32, torch.float64)
 def layers(model: nn.Module) -> Iterator[tuple[str, Layer]]:
     """Every layer of a model that is on arrays, by name."""
     for name, module in model.named_modules():
-        if isinstance(module, ChipLinear | ChipConv | ChipRecurrent | ChipCell):
+        if isinstance(module, KINDS):
             yield name, module
+
+
+def workers(model: nn.Module) -> Iterator[nn.Module]:
+    """Every module whose work is an array's; the rest of an attention is digital."""
+    for module in model.modules():
+        if isinstance(module, (ChipLinear, ChipConv, ChipRecurrent, ChipCell, Projection)):
+            yield module
 
 
 def arrays(model: nn.Module) -> Iterator[tuple[Array, Tensor]]:
@@ -45,7 +57,7 @@ def arrays(model: nn.Module) -> Iterator[tuple[Array, Tensor]]:
 
 
 def replaced(
-    model: nn.Module, hardware: Hardware, *, keep: Sequence[str], seed: int
+    model: nn.Module, hardware: Hardware, *, keep: Sequence[str], seed: int, learns: bool = False
 ) -> tuple[nn.Module, dict[str, str], dict[str, str]]:
     """A copy of `model` on arrays; converted layers by name -> type; the others that have weights -> why they stay.
 
@@ -57,7 +69,7 @@ def replaced(
     """
     _check(model, keep)
     copied = copy.deepcopy(model)
-    make = _maker(hardware, seed)
+    make = _maker(hardware, seed, learns)
     largest = hardware.parameters["tile.rows"] if hardware.kind == "crossbar" else 1 << 31
     converted: dict[str, str] = {}
     stays: dict[str, str] = {}
@@ -101,16 +113,22 @@ def _present(layer: nn.Module, inputs: Any) -> None:
     """Nothing; but PyTorch's fused encoder, which takes weights and passes layers by, keeps off layers with hooks."""
 
 
-def _maker(hardware: Hardware, seed: int) -> Callable[[str], Maker]:
+def _maker(hardware: Hardware, seed: int, learns: bool) -> Callable[[str], Maker]:
     """What makes the arrays of a layer, by the layer's name."""
     p = hardware.parameters
     if hardware.kind == "crossbar":
         error = curve(p, seed)
 
         def analog(name: str, layout: Layout, weight: Tensor) -> Array:
-            return CrossbarArray(p, layout, weight, error, name=name, seed=seed)
+            kind = InSituArray if learns else CrossbarArray
+            return kind(p, layout, weight, error, name=name, seed=seed)
 
         return lambda layer: lambda name, *rest: analog(f"{layer}.{name}" if layer else name, *rest)
+    if learns:
+        raise InputError(
+            "learn = 'in-situ' needs crossbars: bit-serial arrays of a converted model don't learn yet; give "
+            "crossbar(...), or train in software and program"
+        )
     cell = memory_cell(p)
     rates = ErrorRates(
         error_rate(p, "faults.write_error", cell.write_error),
@@ -129,6 +147,8 @@ def _reason(module: nn.Module, name: str, keep: Sequence[str]) -> str | None:
         return f"{type(module).__name__}: kept"
     if type(module) not in LAYERS:
         return f"{type(module).__name__}: no arrays for this type"
+    if isinstance(module, nn.MultiheadAttention) and (why := attention.reason(module)) is not None:
+        return f"{type(module).__name__}: {why}"
     if getattr(module, "proj_size", 0):
         return f"{type(module).__name__}: proj_size is not 0"
     if module._forward_pre_hooks or module._forward_hooks or module._backward_hooks:
@@ -163,7 +183,7 @@ def restored(model: nn.Module, *, stored: bool) -> nn.Module:
     def visit(module: nn.Module) -> nn.Module:
         if module not in done:
             done[module] = module
-            if isinstance(module, ChipLinear | ChipConv | ChipRecurrent | ChipCell):
+            if isinstance(module, KINDS):
                 done[module] = _taken_off(module, stored)
             else:
                 for key, child in module._modules.items():
@@ -176,11 +196,16 @@ def restored(model: nn.Module, *, stored: bool) -> nn.Module:
 
 def _taken_off(layer: Layer, stored: bool) -> nn.Module:
     """The plain layer with the parameters of `layer`, or with what its arrays hold."""
-    plain, held = layer.plain(), layer.held()
+    plain = layer.plain()
+    if stored:
+        with torch.no_grad():
+            for array, weight in layer.held().values():
+                if array.programmed:
+                    weight.copy_(array.weights().reshape(weight.shape))
     for name, parameter in layer.named_parameters(recurse=False):
-        array = held[name][0] if name in held else None
-        if stored and array is not None and array.programmed:
-            with torch.no_grad():
-                parameter.copy_(array.weights().reshape(parameter.shape))
         setattr(plain, name, parameter)
+    if isinstance(layer, ChipAttention):
+        out = _taken_off(layer.out_proj, stored)
+        for name, parameter in out.named_parameters():
+            setattr(plain.out_proj, name, parameter)
     return plain

@@ -9,6 +9,9 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from cimlearn.arrays.bitserial_counts import batch_work, inventory, phase_counts, place
 from cimlearn.arrays.crossbar_counts import pieces
@@ -22,6 +25,7 @@ from cimlearn.costs.crossbar.area import area
 from cimlearn.costs.crossbar.costs import estimate
 from cimlearn.costs.crossbar.energy import energy, mean_conductance
 from cimlearn.costs.crossbar.machine import Machine, circuit
+from cimlearn.costs.lifetime import Rates
 from cimlearn.devices.technology import memory_cell
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
@@ -31,7 +35,8 @@ from cimlearn.torch.array import Array
 from cimlearn.torch.cells import capacitance, mapping
 from cimlearn.torch.chip import Conversion, conversion
 from cimlearn.torch.crossbar import CrossbarArray
-from cimlearn.torch.ledger import ACTIVATIONS, layer_of, ledger, size
+from cimlearn.torch.insitu import InSituArray
+from cimlearn.torch.ledger import ACTIVATIONS, BACK, layer_of, ledger, size, turned
 from cimlearn.torch.library import nn
 from cimlearn.units import count, quantity
 
@@ -53,8 +58,37 @@ class ModelCosts:
     """What a model costs. Shares of energy and time add up to the total's, leakage left out; those of area too."""
 
     total: Costs  # per example
-    layers: dict[str, Share]  # array, and '(digital)'
+    layers: dict[str, Share]  # array, and '(digital)', of inference
     program: float  # energy of writing all weights once [J]
+    unknown: tuple[str, ...] = ()  # operations without a price; with one of them every total is a lower bound
+    on_arrays: float = 1.0  # share of the multiply-adds that arrays do
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plain JSON object of docs/costs.md, with `layers` and `program_J` beside."""
+        shares = {name: dataclasses.asdict(one) for name, one in self.layers.items()}
+        return {
+            **self.total.as_dict(),
+            "layers": shares,
+            "program_J": self.program,
+            "unknown": list(self.unknown),
+            "on_arrays": self.on_arrays,
+        }
+
+    def to_frame(self) -> Any:
+        """A pandas.DataFrame with a row for each array: joules, seconds and products an example, area.
+
+        Raises
+        ------
+        InputError
+            If pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise InputError("to_frame() needs pandas: pip install pandas") from None
+        return pandas.DataFrame.from_dict(
+            {name: dataclasses.asdict(one) for name, one in self.layers.items()}, orient="index"
+        )
 
     def __str__(self) -> str:
         """A table of the arrays and what they come to."""
@@ -68,7 +102,20 @@ class ModelCosts:
         for first, *rest in rows:
             cells = [text.rjust(width) for text, width in zip(rest, wide[1:], strict=True)]
             lines.append("  ".join([first.ljust(wide[0]), *cells]))
-        return "\n".join([*lines, f"programming once: {quantity(self.program, 'J')}"])
+        if self.on_arrays < 1:
+            lines.append(f"on arrays: {100 * self.on_arrays:.1f} % of the multiply-adds")
+        if self.unknown:
+            lines.append(f"a lower bound: no price for {', '.join(self.unknown)}")
+        lines.append(f"programming once: {quantity(self.program, 'J')}")
+        learning = self.total.phases.get("learning")
+        if learning is not None:
+            lines.append(
+                f"learning: {quantity(learning.joules, 'J')} and {quantity(learning.seconds, 's')} an example, "
+                f"{self.total.writes_per_example or 0:.3g} writes a cell"
+            )
+            years = self.total.lifetime["first_cell"]
+            lines.append("first worn cell: " + ("never" if years is None else f"after {years:.3g} years"))
+        return "\n".join(lines)
 
 
 def costs(model: nn.Module) -> ModelCosts:
@@ -85,7 +132,8 @@ def costs(model: nn.Module) -> ModelCosts:
             "nothing was classified yet, so there is nothing to price; run the model in eval mode first"
         )
     price = _analog if carried.hardware.kind == "crossbar" else _digital
-    return price(model, carried)
+    found, seen = price(model, carried), carried.report
+    return dataclasses.replace(found, unknown=tuple(sorted(seen.unknown)), on_arrays=seen.on_arrays)
 
 
 def _row(name: str, one: Share) -> tuple[str, str, str, str, str]:
@@ -98,13 +146,22 @@ def _machine(model: nn.Module, carried: Conversion) -> Machine:
     """The crossbars of a model and what stands around them, as prices see them."""
     p = carried.hardware.parameters
     found, capacitors = {}, {}
+    memory = {ACTIVATIONS: _kept(model, carried)}
     for array, _ in convert.arrays(model):
         assert isinstance(array, CrossbarArray)
         found[array.name] = pieces(size(p, array))
         capacitors[array.name] = _capacitor(p, array)
+        if isinstance(array, InSituArray) and array.updates:
+            weights = array.layout.outputs * array.layout.rows
+            memory["changes"] = memory.get("changes", 0) + weights * p["digital.change_bits"]
+            held = array.learned.vectors / carried.learned * (array.layout.inputs + array.layout.outputs)
+            memory[ACTIVATIONS] += math.ceil(held) * p["activation.bits"]  # kept until the error comes back
+            if array.back_tally.vectors:  # rows have integrators and converters too, columns drivers
+                found[array.name + BACK] = pieces(turned(p, array))
+                capacitors[array.name + BACK] = _capacity(p, float(array.back.reach[0]))
     return Machine(
         arrays=found,
-        memory_bits={ACTIVATIONS: _kept(model, carried)},
+        memory_bits=memory,
         lanes=p["digital.lanes"],
         kwta_inputs=0,
         clock=p["periphery.clock"],
@@ -122,7 +179,12 @@ def _machine(model: nn.Module, carried: Conversion) -> Machine:
 
 def _capacitor(p: ParameterSet, array: CrossbarArray) -> float:
     """The integrators' capacitor of an array [F]."""
-    found = capacitance(p, mapping(p).scale, float(array.reach))
+    return _capacity(p, float(array.reach))
+
+
+def _capacity(p: ParameterSet, reach: float) -> float:
+    """The capacitor of integrators that reach to sums of `reach` [F]."""
+    found = capacitance(p, mapping(p).scale, reach)
     if found is None:
         raise InputError(
             "periphery.saturation = none gives the integrators no size, so they have no price; give a voltage, as 0.8"
@@ -142,12 +204,22 @@ def _analog(model: nn.Module, carried: Conversion) -> ModelCosts:
     p, prices = carried.hardware.parameters, carried.hardware.prices
     made_of, done, n = _machine(model, carried), ledger(model), carried.examples
     total = estimate(
-        done, made_of, prices, learned=0, rates=None, endurance=None, spread=p["cell.endurance_spread"]
+        done,
+        made_of,
+        prices,
+        learned=carried.learned if "learn" in done.counts else 0,
+        rates=_rates(model, carried),
+        endurance=p["cell.endurance"],
+        spread=p["cell.endurance_spread"],
     )
+    once = {name: one for name, one in made_of.arrays.items() if not name.endswith(BACK)}
+    made_of = dataclasses.replace(made_of, arrays=once)
+    still = area(made_of, prices, {name: mean_conductance(done, made_of, name) for name in once})
+    total.area["cells"] = still["cells"]  # a transposed read has a periphery of its own, and the same cells
     counts, on = done.counts["predict"], done.conductance_on["predict"]
     mean = {name: mean_conductance(done, made_of, name) for name in made_of.arrays}
     shares = {}
-    for name in made_of.arrays:
+    for name in once:
         alone = dataclasses.replace(
             made_of, arrays={name: made_of.arrays[name]}, memory_bits={ACTIVATIONS: 0}
         )
@@ -165,6 +237,16 @@ def _analog(model: nn.Module, carried: Conversion) -> ModelCosts:
         )
     program = math.fsum(energy(done, made_of, prices)["program"].values()) if done.counts["program"] else 0.0
     return ModelCosts(total, _with_rest(total, shares), program)
+
+
+def _rates(model: nn.Module, carried: Conversion) -> Rates | None:
+    """How often cells are written for each example learned; None where none learns in situ."""
+    groups: list[tuple[float, float]] = []
+    for array, _ in convert.arrays(model):
+        if isinstance(array, InSituArray) and array.updates:
+            writes, cells = np.unique(array.writes(), return_counts=True)
+            groups += zip((writes / carried.learned).tolist(), cells.astype(float).tolist(), strict=True)
+    return Rates(tuple(groups)) if groups else None
 
 
 def _named(model: nn.Module, name: str) -> Array:

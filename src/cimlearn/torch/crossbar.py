@@ -153,9 +153,9 @@ class CrossbarArray(Array):
         """`product` on a CPU."""
         views, layout = self._seen_by_kernels(), self.layout
         noisy = prepared.variance is not None and bool(self.read_variance)
-        on = fast.NONE[np.float32, 1]
+        on = fast.NONE[np.float64, 1]
         if not self.training:
-            on = views.row_on if self.programmed else self._wanted_on(prepared.w).numpy()
+            on = views.row_on if self.programmed else self._wanted_on(prepared.w).double().numpy()
         driven, squares, counts = fast.inputs(x, views, noisy=noisy, row_on=on)
         if not self.training:
             self.tally.drove(len(x), counts)
@@ -187,12 +187,15 @@ class CrossbarArray(Array):
                 self.input_range.numpy(),
                 self.reach.numpy(),
                 self.bound.numpy(),
-                self.effective.numpy(),
-                self.variance.numpy() if self.read_variance else fast.NONE[np.float32, 3],
-                self.row_on.numpy(),
+                *self._memory(),
                 self.layout.outputs,
             )
         return self._views
+
+    def _memory(self) -> tuple[fast.Array, fast.Array, fast.Array]:
+        """(tiles, tall, columns) weights and variance of their reads, (inputs,) conductance of rows [S]."""
+        variance = self.variance.numpy() if self.read_variance else fast.NONE[np.float32, 3]
+        return self.effective.numpy(), variance, self.row_on.double().numpy()
 
     def _apply(self, *args: Any, **kwargs: Any) -> Any:
         """As ever; tensors that move are no longer where kernels saw them."""

@@ -21,7 +21,14 @@ Tensor = torch.Tensor
 Array = NDArray[Any]
 NONE: Any = {
     (kind, sides): np.empty((0,) * sides, kind)
-    for kind, sides in ((np.float32, 1), (np.float32, 2), (np.float32, 3), (np.bool_, 2), (np.bool_, 3))
+    for kind, sides in (
+        (np.float32, 1),
+        (np.float64, 1),
+        (np.float32, 2),
+        (np.float32, 3),
+        (np.bool_, 2),
+        (np.bool_, 3),
+    )
 }
 
 
@@ -39,7 +46,7 @@ class Views(NamedTuple):
     bound: NDArray[np.float32]  # (outputs,) or (1,) weight range of the cells
     weight: NDArray[np.float32]  # (tiles, tall, columns) of the cells
     variance: NDArray[np.float32]  # (tiles, tall, columns) of a read; (0, 0, 0): without noise of reads
-    row_on: NDArray[np.float32]  # (inputs,) [S]
+    row_on: NDArray[np.float64]  # (inputs,) [S]
     outputs: int
 
 
@@ -119,7 +126,7 @@ def wanted_weights(
 
 
 def inputs(
-    x: Tensor, views: Views, *, noisy: bool, row_on: NDArray[np.float32]
+    x: Tensor, views: Views, *, noisy: bool, row_on: NDArray[np.float64]
 ) -> tuple[Tensor, Array, tuple[int, float]]:
     """What drives the rows, (vectors, inputs), with the gradient of x; the squares of its noise, or nothing; counts.
 

@@ -130,11 +130,16 @@ def _part(preset: str, starts: tuple[str, ...]) -> ParameterSet:
 def _check_range(p: ParameterSet) -> None:
     """The rules of arrays, what is not simulated here, and what a crossbar without a range can't have."""
     rules.check(p, ())
-    for name, off in rules.CIRCUIT.items():
+    if p["cell.ageing"] != "none":
+        raise InputError(
+            f"cell.ageing = {p['cell.ageing']} is not simulated by cimlearn.torch, which would flatter the model; "
+            "set it to none here, or run the chip: cimlearn run m2ru"
+        )
+    for name, off in (rules.CIRCUIT | rules.AGEING).items():
         if p[name] != off:
             raise InputError(
                 f"{name} = {p[name]:g} is not simulated by cimlearn.torch, which would flatter the model; "
-                f"set it to none here, or run the chip: cimlearn run m2ru"
+                f"set it to {'none' if off is None else off} here, or run the chip: cimlearn run m2ru"
             )
     if p["periphery.saturation"] is not None:
         return

@@ -38,6 +38,11 @@ class Layout:
         """Inputs of all groups."""
         return self.groups * self.rows
 
+    @property
+    def padded(self) -> bool:
+        """Whether tiles have empty rows."""
+        return self.tiles * self.tall != self.rows
+
     @cached_property
     def _places(self) -> NDArray[np.int64] | None:
         """(groups x tiles x tall,) the input in each row of each tile, `inputs` where it is empty; None: in order."""
@@ -73,6 +78,20 @@ class Layout:
         # (groups, columns, rows) -> (columns, groups x rows): every group's inputs side by side
         side = grouped.transpose(0, 1).reshape(self.columns, self.inputs)
         return self.spread(side).transpose(1, 2)
+
+    def tiled(self, stacked: Tensor) -> Tensor:
+        """(tiles of all groups, tall, columns) of stacked (inputs, columns); the same memory where tiles are full."""
+        places = self._places
+        if places is not None:
+            index = torch.as_tensor(places, device=stacked.device)
+            stacked = functional.pad(stacked, (0, 0, 0, 1)).index_select(0, index)
+        return stacked.reshape(self.groups * self.tiles, self.tall, self.columns)
+
+    def untiled(self, tiles: Tensor) -> Tensor:
+        """(inputs, columns) of tiles (tiles of all groups, tall, columns); empty rows are left out."""
+        flat = tiles.reshape(-1, self.columns)
+        places = self._places
+        return flat if places is None else flat[torch.as_tensor(places < self.inputs, device=tiles.device)]
 
     def gathered(self, sums: Tensor) -> Tensor:
         """(vectors, outputs) of sums (tiles of all groups, vectors, columns): tiles added up, groups side by side."""

@@ -1,7 +1,8 @@
 """What a model on arrays did, as whole-number counts, in the same words as M2RU's and SAS-MRAM's (docs/records.md).
 
 Arrays are called by their weights: 'conv1.weight', 'rnn.weight_hh_l0'. The phase 'predict' holds inference in `eval`
-mode since the last `reset`; 'program' the writes of the last programming. Layers work one after the other; an input
+mode since the last `reset`; 'learn' what a model did that learned in situ since it was programmed; 'program' the writes
+of the last programming. Layers work one after the other; an input
 array and a recurrent one of the same layer work side by side.
 """
 
@@ -18,10 +19,12 @@ from cimlearn.parameters import ParameterSet
 from cimlearn.torch import convert
 from cimlearn.torch.array import Array
 from cimlearn.torch.chip import Conversion, conversion
+from cimlearn.torch.insitu import InSituArray
 from cimlearn.torch.library import nn
 
 Counts = dict[str, int]
 ACTIVATIONS = "activations"
+BACK = ".back"  # after the name of an array: its transposed reads, and the periphery that they need
 
 
 def ledger(model: nn.Module) -> Ledger:
@@ -93,7 +96,74 @@ def analog(model: nn.Module, carried: Conversion) -> Ledger:
     time["state_cycles"] = done * -(-operations // (lanes * done)) if done else 0
     time["examples"] = time["steps"] = done
     predict = {**parts, "digital": work, ACTIVATIONS: moved(model, p["activation.bits"]), "time": dict(time)}
-    return Ledger({"predict": predict, "program": programmed}, {"predict": on})
+    counts = {"predict": predict, "program": programmed}
+    if carried.learned and (found := learning(model, carried)):
+        counts["learn"], learned_on = found
+        return Ledger(counts, {"predict": on, "learn": learned_on})
+    return Ledger(counts, {"predict": on})
+
+
+def learning(
+    model: nn.Module, carried: Conversion
+) -> tuple[dict[str, dict[str, Any]], dict[str, float]] | None:
+    """Counts of the phase 'learn' and the conductance switched on, of arrays that learned in situ; None: none did.
+
+    Products go forward as in inference, back by transposed reads (rows and columns change places), and gradients are
+    multiply-adds of the digital part, added up in a memory of one number for each weight. An update scales all
+    changes, and compares them where only the largest are written.
+    """
+    p, examples = carried.hardware.parameters, carried.learned
+    held = [array for array, _ in convert.arrays(model) if isinstance(array, InSituArray) and array.updates]
+    if not held:
+        return None
+    parts: dict[str, dict[str, Any]] = {}
+    on: dict[str, float] = {}
+    time: Counter[str] = Counter()
+    work: Counter[str] = Counter()
+    moves: Counter[str] = Counter()
+    traced = 0
+    for array in held:
+        sized, weights = size(p, array), array.layout.inputs * array.layout.columns
+        forward, back = array.counted()
+        parts[array.name], on[array.name] = array_counts(sized, forward), forward.on
+        if back.vectors:
+            parts[array.name + BACK] = array_counts(turned(p, array), back)
+            on[array.name + BACK] = back.on
+        time["stream_cycles"] += (forward.vectors + back.vectors) * sized.cycles
+        time["convert_cycles"] += forward.vectors * sized.convert_cycles
+        time["convert_cycles"] += back.vectors * turned(p, array).convert_cycles
+        time["update_row_cycles"] += forward.row_writes
+        time["updates"] = max(time["updates"], array.updates)
+        work["multiply_add"] += forward.vectors * array.layout.outputs + back.vectors * array.layout.inputs
+        work["gradient"] += forward.vectors * weights
+        work["scale"] += array.updates * weights
+        work["compare"] += array.updates * weights if array.kept < 1 else 0
+        moved_once = (examples + array.updates) * weights
+        moves["bits_written"] += moved_once * p["digital.change_bits"]
+        moves["bits_read"] += moved_once * p["digital.change_bits"]
+        traced += forward.vectors * (array.layout.inputs + array.layout.outputs) * p["activation.bits"]
+    lanes = p["digital.lanes"]
+    time["gradient_cycles"] = -(-work["gradient"] // lanes)
+    time["sweep_cycles"] = -(-(work["scale"] + work["compare"]) // lanes)
+    time["state_cycles"] = -(-work["multiply_add"] // lanes)
+    time["examples"] = time["steps"] = examples
+    return {
+        **parts,
+        "digital": {action: count for action, count in work.items() if count},
+        "changes": dict(moves),
+        ACTIVATIONS: {"bits_written": traced, "bits_read": traced},
+        "time": dict(time),
+    }, on
+
+
+def turned(p: ParameterSet, array: Array) -> ArraySize:
+    """The size of an array that is read the other way round: in each tile columns are driven and rows integrate."""
+    layout = array.layout
+    tiles = layout.groups * layout.tiles
+    one = array_size(p, layout.columns, layout.tall)
+    return one._replace(
+        rows=layout.columns * tiles, row_tiles=tiles, converters=one.converters // one.row_tiles * tiles
+    )
 
 
 def layer_of(array: Array) -> Layer:

@@ -19,7 +19,7 @@ class Recorder:
     def __init__(self, name: str, inputs: float, sums: float) -> None:
         """For the array called `name`, with the shares to keep of inputs and of sums."""
         self.name, self._inputs, self._sums = name, inputs, sums
-        self.input, self.sum, self.calls = 0.0, 0.0, 0
+        self.input, self.sum, self.calls, self.vectors = 0.0, 0.0, 0, 0
 
     def saw(self, x: Tensor, sums: Tensor) -> None:
         """Inputs x (...), and sums (...) of tiles in units of input x largest weight.
@@ -29,7 +29,7 @@ class Recorder:
         InputError
             If one of them is not a number, or infinite.
         """
-        self.calls += 1
+        self.calls, self.vectors = self.calls + 1, self.vectors + len(x)
         found = (_share(x, self._inputs), _share(sums, self._sums))
         if not all(torch.isfinite(one) for one in found):
             raise InputError(

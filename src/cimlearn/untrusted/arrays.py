@@ -67,7 +67,7 @@ def read_npz(path: Path, keys: tuple[str, ...], optional: tuple[str, ...] = ()) 
             members = _members(archive, path)
             missing = [key for key in keys if key not in members]
             if missing:
-                held = ", ".join(list(members)[:20]) or "nothing"
+                held = ", ".join(name[:40] for name in list(members)[:9]) or "nothing"
                 raise InputError(f"{path} lacks {', '.join(missing)}; it holds {held}")
             wanted = {key: members[key] for key in (*keys, *optional) if key in members}
             limits.check_bytes(str(path), sum(info.file_size for info in wanted.values()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cimlearn.arrays.ageing import held, held_state, restart, seen_of
 from cimlearn.arrays.base import PULSES, ROW_WRITES, VERIFY_READS
 from cimlearn.compiled import kernel
 from cimlearn.devices.base import inside, per_cell, program
@@ -58,7 +59,7 @@ def _aim(bar, count):
     """Where the chosen cells shall land [S], for write-verify."""
     pick, ask, target = bar.scratch.pick, bar.scratch.asked[0], bar.scratch.asked[1]
     for n in range(count):
-        now = bar.state.cells.conductance[pick[0, n], pick[1, n], pick[2, n]]
+        now = held(bar, pick[0, n], pick[1, n], pick[2, n])
         target[n] = inside(bar.device, now + ask[n])
 
 
@@ -82,14 +83,21 @@ def pulse(bar, count):
         bar.state.cells.limit.reshape(-1),
     )
     _, rows, columns = bar.state.cells.conductance.shape
+    ages, settles = bar.ageing.on, bar.scratch.asked[5]
     fill_normal(bar.state.write_words, normals[:count])
+    if bar.ageing.relaxation > 0:
+        fill_normal(bar.state.write_words, settles[:count])
     if bar.gambles:
         fill_uniform(bar.state.write_words, uniforms[:count])
     pulses = np.int64(0)
     for n in range(count):
-        place = np.uint64((pick[0, n] * rows + pick[1, n]) * columns + pick[2, n])
+        k, i, j = pick[0, n], pick[1, n], pick[2, n]
+        place = np.uint64((k * rows + i) * columns + j)
         now, before = conductance[place], states[place]
-        reached, state, pulsed = program(device, now, before, gains[place], ask[n], normals[n], uniforms[n])
+        begun, hidden, known = now, before, now
+        if ages:
+            begun, hidden, known = held(bar, k, i, j), held_state(bar, k, i, j), seen_of(bar, k, i, j)
+        reached, state, pulsed = program(device, begun, hidden, gains[place], ask[n], normals[n], uniforms[n])
         uniforms[n] = pulsed  # their place serves for the pulses of each cell
         seen = writes[place] + np.int64(pulsed)
         pulses += np.int64(pulsed)
@@ -99,6 +107,9 @@ def pulse(bar, count):
         conductance[place] = reached
         states[place] = state if alive else before
         moved[n] = reached - now
+        if ages and alive:
+            restart(bar, k, i, j, settles[n])
+            moved[n] = seen_of(bar, k, i, j) - known
     bar.state.counts[PULSES] += pulses
     start, rounds = 0, np.int64(0)
     while start < count:  # one sum per run of cells of the same row
@@ -120,7 +131,7 @@ def _still_off(bar, count, tolerance):
     pick, ask, target = bar.scratch.pick, bar.scratch.asked[0], bar.scratch.asked[1]
     left = 0
     for n in range(count):
-        error = target[n] - bar.state.cells.conductance[pick[0, n], pick[1, n], pick[2, n]]
+        error = target[n] - held(bar, pick[0, n], pick[1, n], pick[2, n])
         if abs(error) * bar.scale * abs(bar.sign[pick[0, n]]) > tolerance:
             pick[0, left], pick[1, left], pick[2, left] = pick[0, n], pick[1, n], pick[2, n]
             ask[left], target[left] = error, target[n]

@@ -3,29 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from cimlearn.arrays import rules
 from cimlearn.chips.base import Chip, Design, Kind
 from cimlearn.devices import catalog as devices
+from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet, load
 from cimlearn.streams.base import StreamShape
 
 DEVICE: Final = "device.kind"
+HARDWARE: Final = ("metaplastic", "recursive")  # consolidation of the chip and its float twin
+SOFTWARE: Final = ("ewc", "si")  # of the Adam twin
+AGEING: Final = "cell.ageing"  # names a preset of what time and temperature do to cells
 
 
-def parameters(changes: Mapping[str, Any]) -> ParameterSet:
-    """Every parameter with the changes applied; the device brings its own."""
-    name = devices.chosen(changes)
+# Designs: the chip's name, and presets of what it has otherwise than m2ru.toml, and of its prices.
+LOWOHMIC: Final = "m2ru-lowohmic"  # the window of the HfO2 table: no circuit serves it as it is set
+HIGHOHMIC: Final = "m2ru-highohmic"  # the window of the laboratory's other chips, served
+CELL: Final = "continuous"  # that a design with presets of its own is made around
+
+
+def parameters(changes: Mapping[str, Any], design: tuple[str, ...] = ()) -> ParameterSet:
+    """Every parameter with the changes applied; device, probed feedback and presets of a `design` bring their own.
+
+    Raises
+    ------
+    InputError
+        For parameters that contradict each other, and for another device in a design around its own.
+    """
+    name, usual = devices.chosen(changes), load("m2ru")
+    if design and name != CELL:
+        raise InputError(
+            f"device.kind = {name} stands in no circuit of {HIGHOHMIC}, which is made around its own cells; "
+            "take m2ru, or leave device.kind"
+        )
     own = devices.parameters(name)
-    found = own.merged(load("m2ru")).merged(rules.around(name)).merged(own).replace(changes)
+    if changes.get("rule.feedback", usual["rule.feedback"]) == "probed":
+        usual = usual.merged(load("m2ru_probed"))
+    found = own.merged(usual).merged(rules.around(name)).merged(own).merged(_clock())
+    for preset in design:
+        found = found.merged(load(preset))
+    chosen = found.replace({AGEING: changes[AGEING]} if AGEING in changes else {})[AGEING]
+    if chosen != "none":
+        found = found.merged(load(f"ageing_{chosen}"))
+    found = found.replace(changes)
     probed = ("feedback",) if found["rule.feedback"] == "probed" else ()
     rules.check(found, (*rules.ARRAYS, *probed))
     return found
 
 
+def check_consolidation(on: str, p: ParameterSet) -> None:
+    """Raise InputError for a consolidation that the placement doesn't have."""
+    chosen, mine = p["rule.consolidate"], SOFTWARE if on == "adam" else HARDWARE
+    if chosen not in ("none", *mine):
+        other = "for the Adam twin (--on adam)" if chosen in SOFTWARE else "for the chip and its float twin"
+        raise InputError(
+            f"rule.consolidate = {chosen} is {other}, not --on {on}; use {mine[0]}, {mine[1]} or none there"
+        )
+
+
+def _clock() -> ParameterSet:
+    """New examples a second: the lifetime's rate, by which simulated time runs too; a chip may have no clock."""
+    rate = load("prices").entry("operation.rate")
+    return ParameterSet({"operation.rate": rate.model_copy(update={"optional": True, "range": (0.0, 1e9)})})
+
+
 def build(on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -> Chip:
     """The chip, its float twin, or the twin that Adam trains."""
+    check_consolidation(on, parameters)
     if on == "adam":
         from cimlearn.chips.m2ru.adam import AdamTwin
 
@@ -37,6 +85,7 @@ def build(on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -
 
 def design(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int) -> Design:
     """What it is expected to do, without a run."""
+    check_consolidation("chip", p)
     from cimlearn.chips.m2ru import expected
 
     return expected.design(p, shape, learned=learned, predicted=predicted)
@@ -53,3 +102,14 @@ KIND: Final = Kind(
     first_streams=("permuted-mnist", "permuted-digits"),
     packages={"adam": ("torch",)},
 )
+KINDS: Final = (
+    KIND,
+    replace(KIND, name=LOWOHMIC),
+    replace(
+        KIND,
+        name=HIGHOHMIC,
+        parameters=partial(parameters, design=("m2ru_highohmic",)),
+        prices=("prices_m2ru_highohmic",),
+    ),
+)
+NAMES: Final = tuple(kind.name for kind in KINDS)

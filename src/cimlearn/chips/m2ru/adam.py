@@ -16,6 +16,7 @@ from cimlearn.chips.m2ru.counts import buffer_counts
 from cimlearn.chips.m2ru.setup import initial_weights, make_memory
 from cimlearn.chips.m2ru.sizes import example_bits
 from cimlearn.learning.adam_miru import AdamMiru, AdamSettings, Float
+from cimlearn.learning.penalty import PenaltySettings
 from cimlearn.learning.replay import BufferState, recall_many, store_all
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
@@ -64,7 +65,7 @@ class AdamTwin:
         first, second, _ = initial_weights(p, shape, seed)
         self._input_scale = np.float32(p["adam.input_scale"])
         first[: shape.features] /= self._input_scale
-        self.network = AdamMiru(first, second, _settings(p))
+        self.network = AdamMiru(first, second, _settings(p), _penalty(p))
         self.memory = make_memory(p, shape, seed)
         batch = p["adam.batch"]
         replayed = batch * p["replay.ratio"] if p["replay.slots"] else 0
@@ -80,7 +81,9 @@ class AdamTwin:
         """Software takes no notice of tasks."""
 
     def end_task(self) -> None:
-        """Examples that wait go on waiting: the batch is filled by the next task."""
+        """EWC and SI anchor the weights. Examples that wait go on waiting: the next task fills their batch."""
+        if self.network.penalty is not None:
+            self.network.penalty.end_task()
 
     def learn(self, x: Float, y: NDArray[np.int64]) -> None:
         """Learn x (examples, steps, features) with classes y (examples,), each once as new."""
@@ -163,11 +166,12 @@ class AdamTwin:
         """Bits of each memory that learning needs beside the weights."""
         p, shape = self.parameters, self.shape
         weights = sum(w.size for w in self.weights().values())
-        return {
+        bits = {
             "replay": p["replay.slots"] * self._example_bits(),
             "moments": 2 * weights * _FLOAT_BITS,
             "batch": len(self._state.waiting.x) * shape.steps * shape.features * _FLOAT_BITS,
         }
+        return bits if self.network.penalty is None else bits | {"penalty": 3 * weights * _FLOAT_BITS}
 
     def figures(self) -> dict[str, Any]:
         """Nothing: prices tell."""
@@ -188,6 +192,8 @@ class AdamTwin:
         learn = self._arithmetic(learned, backward=True)
         learn["exp"] = learned * self.shape.classes
         learn["adam"] = updates * weights
+        if self.network.penalty is not None:  # the pull, and what is gathered
+            learn["multiply_add"] += 4 * updates * weights
         predict = self._arithmetic(int(self._state.progress[CLASSIFIED]), backward=False)
         moved = buffer_counts(
             self.parameters,
@@ -233,4 +239,18 @@ def _settings(p: ParameterSet) -> AdamSettings:
         square=float(p["adam.beta2"]),
         epsilon=float(p["adam.epsilon"]),
         clip=float("inf") if p["adam.clip"] is None else float(p["adam.clip"]),
+    )
+
+
+def _penalty(p: ParameterSet) -> PenaltySettings | None:
+    """The penalty for leaving what old tasks needed, if one is asked for."""
+    kind = p["rule.consolidate"]
+    if kind == "none":
+        return None
+    return PenaltySettings(
+        kind=kind,
+        strength=float(p[f"adam.{kind}"]),
+        mean=float(p["adam.fisher_mean"]),
+        decay=float(p["adam.fisher_decay"]),
+        damping=float(p["adam.si_damping"]),
     )

@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cimlearn.arrays import rules
 from cimlearn.arrays.base import ACTIVE_BITS, PULSES, ROW_WRITES, VECTORS, VERIFY_READS
 from cimlearn.arrays.build import circuit_of, crossbar
 from cimlearn.arrays.circuit import Circuit
-from cimlearn.arrays.crossbar import Crossbar, solve_circuit
+from cimlearn.arrays.crossbar import Crossbar
 from cimlearn.arrays.crossbar_counts import ArrayTally
 from cimlearn.arrays.plain import plain
-from cimlearn.chips.m2ru import answering, kernels
+from cimlearn.chips.m2ru import answering, kernels, resting
 from cimlearn.chips.m2ru.counts import M2RUTally, phase_counts
 from cimlearn.chips.m2ru.kernels import LearnState
 from cimlearn.chips.m2ru.setup import (
@@ -31,6 +32,7 @@ from cimlearn.chips.m2ru.setup import (
 )
 from cimlearn.chips.m2ru.sizes import feedback_size, inventory, is_probed, memory_bits
 from cimlearn.devices.catalog import device
+from cimlearn.learning.metaplastic import ASKED, RISEN
 from cimlearn.learning.replay import BufferState
 from cimlearn.ledger import Ledger
 from cimlearn.networks.miru import Miru
@@ -51,6 +53,7 @@ class M2RUState(NamedTuple):
     ]  # 'hidden.predict', 'output.predict' -> what `predict` changes when it reads an array
     replay: BufferState
     work: LearnState
+    rested: NDArray[np.int64]  # (RESTED,) rests and calibrations so far
 
 
 class M2RU:
@@ -63,12 +66,13 @@ class M2RU:
         hidden: Any
         output: Any
         self._circuits: dict[str, Circuit] = {}  # of arrays whose wires are solved again while they learn
-        self._interval = p["periphery.wire_interval"] * p["rule.batch"]  # new examples between two solutions
+        updates = p["operation.age_interval" if p["periphery.wire"] is None else "periphery.wire_interval"]
+        self._interval = updates * p["rule.batch"]  # new examples between two solutions
         if on == "chip":
             cell = device(p.part("device"))
             hidden = crossbar(cell, p, first, name="hidden", seed=seed)
             output = crossbar(cell, p, second, name="output", seed=seed)
-            if p["periphery.wire"] is not None:
+            if self._follows():
                 for name, weight in (("hidden", first), ("output", second)):
                     self._circuits[name] = circuit_of(cell, p, weight.shape, name=name, seed=seed)
         else:
@@ -80,7 +84,9 @@ class M2RU:
         self.rule = make_rule(p, shape, psi, first[shape.features : -1], seed=seed, on=on)
         self.memory = make_memory(p, shape, seed)
         probed = make_probed(p, shape, feedback, seed=seed)
-        self.work = make_work(p, shape, psi, first[shape.features : -1], probed=probed, rule=self.rule)
+        self.work = make_work(
+            p, shape, psi, first[shape.features : -1], probed=probed, rule=self.rule, seed=seed
+        )
         reads = {name: _reads(array, seed, name) for name, array in (("hidden", hidden), ("output", output))}
         self._testing = self.net._replace(
             hidden=_reader(hidden, reads["hidden"]), output=_reader(output, reads["output"])
@@ -92,7 +98,12 @@ class M2RU:
             reads={f"{name}.predict": one for name, one in reads.items()},
             replay=self.memory.state,
             work=self.work.state,
+            rested=np.zeros(resting.RESTED, np.int64),
         )
+        self._rests = resting.Rests(
+            p, self.arrays() if on == "chip" else {}, self._circuits, self._state.rested, seed=seed
+        )
+        self._rests.begin()
         self._noise = answering.noise(seed)
         self._answering = self.net._replace(
             hidden=_with_noise(self._testing.hidden, self._noise.hidden),
@@ -107,11 +118,15 @@ class M2RU:
         feedback_size(p, self.shape)
         cell = device(p.part("device"))
         together = self.shape.classes
-        if p["periphery.wire"] is not None:
+        if self._follows():
             self._circuits["feedback"] = circuit_of(
                 cell, p, weight.shape, name="feedback", seed=seed, together=together
             )
         return crossbar(cell, p, weight, name="feedback", seed=seed, together=together)
+
+    def _follows(self) -> bool:
+        """Whether arrays are solved again while they learn: through wires, or because cells age."""
+        return self.parameters["periphery.wire"] is not None or rules.ages(self.parameters)
 
     def start_task(self, task: int) -> None:
         """M2RU takes no notice of tasks."""
@@ -127,14 +142,24 @@ class M2RU:
             kernels.learn(self.net, self.memory, self.rule, self.work, x[start:end], y[start:end])
             start = end
             if self._circuits and self.work.state.progress[kernels.NEW] % self._interval == 0:
-                for name, circuit in self._circuits.items():
-                    solve_circuit(self.arrays()[name], circuit)
+                self._rests.age(int(self.work.state.progress[kernels.NEW]))
 
     def _until_solved(self) -> int:
         """New examples until the wires are solved again: at stated updates, whatever the chunks."""
         if not self._circuits:
             return sys.maxsize
         return self._interval - int(self.work.state.progress[kernels.NEW]) % self._interval
+
+    def rests(self) -> bool:
+        """Whether something happens between tasks."""
+        return self.on == "chip" and resting.rests(self.parameters)
+
+    def rest(self) -> None:
+        """Let the time between two tasks pass, and do about it what the parameters say."""
+        self._rests.rest(int(self.work.state.progress[kernels.NEW]))
+        if self.parameters["operation.refresh"]:
+            count = self.parameters["operation.refresh"]
+            kernels.replay_alone(self.net, self.memory, self.rule, self.work, count)
 
     def predict(self, x: Float, task: int | None = None) -> NDArray[np.int64]:
         """(examples,) the class of each of x (examples, steps, features)."""
@@ -213,6 +238,7 @@ class M2RU:
     def _learned(self) -> M2RUTally:
         """What learning did beside the arrays."""
         progress, probe = self.work.state.progress, self.work.state.probe
+        held = self.work.state.importance.counts
         return M2RUTally(
             None,
             passes=int(progress[kernels.LEARNED]),
@@ -221,9 +247,13 @@ class M2RU:
             stored=int(self.memory.state.stored[0]),
             replayed=int(progress[kernels.REPLAYED]),
             copies=int(progress[kernels.COPIES]),
+            lit=int(progress[kernels.LIT]),
             probes=int(probe.probes[0]),
             again=int(probe.again[0]),
             driven=int(probe.driven[0]),
+            asked=int(held[ASKED]),
+            risen=int(held[RISEN]),
+            calibrations=int(self._state.rested[resting.CALIBRATIONS]),
         )
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -7,22 +7,31 @@ follows from sizes. `chips/m2ru/expected.py` fills the same tallies without a ru
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cimlearn.arrays.crossbar_counts import ArraySize, ArrayTally, Counts, array_counts
+from cimlearn.chips.m2ru import corrections
 from cimlearn.chips.m2ru.sizes import (
     FEEDBACK_BITS,
+    INVERSE_BITS,
+    accumulates,
     all_sizes,
     example_bits,
     feedback_groups,
+    importance_bits,
+    inverse_bits,
     is_direct,
     is_probed,
+    is_recursive,
+    is_sparse,
     probe_steps,
     probed_together,
     sizes,
 )
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
+
+WORD_BITS: Final = 64  # of a word of the importance memory
 
 
 class M2RUTally(NamedTuple):
@@ -38,6 +47,10 @@ class M2RUTally(NamedTuple):
     probes: int = 0  # examples that ran again with a disturbed state
     again: int = 0  # steps that these ran
     driven: int = 0  # groups of rows of the feedback array that an error drove
+    lit: int = 0  # inputs of examples learned that were not 0
+    asked: int = 0  # changes asked of weights that have an importance
+    risen: int = 0  # times that an importance rose
+    calibrations: int = 0  # of all columns
 
 
 def buffer_counts(
@@ -62,8 +75,14 @@ def phase_counts(
     """Counts of one phase by part and action (docs/records.md says what each means)."""
     parts = _array_counts(p, shape, tally, learning=learning) if tally.arrays is not None else {}
     digital = _forward(p, shape, tally)
+    if tally.arrays is not None and p["operation.calibration"] != "none":
+        read = {name: size for name, size in all_sizes(p, shape).items() if name in tally.arrays}
+        for action, n in corrections.digital(p, read, tally.arrays, tally.calibrations).items():
+            digital[action] += n
+        parts["time"]["state_cycles"] += corrections.cycles(p, read, tally.arrays)
+        parts |= corrections.moved(p, read, tally.calibrations) if learning else {}
     if learning:
-        for extra in (_learning(p, shape, tally), _probing(p, shape, tally)):
+        for extra in (_learning(p, shape, tally), _probing(p, shape, tally), _holding(p, shape, tally)):
             for action, n in extra.items():
                 digital[action] = digital.get(action, 0) + n
         parts["buffer"] = buffer_counts(
@@ -74,7 +93,7 @@ def phase_counts(
             stored=tally.stored,
             replayed=tally.replayed,
         )
-        parts |= _memories(p, shape, tally)
+        parts |= _memories(p, shape, tally) | _held_memories(p, shape, tally)
     return {**parts, "digital": digital}
 
 
@@ -118,18 +137,21 @@ def _digital_cycles(p: ParameterSet, shape: StreamShape, tally: M2RUTally, *, le
     passes, steps = tally.passes + tally.probes, tally.passes * shape.steps + tally.again
     cycles = {"state_cycles": steps * step + passes * last}
     if learning:
-        rows, weights = arrays["hidden"].rows, sum(size.weights for size in arrays.values())
-        outer = rows * -(-hidden // lanes)
-        back = -(-hidden * _projected(p, shape) // lanes)
+        weights = sum(size.weights for size in arrays.values())
+        back = shape.steps * -(-hidden * _projected(p, shape) // lanes)
         final = (hidden + 1) * -(-shape.classes // lanes)
-        cycles["gradient_cycles"] = tally.passes * (shape.steps * (outer + back) + final)
+        outer = formed_rows(p, shape, tally) * -(-hidden // lanes)
+        cycles["gradient_cycles"] = outer + tally.passes * (back + final)
         if is_probed(p):
             size = all_sizes(p, shape)["feedback"]
-            cycles["gradient_cycles"] += tally.driven * (size.cycles + size.convert_cycles)
+            cycles["feedback_cycles"] = tally.driven * (size.cycles + size.convert_cycles)
             disturbed, _ = probe_steps(p, shape, tally.probes)
             each = -(-hidden * (shape.classes + 1) // lanes) + -(-hidden * shape.classes // lanes)
             cycles["state_cycles"] += disturbed * each  # signs summed, and changes made of signs
-        cycles["sweep_cycles"] = tally.updates * -(-weights // lanes) * (2 if _sparse(p) else 1)
+        if is_recursive(p):  # a lane takes a product of P in parts of its own width
+            parts = -(-INVERSE_BITS // (p["network.state_bits"] or 32)) * -(-INVERSE_BITS // FEEDBACK_BITS)
+            cycles["gradient_cycles"] += -(-_inverse_products(p, shape, tally) * parts // lanes)
+        cycles["sweep_cycles"] = tally.updates * -(-weights // lanes) * (2 if is_sparse(p) else 1)
     return cycles
 
 
@@ -155,11 +177,6 @@ def _probing(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> Counts:
     }
 
 
-def _sparse(p: ParameterSet) -> bool:
-    """Whether only the largest changes are written."""
-    return bool(p["rule.keep_hidden"] or p["rule.keep_output"])
-
-
 def _projected(p: ParameterSet, shape: StreamShape) -> int:
     """Multiply-adds per hidden unit and step that bring the error back; an array takes the sums over classes."""
     if is_probed(p):
@@ -182,14 +199,50 @@ def _learning(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> Counts:
     steps, arrays = passes * shape.steps, sizes(p, shape)
     weights = sum(size.weights for size in arrays.values())
     softmax = p["rule.answer"] == "softmax"
-    outer = steps * arrays["hidden"].weights + passes * arrays["output"].weights
+    outer = formed_rows(p, shape, tally) * hidden + passes * arrays["output"].weights
     return {
         "gradient": steps * hidden * _projected(p, shape) + outer,
-        "exp": passes * classes if softmax else 0,
-        "kwta": 0 if softmax else passes,
-        "compare": tally.updates * weights if _sparse(p) else 0,
+        "exp": passes * classes if softmax and not is_recursive(p) else 0,
+        "kwta": 0 if softmax or is_recursive(p) else passes,
+        "compare": tally.updates * weights if is_sparse(p) else 0,
         "scale": tally.updates * weights,
     }
+
+
+def _holding(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> Counts:
+    """Digital operations of consolidation: a random number per change of a held weight; the products of P."""
+    counts = {"gated": tally.asked} if importance_bits(p, shape) else {}
+    return counts | ({"inverse": _inverse_products(p, shape, tally)} if is_recursive(p) else {})
+
+
+def _inverse_products(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> int:
+    """Multiply-adds with P: P a and a^T P a, the change of half of P, and P times what a write adds up."""
+    rows = p["network.hidden"] + 1
+    return (
+        tally.passes * (rows * rows + rows + rows * (rows + 1) // 2)
+        + tally.updates * rows * rows * shape.classes
+    )
+
+
+def _held_memories(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str, Counts]:
+    """Bits moved in the memories of consolidation.
+
+    An update reads every importance, as it sweeps over all changes; one that rises rewrites its word of memory. P is
+    read twice and written once for an example, read once for a write.
+    """
+    found: dict[str, Counts] = {}
+    if importance_bits(p, shape):
+        found["importance"] = {
+            "bits_read": tally.updates * importance_bits(p, shape),
+            "bits_written": tally.risen * WORD_BITS,
+        }
+    if is_recursive(p):
+        half = inverse_bits(p)
+        found["inverse"] = {
+            "bits_read": (2 * tally.passes + tally.updates) * half,
+            "bits_written": tally.passes * half,
+        }
+    return found
 
 
 def kept(p: ParameterSet, name: str, size: ArraySize) -> int:
@@ -200,15 +253,38 @@ def kept(p: ParameterSet, name: str, size: ArraySize) -> int:
     return min(keep, size.weights) if p["rule.keep_over"] == "array" else min(keep, size.rows) * size.columns
 
 
+def formed_rows(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> int:
+    """Rows of the hidden array, over steps and passes, that are multiplied with a delta.
+
+    An input of 0 needs none: what its row is less, the offset of the inputs, is the same for all rows, so offset x
+    sum of deltas is taken off each once a pass. The state before the first step is 0, and beta = 0 feeds none.
+    """
+    states = (shape.steps - 1) * p["network.hidden"] if p["network.beta"] > 0 else 0
+    taken_off = shape.features if p["rule.centre_over"] else 0
+    return tally.lit + tally.passes * (states + shape.steps + taken_off)
+
+
+def _changes(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str, Counts]:
+    """Bits of the changes that wait: written by each pass, read by all but the first after a write, and by the sweep.
+
+    The sweep that looks for the largest reads them a second time.
+    """
+    if not accumulates(p):
+        return {}
+    bits = sum(size.weights for size in sizes(p, shape).values()) * p["digital.change_bits"]
+    sweeps = 2 if is_sparse(p) else 1
+    reads = tally.passes + (sweeps - 1) * tally.updates
+    return {"changes": {"bits_written": tally.passes * bits, "bits_read": reads * bits}}
+
+
 def _memories(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str, Counts]:
     """Bits moved in the memories of learning.
 
-    Changes of one row are added up over the steps in the lanes' registers, so each is read and written once per
-    example; the deltas are read from the trace for every row.
+    A lane keeps the deltas of its units over all steps in registers, and adds up one row's change over the steps before
+    the next row's: so the trace is read once, the registers for every product, and a change once per example.
     """
     hidden, arrays, word = p["network.hidden"], sizes(p, shape), p["network.state_bits"] or 32
-    rows, weights = arrays["hidden"].rows, sum(size.weights for size in arrays.values())
-    steps, moved = tally.passes * shape.steps, (tally.passes + tally.updates) * weights
+    rows, steps = arrays["hidden"].rows, tally.passes * shape.steps
     back = shape.classes if is_direct(p) else hidden
     feedback: dict[str, Counts] = {}
     copied = tally.copies * hidden * (hidden + shape.classes)
@@ -231,10 +307,11 @@ def _memories(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str
         **feedback,
         "trace": {
             "bits_written": steps * (rows + hidden) * word,
-            "bits_read": steps * (rows + hidden + rows * hidden) * word,
+            "bits_read": steps * (rows + hidden) * word,
         },
-        "changes": {
-            "bits_written": moved * p["digital.change_bits"],
-            "bits_read": moved * p["digital.change_bits"],
+        "deltas": {
+            "bits_written": steps * hidden * word,
+            "bits_read": formed_rows(p, shape, tally) * hidden * word,
         },
+        **_changes(p, shape, tally),
     }

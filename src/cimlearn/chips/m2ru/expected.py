@@ -6,6 +6,10 @@ bits that are 1, the mean conductance, how changes become pulses. Their defaults
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import numpy as np
+
 from cimlearn.arrays.crossbar_counts import ArraySize, ArrayTally
 from cimlearn.chips.base import Design
 from cimlearn.chips.m2ru.counts import M2RUTally, kept, phase_counts
@@ -13,8 +17,10 @@ from cimlearn.chips.m2ru.sizes import (
     all_sizes,
     feedback_groups,
     feedback_size,
+    held,
     inventory,
     is_probed,
+    is_recursive,
     probe_steps,
     probed_together,
     sharing,
@@ -73,17 +79,22 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> M2RUTally:
     probes = new // p["rule.probe_every"] if probed_together(p, shape) else 0
     disturbed, again = probe_steps(p, shape, probes)
     vectors = {"hidden": passes * shape.steps + again, "output": passes + probes}
-    tallies = {}
+    tallies, asked, risen = {}, 0, 0
     for name, size in arrays.items():
         reads = _reads(p, name, size, vectors[name], alone=rows, zeros=zeros)
         together = size.layers if p["write.cells"] == "all" else 1
-        proposed = updates * kept(p, name, size) * together
-        pulses = round(proposed * p["expected.pulses_per_change"])
+        proposed = updates * kept(p, name, size)
+        let = through(p, shape, name, proposed / size.weights, kept(p, name, size) / size.rows)
+        pulses = round(let.share * proposed * together * p["expected.pulses_per_change"])
         verify = pulses if p["write.tries"] else 0
         due = min(1.0, p["expected.pulses_per_change"])
         tallies[name] = reads._replace(
-            pulses=pulses, verify_reads=verify, row_writes=round(updates * size.rows * due)
+            pulses=pulses,
+            verify_reads=verify,
+            row_writes=round(updates * size.rows * due * let.rows),
         )
+        if name in held(p, shape):
+            asked, risen = asked + proposed, risen + round(let.risen * size.weights)
     stored, driven = expected_stored(new, slots), 0
     if is_probed(p):
         driven = round(passes * p["expected.taught"]) * feedback_groups(p, shape)
@@ -99,7 +110,50 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> M2RUTally:
         probes=probes,
         again=again,
         driven=driven,
+        lit=round(passes * shape.steps * shape.features * p["expected.inputs_on"]),
+        asked=asked,
+        risen=risen,
     )
+
+
+MOMENTS = 64  # of a run at which the chance that a row is written is looked at
+
+
+class Through(NamedTuple):
+    """What importance lets through of the changes asked of one weight."""
+
+    share: float  # of the changes, those that are written
+    risen: float  # times that its importance rose
+    rows: float  # of the rows of which `together` weights are asked, those that are written
+
+
+def through(p: ParameterSet, shape: StreamShape, name: str, changes: float, together: float = 1) -> Through:
+    """`changes` asked of each weight of array `name`: the chain of learning/metaplastic.py, summed over changes.
+
+    All weights are taken to be asked alike; where a sparsifier always picks the same, more is held back.
+    """
+    count = round(changes)
+    if name not in held(p, shape) or count < 1:
+        return Through(1.0, 0.0, 1.0)
+    levels = 2 ** int(p["rule.importance_bits"])
+    written = 0.5 ** np.arange(levels)
+    if is_recursive(p):  # none of the highest importance
+        written[-1] = 0.0
+    rise = written * p[f"rule.importance_{name}"]
+    rise[-1] = 0.0
+    step = np.zeros((levels + 2, levels + 2))  # levels, then two sums: changes written, rises
+    step[range(levels), range(levels)] = 1 - rise
+    step[range(levels - 1), range(1, levels)] = rise[:-1]
+    step[:levels, levels], step[:levels, levels + 1] = written, rise
+    step[levels, levels] = step[levels + 1, levels + 1] = 1.0
+    end = np.linalg.matrix_power(step, count)[0]
+    at = np.unique(np.geomspace(1, count, MOMENTS).round()).astype(int)  # changes at which rows are looked at
+    each = [np.linalg.matrix_power(step, n - 1)[0, :levels] @ written for n in at]
+    rows = 1 - (1 - np.array(each)) ** together
+    mean = np.interp(
+        np.arange(1, min(count, MOMENTS**2) + 1) * count / min(count, MOMENTS**2), at, rows
+    ).mean()
+    return Through(float(end[levels] / count), float(end[levels + 1]), float(mean))
 
 
 def _feedback(p: ParameterSet, shape: StreamShape, driven: int, disturbed: int, updates: int) -> ArrayTally:

@@ -7,11 +7,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.base import product, write
+from cimlearn.arrays.base import freeze, product, write
 from cimlearn.compiled import entry, kernel
 from cimlearn.learning.dfa import add_products, deltas, deltas_through
 from cimlearn.learning.kwta import Kwta, kwta
+from cimlearn.learning.metaplastic import ImportanceState, Metaplastic, gate
 from cimlearn.learning.probe import Probed, ProbeState, follow, probe, probed_deltas
+from cimlearn.learning.recursive import Recursive, linear_share, observe, solve_change
 from cimlearn.learning.replay import recall, store
 from cimlearn.learning.sparsify import keep_largest, softmax
 from cimlearn.networks.miru import Trace, forward
@@ -23,7 +25,8 @@ UPDATES: Final = 3  # times that changes were written
 CENTRED: Final = 4  # examples that the input offset was measured on
 NEW: Final = 5  # new examples learned
 COPIES: Final = 6  # times that the feedback copies were read
-PROGRESS: Final = 7
+LIT: Final = 7  # inputs of examples learned that were not 0
+PROGRESS: Final = 8
 
 
 class Rule(NamedTuple):
@@ -61,6 +64,8 @@ class LearnState(NamedTuple):
     probe: ProbeState  # of the probed feedback
     feedback: Any  # state of the feedback array
     answer_words: NDArray[np.uint64]  # (4,) generator of the K-WTA's noise
+    importance: ImportanceState  # of the weights
+    inverse: NDArray[np.float32]  # P of recursive least squares
 
 
 class LearnScratch(NamedTuple):
@@ -82,6 +87,8 @@ class LearningLoop(NamedTuple):
     state: LearnState
     scratch: LearnScratch
     probed: Probed
+    metaplastic: Metaplastic
+    recursive: Recursive
 
 
 @kernel
@@ -112,6 +119,8 @@ def read_copies(net, work, features, zero_read):
     """
     hidden = work.scratch.trace.state.size
     row = work.scratch.trace.buffer
+    freeze(net.hidden)
+    freeze(net.output)
     for i in range(hidden):
         for n in range(row.size):
             row[n] = 0
@@ -139,15 +148,23 @@ def read_copies(net, work, features, zero_read):
 
 @kernel
 def write_changes(net, rule, work):
-    """Scale, sparsify and write what waits, then forget it."""
+    """Scale, sparsify, hold back and write what waits, then forget it."""
     work.state.progress[UPDATES] += 1
     scale = 1.0 / (rule.batch * (1 + rule.ratio))
     scaled(work.state.hidden, rule.hidden_rate, scale)
     sparsify(work.state.hidden, rule.keep_hidden, rule.whole, work)
+    held = work.metaplastic
+    if held.hidden_rise > 0:
+        gate(held, held.state.hidden, held.hidden_rise, work.state.hidden)
     write(net.hidden, work.state.hidden)
     work.state.hidden[:] = 0
-    scaled(work.state.output, rule.output_rate, scale)
+    if work.recursive.inverse.size > 0:
+        solve_change(work.recursive, work.state.output)
+    else:
+        scaled(work.state.output, rule.output_rate, scale)
     sparsify(work.state.output, rule.keep_output, rule.whole, work)
+    if held.output_rise > 0:
+        gate(held, held.state.output, held.output_rise, work.state.output)
     write(net.output, work.state.output)
     if work.probed.groups > 0:
         follow(work.probed, work.state.output)
@@ -161,6 +178,16 @@ def centred(x, work):
     for t in range(x.shape[0]):
         for i in range(x.shape[1]):
             work.scratch.x[t, i] = x[t, i] - offset
+
+
+@kernel
+def count_lit(x, work):
+    """Count the inputs of x (steps, features) that are not 0: the digital part forms products for these alone."""
+    lit = 0
+    for t in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            lit += 1 if x[t, i] != 0 else 0
+    work.state.progress[LIT] += lit
 
 
 @kernel
@@ -180,16 +207,26 @@ def measure_offset(x, work, over):
 @kernel
 def answer(net, rule, work):
     """Run work.scratch.x through the network; work.scratch.share becomes its answer."""
+    freeze(net.hidden)
+    freeze(net.output)
     forward(net, work.scratch.x, work.scratch.trace)
-    if rule.circuit.winners > 0:
+    if work.recursive.inverse.size > 0:
+        linear_share(work.scratch.trace.out, work.scratch.share)
+    elif rule.circuit.winners > 0:
         kwta(rule.circuit, work.scratch.trace.out, work.scratch.share)
     else:
         softmax(work.scratch.trace.out, work.scratch.share)
 
 
 @kernel
-def propose(rule, work):
-    """Add the changes that work.scratch.error asks for to those that wait."""
+def reached(work, k):
+    """What is compared with the target of class k: the answer; of recursive least squares the output itself."""
+    return work.scratch.trace.out[k] if work.recursive.inverse.size > 0 else work.scratch.share[k]
+
+
+@kernel
+def propose(rule, work, weight):
+    """Add the changes that work.scratch.error, of an example of this weight, asks for to those that wait."""
     trace = work.scratch.trace
     if work.probed.groups > 0:
         probed_deltas(work.probed, work.scratch.error, trace.candidate, 1.0 - rule.keep, work.scratch.delta)
@@ -212,6 +249,8 @@ def propose(rule, work):
     for i in range(work.state.output.shape[0]):
         for k in range(work.scratch.error.size):
             work.state.output[i, k] += trace.readout[i] * work.scratch.error[k]
+    if work.recursive.inverse.size > 0:
+        observe(work.recursive, trace.readout, weight)
     work.state.progress[LEARNED] += 1
 
 
@@ -223,6 +262,7 @@ def replay(net, memory, rule, work):
     dark experience replay, Buzzega et al., NeurIPS 2020, with shares in place of logits).
     """
     slot = recall(memory, work.scratch.raw)
+    count_lit(work.scratch.raw, work)
     centred(work.scratch.raw, work)
     answer(net, rule, work)
     hard = np.float32(1.0 - rule.soft)
@@ -231,8 +271,8 @@ def replay(net, memory, rule, work):
         target = hard if k == memory.state.labels[slot] else np.float32(0)
         if rule.soft > 0:
             target += np.float32(rule.soft) * memory.state.share[slot, k] / np.float32(memory.share_steps)
-        work.scratch.error[k] = weight * (work.scratch.share[k] - target)
-    propose(rule, work)
+        work.scratch.error[k] = weight * (reached(work, k) - target)
+    propose(rule, work, weight)
     work.state.progress[REPLAYED] += 1
 
 
@@ -244,11 +284,12 @@ def learn(net, memory, rule, work, x, y):
             read_copies(net, work, x.shape[2], rule.zero_read)
         work.state.progress[NEW] += 1
         measure_offset(x[n], work, rule.centre_over)
+        count_lit(x[n], work)
         centred(x[n], work)
         answer(net, rule, work)
         for k in range(work.scratch.share.size):
-            work.scratch.error[k] = work.scratch.share[k] - (np.float32(1) if k == y[n] else np.float32(0))
-        propose(rule, work)
+            work.scratch.error[k] = reached(work, k) - (np.float32(1) if k == y[n] else np.float32(0))
+        propose(rule, work, np.float32(1))
         if work.probed.together > 0 and work.state.progress[NEW] % work.probed.every == 0:
             probe(work.probed, net, work.scratch.x, work.scratch.trace)
         if memory.state.labels.size > 0:
@@ -262,10 +303,27 @@ def learn(net, memory, rule, work, x, y):
 
 
 @entry
+def replay_alone(net, memory, rule, work, count):
+    """Learn `count` examples of the replay memory again, as many for each write as a batch has, new ones and old."""
+    if memory.state.stored[0] == 0:
+        return
+    if work.state.progress[WAITING] > 0:
+        work.state.progress[WAITING] = 0
+        write_changes(net, rule, work)
+    together = rule.batch * (1 + rule.ratio)
+    for n in range(1, count + 1):
+        replay(net, memory, rule, work)
+        if n % together == 0 or n == count:
+            write_changes(net, rule, work)
+
+
+@entry
 def predict(net, work, x, classes):
     """classes (examples,) = the largest output for each of x (examples, steps, features)."""
     for n in range(x.shape[0]):
         centred(x[n], work)
+        freeze(net.hidden)
+        freeze(net.output)
         forward(net, work.scratch.x, work.scratch.trace)
         best = 0
         for k in range(work.scratch.trace.out.size):

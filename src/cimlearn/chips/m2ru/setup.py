@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.chips.m2ru.kernels import PROGRESS, LearningLoop, LearnScratch, LearnState, Rule
-from cimlearn.chips.m2ru.sizes import feedback_groups, is_probed, probed_together, sharing
+from cimlearn.chips.m2ru.sizes import (
+    feedback_groups,
+    held,
+    is_probed,
+    is_recursive,
+    probed_together,
+    sharing,
+)
 from cimlearn.learning.dfa import feedback
 from cimlearn.learning.kwta import Kwta
+from cimlearn.learning.metaplastic import COUNTED, ImportanceState, Metaplastic
 from cimlearn.learning.probe import Probed, ProbeScratch, ProbeState
+from cimlearn.learning.recursive import Recursive, RecursiveScratch
 from cimlearn.learning.replay import Buffer, buffer
 from cimlearn.networks.miru import trace
 from cimlearn.parameters import ParameterSet
@@ -20,6 +29,8 @@ from cimlearn.streams.base import StreamShape
 from cimlearn.untrusted import limits
 
 Float = NDArray[np.float32]
+NETWORK: Final = ("hidden", "output")  # arrays that hold weights of the network
+RATED_UNITS: Final = 100  # units at which the rates of a probed feedback are given
 
 
 def initial_weights(p: ParameterSet, shape: StreamShape, seed: int) -> tuple[Float, Float, Float]:
@@ -53,15 +64,19 @@ def initial_weights(p: ParameterSet, shape: StreamShape, seed: int) -> tuple[Flo
 def rates(p: ParameterSet) -> dict[str, float]:
     """The learning rates, `rate_input` times the number of features.
 
-    No rate depends on the number of steps, units or classes: a state is a mean over steps, the error is between -1 and
-    1, and the probe's rate is divided by its signs. Measured for 100 and 256 units only.
+    Those of a probed feedback follow from the sizes. What an update moves an output is a rate times a sum over rows of
+    what drives them, squared: so a row of n alike has 1 / n of a rate, inputs by features, states by units (given for
+    100). It depends on no number of steps or classes: a state is a mean over steps, an error lies between -1 and 1, and
+    the probe's rate is divided by its signs. Of the other rules only inputs are divided.
     """
     names = ("rate_input", "rate_recurrent", "rate_bias", "rate_output", "rate_output_bias")
     found = {name: float(p[f"rule.{name}"]) for name in names}
     if is_probed(p):
+        alike = RATED_UNITS / p["network.hidden"]
         output = float(p["rule.probed_rate_output"])
         found |= {"rate_input": float(p["rule.probed_rate_input"])}
-        found |= {"rate_output": output, "rate_output_bias": output}
+        found |= {"rate_recurrent": found["rate_recurrent"] * alike}
+        found |= {"rate_output": output * alike, "rate_output_bias": output}
     return found
 
 
@@ -120,13 +135,17 @@ def make_kwta(p: ParameterSet, classes: int, *, seed: int, on: str) -> Kwta:
 
 
 def first_feedback(p: ParameterSet, shape: StreamShape, psi: Float, recurrent: Float) -> Float:
-    """(groups * classes, hidden) what the feedback array is programmed to: 'timed', the mean over a group's steps.
+    """(groups * classes, hidden) what the feedback array is programmed to, the mean over a group's steps.
 
-    No rows where the feedback is not probed.
+        Psi_t = (lambda I + (1 - lambda) s beta U_0)^(T-t) Psi,    s = `rule.start_slope`,
+
+    is what a network asks for whose tanh have the slope s: 'timed', where s = 1. No rows where the feedback is not
+    probed.
     """
     if not is_probed(p):
         return np.zeros((0, psi.shape[0]), np.float32)
-    table = feedback("timed", psi, recurrent, shape.steps, p["network.lambda"], p["network.beta"])
+    feed = p["rule.start_slope"] * p["network.beta"]
+    table = feedback("timed", psi, recurrent, shape.steps, p["network.lambda"], feed)
     share, groups = sharing(p, shape), feedback_groups(p, shape)
     ends = [shape.steps - share * (groups - 1 - n) for n in range(groups)]
     means = [table[max(0, end - share) : end].mean(axis=0) for end in ends]
@@ -173,12 +192,20 @@ def make_probed(p: ParameterSet, shape: StreamShape, array: Any, *, seed: int) -
 
 
 def make_work(
-    p: ParameterSet, shape: StreamShape, psi: Float, recurrent: Float, *, probed: Probed, rule: Rule
+    p: ParameterSet,
+    shape: StreamShape,
+    psi: Float,
+    recurrent: Float,
+    *,
+    probed: Probed,
+    rule: Rule,
+    seed: int = 0,
 ) -> LearningLoop:
     """Memory of the learning loop; feedback copies start as the weights that were programmed."""
     hidden, rows = p["network.hidden"], shape.features + p["network.hidden"] + 1
     widest = max(hidden, shape.classes)
     example = (shape.steps, shape.features)
+    metaplastic, recursive = make_metaplastic(p, shape, seed=seed), make_recursive(p, shape)
     state = LearnState(
         hidden=np.zeros((rows, hidden), np.float32),
         output=np.zeros((hidden + 1, shape.classes), np.float32),
@@ -189,6 +216,8 @@ def make_work(
         probe=probed.state,
         feedback=probed.array.state,
         answer_words=rule.circuit.words,
+        importance=metaplastic.state,
+        inverse=recursive.inverse,
     )
     scratch = LearnScratch(
         trace=trace(shape.steps, shape.features, hidden, shape.classes),
@@ -200,7 +229,33 @@ def make_work(
         threshold=np.zeros(widest, np.float32),
         counted=np.zeros(widest, np.float32),
     )
-    return LearningLoop(state, scratch, probed)
+    return LearningLoop(state, scratch, probed, metaplastic, recursive)
+
+
+def make_metaplastic(p: ParameterSet, shape: StreamShape, *, seed: int) -> Metaplastic:
+    """Importance of the weights, 0 at first; none where the parameters ask for none."""
+    rises = {name: float(p[f"rule.importance_{name}"]) if name in held(p, shape) else 0.0 for name in NETWORK}
+    sizes = {name: held(p, shape).get(name, (0, 0)) for name in NETWORK}
+    return Metaplastic(
+        top=2 ** int(p["rule.importance_bits"]) - 1,
+        never=is_recursive(p),
+        hidden_rise=rises["hidden"] * 2.0**32,
+        output_rise=rises["output"] * 2.0**32,
+        state=ImportanceState(
+            hidden=np.zeros(sizes["hidden"], np.uint8),
+            output=np.zeros(sizes["output"], np.uint8),
+            words=kernel_state(seed, "importance"),
+            counts=np.zeros(COUNTED, np.int64),
+        ),
+    )
+
+
+def make_recursive(p: ParameterSet, shape: StreamShape) -> Recursive:
+    """P of recursive least squares, identity / ridge at first; (0, 0) where the rule is not used."""
+    rows = p["network.hidden"] + 1 if is_recursive(p) else 0
+    inverse = (np.eye(rows) / p["rule.ridge"]).astype(np.float32)
+    scratch = RecursiveScratch(np.zeros(rows, np.float32), np.zeros((rows, shape.classes), np.float32))
+    return Recursive(inverse, scratch)
 
 
 def make_memory(p: ParameterSet, shape: StreamShape, seed: int) -> Buffer:

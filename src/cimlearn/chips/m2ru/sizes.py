@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 
 from cimlearn.arrays.crossbar_counts import ArraySize, Counts, array_size, pieces
+from cimlearn.chips.m2ru import corrections
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
 
 FEEDBACK_BITS = 8  # a feedback number is kept as the converter gives it
+
+
+INVERSE_BITS = 32  # a number of P, as it is simulated
 
 
 MOST_GROUPS = 32  # of steps that have a probed feedback matrix of their own
@@ -18,6 +22,32 @@ MOST_GROUPS = 32  # of steps that have a probed feedback matrix of their own
 def is_probed(p: ParameterSet) -> bool:
     """Whether the error comes back through an array whose weights are probed."""
     return bool(p["rule.feedback"] == "probed")
+
+
+def is_recursive(p: ParameterSet) -> bool:
+    """Whether the output weights are learned by recursive least squares."""
+    return bool(p["rule.consolidate"] == "recursive")
+
+
+def held(p: ParameterSet, shape: StreamShape) -> dict[str, tuple[int, int]]:
+    """(rows, columns) of each array whose weights have an importance."""
+    kinds = {"hidden": ("metaplastic", "recursive"), "output": ("metaplastic",)}
+    return {
+        name: (size.rows, size.columns)
+        for name, size in sizes(p, shape).items()
+        if p["rule.consolidate"] in kinds[name] and p[f"rule.importance_{name}"] > 0
+    }
+
+
+def importance_bits(p: ParameterSet, shape: StreamShape) -> int:
+    """Bits of the importance of all weights that have one."""
+    return sum(rows * columns for rows, columns in held(p, shape).values()) * int(p["rule.importance_bits"])
+
+
+def inverse_bits(p: ParameterSet) -> int:
+    """Bits of P of recursive least squares: half of it, for it is symmetric."""
+    rows = p["network.hidden"] + 1
+    return rows * (rows + 1) // 2 * INVERSE_BITS if is_recursive(p) else 0
 
 
 def sharing(p: ParameterSet, shape: StreamShape) -> int:
@@ -92,6 +122,17 @@ def is_direct(p: ParameterSet) -> bool:
     return p["rule.feedback"] != "through"
 
 
+def is_sparse(p: ParameterSet) -> bool:
+    """Whether only the largest changes are written."""
+    return bool(p["rule.keep_hidden"] or p["rule.keep_output"])
+
+
+def accumulates(p: ParameterSet) -> bool:
+    """Whether changes wait in a memory: of several passes, or because the largest of them are looked for."""
+    alone = p["rule.batch"] == 1 and not (p["replay.slots"] and p["replay.ratio"])
+    return is_sparse(p) or not alone
+
+
 def memory_bits(p: ParameterSet, shape: StreamShape, *, on_chip: bool) -> Counts:
     """Bits of each digital memory that learning needs."""
     hidden, arrays, word = p["network.hidden"], sizes(p, shape), p["network.state_bits"] or 32
@@ -107,11 +148,15 @@ def memory_bits(p: ParameterSet, shape: StreamShape, *, on_chip: bool) -> Counts
         "replay": p["replay.slots"] * example_bits(p, shape, p["replay.soft"]),
         "feedback": feedback * FEEDBACK_BITS,
         "trace": shape.steps * (arrays["hidden"].rows + hidden) * word,
-        "changes": weights * p["digital.change_bits"],
+        "deltas": shape.steps * hidden * word,
     }
+    if accumulates(p):
+        bits["changes"] = weights * p["digital.change_bits"]
     if on_chip and p["write.least"] > 0:
         bits["accumulators"] = weights * (p["write.accumulator_bits"] or 32)
-    return bits
+    own = {"importance": importance_bits(p, shape), "inverse": inverse_bits(p)}
+    bits |= {name: size for name, size in own.items() if size}
+    return bits | (corrections.memory(p, all_sizes(p, shape)) if on_chip else {})
 
 
 def inventory(p: ParameterSet, shape: StreamShape) -> dict[str, Counts]:

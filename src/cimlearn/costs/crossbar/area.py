@@ -8,7 +8,8 @@ from cimlearn.costs.base import Parts
 from cimlearn.costs.crossbar.drivers import driver_width, references
 from cimlearn.costs.crossbar.energy import ANALOG_FEATURE, converter_area
 from cimlearn.costs.crossbar.machine import Machine
-from cimlearn.costs.logic import logic_area, memory_area
+from cimlearn.costs.crossbar.twin import memories_area
+from cimlearn.costs.logic import logic_area
 from cimlearn.parameters import ParameterSet
 
 
@@ -37,5 +38,5 @@ def area(m: Machine, p: ParameterSet, mean: Mapping[str, float]) -> Parts:
         "converters": pieces("converters") * converter_area(p, m.converter_bits),
         "kwta": m.kwta_inputs * p["price.kwta_area"] * analog,
         "logic": logic_area(p, m.lanes, m.state_bits, m.word_bits, m.change_bits),
-        "memories": memory_area(p, sum(m.memory_bits.values())),
+        "memories": memories_area(m, p),
     }

@@ -7,7 +7,7 @@ from cimlearn.costs.crossbar.area import area
 from cimlearn.costs.crossbar.energy import energy, mean_conductance
 from cimlearn.costs.crossbar.latency import Seconds, seconds
 from cimlearn.costs.crossbar.machine import Machine
-from cimlearn.costs.crossbar.twin import twin_area, twin_energy, twin_leakage, twin_seconds
+from cimlearn.costs.crossbar.twin import KINDS, twin_area, twin_energy, twin_leakage, twin_seconds
 from cimlearn.costs.lifetime import Rates, years
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
@@ -47,10 +47,11 @@ def estimate(
     """
     joules = energy(ledger, machine, p)
     mean = {name: mean_conductance(ledger, machine, name) for name in machine.arrays}
-    twin = twin_energy(ledger, joules, machine, p)
+    digital = {kind: twin_energy(ledger, joules, machine, p, kind) for kind in KINDS}
     leak = sum(machine.memory_bits.values()) * p["technology.sram_leakage"]
     check_inference(ledger)
-    chip_phases, twin_phases = {}, {}
+    chip_phases: dict[str, Phase] = {}
+    twins: dict[str, dict[str, Phase]] = {kind: {} for kind in KINDS}
     for name, phase in PHASES.items():
         times = seconds(ledger, phase, machine, p) if phase in ledger.counts else None
         examples = learned if name == "learning" else times.examples if times else 0
@@ -58,20 +59,21 @@ def estimate(
             continue
         products = sum(ledger.counts[phase].get(array, {}).get("products", 0) for array in machine.arrays)
         chip_phases[name] = _per_example(joules[phase], times.total, leak, times, examples, products)
-        slow = twin_seconds(ledger, phase, machine, p)
-        twin_phases[name] = _per_example(
-            twin[phase], slow, twin_leakage(machine, p), times, examples, products
-        )
+        for kind, energies in digital.items():
+            slow, leaks = twin_seconds(ledger, phase, machine, p, kind), twin_leakage(machine, p, kind)
+            twins[kind][name] = _per_example(energies[phase], slow, leaks, times, examples, products)
     lifetime = years(
         rates or Rates(()), rate=p["operation.rate"], endurance=endurance if rates else None, spread=spread
     )
     return Costs(
         chip_phases,
-        twin_phases,
+        twins[p["twin.kind"]],
         area(machine, p, mean),
         twin_area(machine, p),
         lifetime,
         rates.mean if rates else None,
+        twin_kind=p["twin.kind"],
+        twins=twins,
     )
 
 

@@ -12,6 +12,8 @@ integrator capacitor, N_bits converter resolution, n_x number of x.
                   g_m = ln(2^(N_bits + 1)) (1 + load) C_f / (s T), or what holds the virtual ground where that is more
     converters    n_conversions E(N_bits)
     memories      n_bits E_sram(capacity) / 64,  E_sram = price.sram sqrt(capacity / 8 kB)      (Horowitz 2014)
+                  deltas: registers of a lane each, by the same law at a lane's capacity
+                  what feeds all lanes at once (feedback, changes, importance, P): at the capacity of one of price.banks
     logic         additions ~ bits, multiplications ~ product of bits, times 1 + overhead       (Horowitz 2014)
     writes        n_writes V_w^2 G_mean t_w, from a supply of V_w
                   a verifying read: one cell read for T, its shifter, two cycles of an integrator, one conversion
@@ -39,6 +41,14 @@ ANALOG_FEATURE: Final = (
     65e-9  # [m] node of the prices of amplifiers, level shifters and K-WTA (prices_m2ru.toml)
 )
 ANALOG_SUPPLY: Final = 1.2  # [V] its supply
+BESIDE_LANES: Final = (  # memories that feed all lanes at once
+    "feedback",
+    "changes",
+    "accumulators",
+    "importance",
+    "inverse",
+)
+WORD: Final = 64  # bits: half of them are compared for a held weight; a number of P has half as many
 
 
 def conversion_energy(p: ParameterSet, bits: int | None) -> float:
@@ -205,13 +215,27 @@ def _learning(counts: Mapping[str, Mapping[str, int]], m: Machine, p: ParameterS
         """Energy of the bits moved in and out of one memory."""
         n = counts.get("buffer" if memory == "replay" else memory, {})
         bits = n.get("bits_read", 0) + n.get("bits_written", 0)
-        return bits * memory_energy(p, m.memory_bits.get(memory, 0))
+        capacity = m.register_bits if memory == "deltas" else m.memory_bits.get(memory, 0)
+        banks = p["price.banks"] if memory in BESIDE_LANES else 1
+        return bits * memory_energy(p, capacity / banks)
 
-    return {
+    held = {}
+    if "gated" in digital or "inverse" in digital:
+        held["consolidation"] = (
+            digital.get("gated", 0) * (add_energy(p, p["price.random_bits"]) + add_energy(p, WORD / 2))
+            + digital.get("inverse", 0) * multiply_add_energy(p, WORD / 2, WORD / 2, WORD / 2)
+            + moved("importance")
+            + moved("inverse")
+        )
+    return held | {
         "gradient": digital.get("gradient", 0)
         * multiply_add_energy(p, m.state_bits, m.word_bits, m.change_bits)
         + digital.get("scale", 0) * multiply_add_energy(p, m.change_bits, m.word_bits, m.change_bits),
-        "gradient_memory": moved("trace") + moved("changes") + moved("accumulators"),
+        "gradient_memory": moved("trace")
+        + moved("deltas")
+        + moved("changes")
+        + moved("accumulators")
+        + moved("calibration"),
         "feedback_memory": moved("feedback"),
         "sparsifier": digital.get("compare", 0) * add_energy(p, m.change_bits),
         "replay_memory": moved("replay"),

@@ -1,16 +1,18 @@
 """Seconds of each phase from its serial cycles. Arrays, tiles and lanes work side by side; that is in the counts.
 
     forward   = stream + convert + state          stream + max(convert, state) where pipelined
-    learning  = forward + gradient + sweep over the changes + writes
-    gradient    where pipelined only what outlasts forward:
-              = u gradient + (1 - u) max(0, gradient + state - forward),   u = updates / passes
+    learning  = forward + g + sweep over the changes + writes
+    g         = gradient + reads of a feedback array; where pipelined only what outlasts forward:
+              = u g + (1 - u) max(0, g + state - forward),   u = updates / passes
     writes    = rows of cells x parts of a row x phases x pulse + verifying reads
 
-Pipelined: the state unit takes what one group of converters gives while the next group converts, and the gradient of
-an example is computed while the next example runs forward. The state unit and the gradients share the multiply-add
-units, and the last gradient before a write has no next example to hide behind: that one waits for the write. A step
-can't begin before the state of the one before it. A row of weights is one row of cells per layer, written one after the
-other. A verifying read takes a cycle to read and one to convert, as many at a time as the row's tiles have converters.
+Stream, conversions and a feedback array's reads take cycles of periphery.clock; state, gradient and sweep cycles of
+digital.clock. Pipelined: the state unit takes what one group of converters gives while the next group converts, and
+the gradient of an example is computed while the next example runs forward. The state unit and the gradients share the
+multiply-add units, and the last gradient before a write has no next example to hide behind: that one waits for the
+write. A step can't begin before the state of the one before it. A row of weights is one row of cells per layer,
+written one after the other. A verifying read takes a cycle to read and one to convert, as many at a time as the row's
+tiles have converters.
 """
 
 from __future__ import annotations
@@ -46,21 +48,21 @@ def seconds(ledger: Ledger, phase: str, machine: Machine, p: ParameterSet) -> Se
     def get(name: str) -> int:
         return n.get(name, 0)
 
-    cycle, pipelined = 1.0 / machine.clock, p["operation.pipelined"]
-    convert, state = get("convert_cycles"), get("state_cycles")
-    forward = get("stream_cycles") + (max(convert, state) if pipelined else convert + state)
-    gradient: float = get("gradient_cycles")
+    cycle, pipelined, digital = 1.0 / machine.clock, p["operation.pipelined"], machine.digital_cycle
+    convert, state = get("convert_cycles") * cycle, get("state_cycles") * digital
+    forward = get("stream_cycles") * cycle + (max(convert, state) if pipelined else convert + state)
+    gradient = get("gradient_cycles") * digital + get("feedback_cycles") * cycle
     if pipelined and gradient:
         alone = min(1.0, get("updates") / get("examples"))
-        gradient = alone * gradient + (1 - alone) * max(0, gradient + state - forward)
+        gradient = alone * gradient + (1 - alone) * max(0.0, gradient + state - forward)
     layers = max(machine.layers(name) for name in machine.arrays)
     groups = max(_write_groups(machine, p, name) for name in machine.arrays)
     pulses = get("update_row_cycles") * layers * groups * p["price.write_phases"] * p["price.write_pulse"]
     verify = sum(_verify_cycles(ledger, phase, machine, name) for name in machine.arrays)
     return Seconds(
-        forward=forward * cycle,
-        gradient=gradient * cycle,
-        sweep=get("sweep_cycles") * cycle,
+        forward=forward,
+        gradient=gradient,
+        sweep=get("sweep_cycles") * digital,
         writes=pulses + verify * cycle,
         examples=get("examples"),
         steps=get("steps"),

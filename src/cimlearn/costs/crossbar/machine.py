@@ -30,7 +30,19 @@ class Machine:
     change_bits: int  # of a change while it is added up
     integration: float = 1.0  # part of a cycle in which rows are driven
     reference_group: int | None = None  # columns that share a reference column; None: price.reference_columns
+    digital_clock: float | None = None  # of the digital part [Hz]; None: that of the arrays
     transconductance: float | None = None  # that holds a column's virtual ground [S]; None: as settling asks
+
+    @property
+    def digital_cycle(self) -> float:
+        """A cycle of the digital part [s]."""
+        return 1.0 / (self.digital_clock or self.clock)
+
+    @property
+    def register_bits(self) -> float:
+        """Bits of the registers of one lane, that hold the deltas of its units."""
+        units = self.arrays["hidden"]["columns"] if "hidden" in self.arrays else 1
+        return self.memory_bits.get("deltas", 0) / max(1, min(self.lanes, units))
 
     def layers(self, name: str) -> int:
         """Cells per weight of an array."""
@@ -91,4 +103,5 @@ def circuit(p: Mapping[str, Any]) -> dict[str, Any]:
         "integration": p.get("periphery.integration", 1.0),
         "reference_group": p.get("periphery.reference_group"),
         "transconductance": p.get("periphery.transconductance"),
+        "digital_clock": p.get("digital.clock"),
     }

@@ -32,6 +32,13 @@ EXACT: Final = (
     ("periphery.saturation", "integrators", "integrators without a range"),
     ("network.state_bits", "state", "an exact digital state, priced as 32 bits"),
 )
+# What time and temperature do to cells, off where a run didn't know it.
+TIME: Final = (
+    ("cell.drift", "drift"),
+    ("cell.relaxation", "relaxation"),
+    ("cell.telegraph", "telegraph noise"),
+    ("cell.temperature_coefficient", "change of conductance with temperature"),
+)
 
 
 def notes(
@@ -50,6 +57,7 @@ def notes(
     mean
         mean conductance of each array's cells [S]
     """
+    chip = dict(chip)  # a ParameterSet knows no `get` of an unknown name
     found = [*_exact(chip, m), *_converter(m, p), *_swing(m, chip, p), *_cycle(m, p)]
     for name in m.arrays:
         found += [
@@ -79,12 +87,14 @@ def _exact(chip: Mapping[str, Any], m: Machine) -> Iterator[Note]:
         yield Note(
             "ideal", "wires", "periphery.wire = none: wires without resistance", "periphery.wire = 0.65"
         )
-    yield Note(
-        "ideal",
-        "time and temperature",
-        "no drift, relaxation, telegraph noise, or change of conductance with temperature",
-        "",
-    )
+    missing = [text for name, text in TIME if not chip.get(name)]
+    if missing:
+        yield Note(
+            "ideal",
+            "time and temperature",
+            f"no {', '.join(missing[:-1])}{', or ' if missing[1:] else ''}{missing[-1]}",
+            "cell.ageing = rram, operation.rest = 86400" if len(missing) == len(TIME) else "",
+        )
     if chip.get("device.kind") == "vteam":
         yield Note(
             "ideal",
@@ -233,7 +243,7 @@ def _write(
 ) -> Iterator[Note]:
     """The drop of a write along its row: cells evenly spread, the far one sees half of all current times the wire."""
     columns = m.tile_columns(name)
-    kept = chip.get(f"rule.keep_{name}")
+    kept = chip.get(f"rule.keep_{name}")  # a feedback array writes all
     share = (
         min(1.0, kept / m.arrays[name]["rows"]) if kept else 1.0
     )  # of the cells of a row that a write changes

@@ -41,7 +41,7 @@ def analyse(runs: Runs, quick: bool) -> FigureResult:
         },
         {
             **ours,
-            "name": "its digital twin, priced here",
+            "name": f"its digital twin ({costs.twin_kind}), priced here",
             "memory": "SRAM",
             "precision": "8 bit inputs, 16 bit weights",
             "power_W": found["digital"]["power_W"],

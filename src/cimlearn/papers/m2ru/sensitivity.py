@@ -52,6 +52,8 @@ ONE_AT_A_TIME: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
     "twin's weight bits": tuple({"twin.weight_bits": n} for n in (8, 32)),
     "twin of 32 x 32 bits": ({"twin.weight_bits": 32, "twin.input_bits": 32, "twin.sum_bits": 64},),
     "memory ten times dearer": ({"price.sram": 1e-10},),
+    "which digital chip": tuple({"twin.kind": k} for k in ("no-reuse", "off-chip", "processor")),
+    "banks of memories beside the lanes": tuple({"price.banks": n} for n in (4, 16)),
 }
 GRID: Final[Mapping[str, tuple[Any, ...]]] = {
     "periphery.clock": (5e6, 1e7, 2e7, 4e7),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cimlearn.costs.base import Costs, Phase
-from cimlearn.report.costs import Ageing, used_prices
+from cimlearn.report.costs import Ageing, price_parameters, used_prices
 from cimlearn.report.measures import MOST_YEARS
 from cimlearn.runfolder.records import Run, RunParameter
 from cimlearn.units import number, percent, quantity
@@ -69,13 +69,23 @@ def energy(name: str, phase: Phase, twin: Phase | None) -> str:
     )
 
 
-def twin(run: Run) -> str:
+def twin(run: Run, costs: Costs) -> str:
     """What the digital twin is."""
-    p = {name: entry.value for name, entry in run.prices.items()}
+    p = price_parameters(run)
+    same = f"{p['twin.lanes']} multiply-add units at {quantity(p['twin.clock'], 'Hz')}, at the same node"
+    own = "Its digital part is the chip’s own."
+    said = {
+        "tight": f"weights of {p['twin.weight_bits']} bits in static memory and {same}. {own}",
+        "no-reuse": f"float32 with {p['twin.operands']} words moved to or from memory for each product, {same}. {own}",
+        "off-chip": f"weights of {p['twin.dram_bits']} bits read from DRAM for every product, {same}. {own}",
+        "processor": f"an instruction of {quantity(p['twin.instruction'], 'J')} (at the prices’ node) for each"
+        f" multiply-add and each operation of the chip’s digital part, at {quantity(p['twin.processor_clock'], 'Hz')}.",
+    }
+    kind = p["twin.kind"]
+    ratios = ", ".join(f"{name} {number(found['inference'], 3)}" for name, found in costs.ratios.items())
     return (
-        "The digital twin is the same network and rule without crossbars: weights of"
-        f" {p['twin.weight_bits']} bits in static memory and {p['twin.lanes']} multiply-add units at"
-        f" {quantity(p['twin.clock'], 'Hz')}, at the same node. Its digital part is the chip’s own."
+        f"The digital twin ({kind}) is the same network and rule without crossbars: {said[kind]} What a digital chip"
+        f" takes hangs on how well it is made. Energy per inference of each kind over the chip’s: {ratios}."
     )
 
 

@@ -46,7 +46,7 @@ def costs(run: Run, found: Costs, drawn: Mapping[str, str]) -> str:
         ),
         folded(
             "Beside a digital chip",
-            f"<p>{text(cost_words.twin(run))}</p>",
+            f"<p>{text(cost_words.twin(run, found))}</p>",
             _beside(found),
             by_part("Energy of the digital twin for one example", _energies(found.twin), "J"),
         )

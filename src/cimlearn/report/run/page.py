@@ -16,6 +16,7 @@ from cimlearn.report.run import (
     costs_section,
     lifetime,
     provenance,
+    rested,
     results,
     words,
 )
@@ -99,6 +100,7 @@ def page(run: Run, svgs: dict[str, str]) -> str:
         f"Not priced: {why_not}." if why_not else None,
         *chance.sentences(summary),
         *balance.sentences(summary),
+        *rested.sentences(summary),
     ]
     body = [
         results.headline(run, summary, costs),

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from cimlearn import metrics
+from cimlearn.compiled import STRICT
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
 from cimlearn.experiments.loop import Evaluated
@@ -32,10 +33,12 @@ def attempt(
     folder: Path,
     wanted: Callable[[], bool] = lambda: True,
     floors: Sequence[float] = (),
+    told: Callable[[Progress], None] = lambda event: None,
 ) -> str | None:
     """Run `experiment` in `folder`, or go on with what is there; answers why it has no end, or None.
 
-    With `floors` it is pruned after task k if the mean accuracy on the tasks so far (0 to 1) is below floors[k].
+    `told` is called at the begin, after each chunk of examples and after each task. With `floors` it is pruned after
+    task k if the mean accuracy on the tasks so far (0 to 1) is below floors[k].
 
     Raises
     ------
@@ -46,6 +49,7 @@ def attempt(
     """
 
     def still(event: Progress) -> None:
+        told(event)
         if not wanted():
             raise Unwanted
         if isinstance(event, Evaluated) and (why := below(event.task, event.record["accuracy"], floors)):
@@ -87,9 +91,9 @@ def one_thread() -> None:
 
 @cache
 def code() -> str:
-    """A digest of this package's sources: two machines that run a study together must have the same one."""
+    """A digest of this package's sources, and `-strict` for strict kernels: what runs a study together has one."""
     package = Path(__file__).parents[2]
     digest = hashlib.sha256()
     for file in sorted((*package.rglob("*.py"), *package.rglob("*.toml"))):
         digest.update(f"{file.relative_to(package)}\n".encode() + file.read_bytes())
-    return digest.hexdigest()[:12]
+    return digest.hexdigest()[:12] + ("-strict" if STRICT else "")

@@ -37,10 +37,14 @@ class Ended:
 
 @dataclass(frozen=True)
 class Lost:
-    """A worker died or hung over a job, so nothing is known; it may be tried again."""
+    """A worker died or hung over a job, so nothing is known; it may be tried again.
+
+    `further` says that the job has come further than before, and what it saved is kept: going on is no new attempt.
+    """
 
     name: str
     reason: str
+    further: bool = False
 
 
 class Workers(Protocol):

@@ -1,0 +1,251 @@
+"""What time and temperature do to cells: drift, relaxation after a write, retention, temperature.
+
+    G'(t) = e d G + (1 - e) G_rest                    what the cell holds, a = t - t_w after its last write at t_w
+    seen  = h (G' + s delta), 0 or more               what the circuit sees of it
+
+d  drift: (a / t_0)^-nu from a = t_0 on, 1 before; nu of each cell is normal
+e  retention: exp(-a / tau), towards a place in the window
+delta  relaxation: normal, drawn anew by every write around what was written; s = 1 - exp(-a / tau_s), 1 without tau_s
+h  temperature: (1 + alpha (T - T_0)) exp(-E_a / k (1 / T - 1 / T_0)), alpha of each cell is normal
+
+A write begins from G'(t) and starts the cell's clock anew. Cells that are not written are brought up to date when
+`age_cells` is called: at stated intervals and after a rest, never at a product. Telegraph noise is in
+arrays/telegraph.py.
+
+Sources: drift, Ielmini et al., IEEE TED 54 (2007), 308; one nu per cell, Joshi et al., Nature Communications 11 (2020),
+2473; relaxation, Wan et al., Nature 608 (2022), 504. Exponential retention and a linear coefficient are textbook laws.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlearn.arrays import rules
+from cimlearn.compiled import entry, kernel
+from cimlearn.parameters import ParameterSet
+from cimlearn.random import generator
+
+NOW: Final = 0  # simulated time [s]
+TEMPERATURE: Final = 1  # [K]
+REFERENCE: Final = 2  # when the reference cells were last written [s]
+CLOCK: Final = 3
+BOLTZMANN_EV: Final = 8.617333262e-5  # [eV/K]
+TRACKS: Final = ("no", "cells", "rewritten")
+Cells3 = NDArray[np.float32]
+
+
+class Laws(NamedTuple):
+    """The description, drawn once (fabrication); (0, 0, 0) arrays where nothing ages."""
+
+    on: bool
+    hides: bool  # the device's state is a hidden conductance [S], which ages as the cell does
+    update: float  # time that one update of the array takes [s]
+    start: float  # t_0 [s]
+    relaxation: float  # standard deviation of delta [S]
+    settling: float  # tau_s [s]; 0 = at once
+    retention: float  # tau [s]; 0 = for ever
+    rest: float  # G_rest [S]
+    activation: float  # E_a / k [K]
+    nominal: float  # T_0 [K]
+    nu: Cells3  # (layers, rows, columns)
+    per_kelvin: Cells3  # (layers, rows, columns) alpha [1/K]
+    trap: Cells3  # (layers, rows, columns) amplitude of telegraph noise, relative; (0, 0, 0) = none
+    tracks: int  # place in TRACKS
+    reference_nu: NDArray[np.float64]  # (layers, rows, references), or (1, 1, 1) of an exact number
+    reference_per_kelvin: NDArray[np.float64]  # the same [1/K]
+    reference_trap: Cells3  # (layers, rows, references) amplitude relative to all cells of the reference
+    group_of: NDArray[np.int64]  # (columns,) reference of each column
+
+
+class Aged(NamedTuple):
+    """The state; every field is saved with a run. All empty where nothing ages."""
+
+    clock: NDArray[np.float64]  # (CLOCK,)
+    written: NDArray[np.float64]  # (layers, rows, columns) t_w [s]
+    relaxed: Cells3  # (layers, rows, columns) delta [S]
+    factor: Cells3  # (layers, rows, columns) seen = factor G + shift, from the last ageing or write
+    shift: Cells3  # (layers, rows, columns) [S]
+    reference: NDArray[
+        np.float64
+    ]  # as `reference_nu`: conductance when last written, relative to the nominal
+    sway: (
+        Cells3  # (layers, rows, columns) what a trap adds to a weight or takes from it; (0, 0, 0) = no traps
+    )
+    borne: Cells3  # (rows, columns) what the reference takes from a weight; (0, 0) = its traps are not there
+
+
+def describe(
+    p: ParameterSet,
+    device: Any,
+    shape: tuple[int, int, int],
+    group_of: NDArray[np.int64],
+    *,
+    seed: int,
+    name: str,
+) -> Laws:
+    """The laws of cells of `shape` (layers, rows, columns); `group_of` (columns,) is empty without reference cells."""
+    on = rules.ages(p)
+    traps, tracks = p["cell.telegraph"] > 0, TRACKS.index(p["periphery.reference_tracks"])
+    cells = shape if on else (0, 0, 0)
+    draw = generator(seed, name, "ageing")
+    low, high = device.window()
+    count = int(group_of.max(initial=-1)) + 1
+    references = (0, 0, 0) if not on else (shape[0], shape[1], count) if count else (1, 1, 1)
+    spread = 1.0 if count else 0.0  # an exact number changes as the mean cell does
+
+    def normal(mean: float, deviation: float, size: tuple[int, ...]) -> NDArray[np.float64]:
+        return np.asarray(mean + deviation * draw.standard_normal(size))
+
+    def trapped(size: tuple[int, ...]) -> Cells3:
+        return (p["cell.telegraph"] * (draw.random(size) < p["cell.telegraph_share"])).astype(np.float32)
+
+    nu, kelvin = (p["cell.drift"], p["cell.drift_spread"]), _coefficient(p)
+    rate = rules.known(p, "operation.rate", None)
+    return Laws(
+        on=on,
+        hides=hasattr(device, "hides") and device.hides(),
+        update=p["rule.batch"] / rate if rate and "rule.batch" in p else 0.0,
+        start=p["cell.drift_start"],
+        relaxation=p["cell.relaxation"] * (high - low),
+        settling=p["cell.relaxation_time"],
+        retention=p["cell.retention"] or 0.0,
+        rest=low + p["cell.retention_place"] * (high - low),
+        activation=p["cell.activation"] / BOLTZMANN_EV,
+        nominal=p["cell.nominal_temperature"],
+        nu=normal(*nu, cells).astype(np.float32),
+        per_kelvin=normal(*kelvin, cells).astype(np.float32),
+        trap=trapped(cells if traps else (0, 0, 0)),
+        tracks=tracks,
+        reference_nu=normal(nu[0], spread * nu[1], references),
+        reference_per_kelvin=normal(kelvin[0], spread * kelvin[1], references),
+        reference_trap=trapped(references if traps and count and tracks else (0, 0, 0))
+        / np.float32(shape[0]),
+        group_of=group_of,
+    )
+
+
+def _coefficient(p: ParameterSet) -> tuple[float, float]:
+    """Mean and spread of alpha [1/K]."""
+    return p["cell.temperature_coefficient"], p["cell.temperature_spread"]
+
+
+def aged(laws: Laws, temperature: float) -> Aged:
+    """The state before the cells are programmed."""
+    cells, traps = laws.nu.shape, laws.reference_trap.size
+    return Aged(
+        clock=np.array([0.0, temperature, 0.0]) if laws.on else np.zeros(0),
+        written=np.zeros(cells),
+        relaxed=np.zeros(cells, np.float32),
+        factor=np.ones(cells, np.float32),
+        shift=np.zeros(cells, np.float32),
+        reference=np.ones(laws.reference_nu.shape),
+        sway=np.zeros(laws.trap.shape, np.float32),
+        borne=np.zeros(cells[1:] if traps else (0, 0), np.float32),
+    )
+
+
+@kernel
+def drifted(laws, nu, age):
+    """d."""
+    return (age / laws.start) ** -nu if age > laws.start else 1.0
+
+
+@kernel
+def retained(laws, age):
+    """e."""
+    return np.exp(-max(age, 0.0) / laws.retention) if laws.retention > 0 else 1.0
+
+
+@kernel
+def settled(laws, age):
+    """s."""
+    return 1.0 - np.exp(-max(age, 0.0) / laws.settling) if laws.settling > 0 else 1.0
+
+
+@kernel
+def warmed(laws, per_kelvin, temperature):
+    """h."""
+    linear = max(1.0 + per_kelvin * (temperature - laws.nominal), 0.0)
+    return linear * np.exp(-laws.activation * (1.0 / temperature - 1.0 / laws.nominal))
+
+
+@kernel
+def seen_of(bar, k, i, j):
+    """What the circuit sees of a cell as it was last brought up to date [S]."""
+    aged = bar.state.aged
+    return max(
+        aged.factor[k, i, j] * bar.state.cells.conductance[k, i, j] + aged.shift[k, i, j], np.float32(0)
+    )
+
+
+@kernel
+def left_of(bar, k, i, j):
+    """What time has left of a cell since its last write: part and shift [S] of the conductance that was written."""
+    laws, aged = bar.ageing, bar.state.aged
+    age = aged.clock[NOW] - aged.written[k, i, j]
+    kept = retained(laws, age)
+    return kept * drifted(laws, laws.nu[k, i, j], age), (1.0 - kept) * laws.rest
+
+
+@kernel
+def held(bar, k, i, j):
+    """What a cell holds now [S], which is where a write begins and what a verifying read finds."""
+    conductance = bar.state.cells.conductance[k, i, j]
+    if not bar.ageing.on:
+        return conductance
+    part, shift = left_of(bar, k, i, j)
+    return np.float32(part * conductance + shift)
+
+
+@kernel
+def held_state(bar, k, i, j):
+    """The device's state now: it ages where it is a hidden conductance."""
+    state = bar.state.cells.state[k, i, j]
+    if not bar.ageing.hides:
+        return state
+    part, shift = left_of(bar, k, i, j)
+    return np.float32(part * state + shift)
+
+
+@kernel
+def restart(bar, k, i, j, normal):
+    """Start the clock of a cell that has just been written, and draw what it settles by from a standard normal."""
+    laws, aged = bar.ageing, bar.state.aged
+    aged.written[k, i, j] = aged.clock[NOW]
+    aged.relaxed[k, i, j] = np.float32(laws.relaxation) * normal
+    h = warmed(laws, laws.per_kelvin[k, i, j], aged.clock[TEMPERATURE])
+    aged.factor[k, i, j] = np.float32(h)
+    aged.shift[k, i, j] = np.float32(h * settled(laws, 0.0) * aged.relaxed[k, i, j])
+
+
+@entry
+def age_cells(bar):
+    """Bring factor and shift of every cell, and the conductance of each row, up to the array's clock.
+
+    The weights are those of before until the circuit is solved (arrays/crossbar.py, solve_circuit).
+    """
+    laws, state = bar.ageing, bar.state.aged
+    now, temperature = state.clock[NOW], state.clock[TEMPERATURE]
+    layers, rows, columns = state.factor.shape
+    for i in range(rows):
+        total = 0.0
+        for k in range(layers):
+            for j in range(columns):
+                part, left = left_of(bar, k, i, j)
+                h = warmed(laws, laws.per_kelvin[k, i, j], temperature)
+                left += settled(laws, now - state.written[k, i, j]) * state.relaxed[k, i, j]
+                state.factor[k, i, j] = np.float32(h * part)
+                state.shift[k, i, j] = np.float32(h * left)
+                total += seen_of(bar, k, i, j)
+        bar.state.row_on[i] = total
+
+
+def seen_cells(bar: Any) -> NDArray[np.float64]:
+    """(layers, rows, columns) what the circuit sees of the cells as they were last brought up to date [S]."""
+    cells = bar.state.cells.conductance.astype(np.float64)
+    if not bar.ageing.on:
+        return cells
+    return np.asarray(np.maximum(bar.state.aged.factor * cells + bar.state.aged.shift, 0.0))

@@ -1,0 +1,99 @@
+"""Effective weights from cells: exact, or through circuit, time and temperature.
+
+The equations stand in arrays/crossbar.py, arrays/circuit.py and arrays/ageing.py.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cimlearn.arrays.ageing import seen_of
+from cimlearn.compiled import kernel
+
+
+@kernel
+def refresh(bar, first, last):
+    """Bring the weights and their read variances of rows first .. last - 1 in step with the cells.
+
+    Where the circuit isn't exact, every column sees all of its cells, so all rows are brought in step.
+    """
+    if bar.state.seen.path.size > 0:
+        _refresh_seen(bar)
+    else:
+        _refresh_exact(bar, first, last)
+
+
+@kernel
+def _refresh_seen(bar):
+    """Weights and read variances through shares, references, loads and gains (arrays/circuit.py)."""
+    weight, variance, seen, loads = bar.state.weight, bar.state.variance, bar.state.seen, bar.loads
+    unit = np.float32(bar.read_variance * bar.scale * bar.scale)
+    held, columns = np.float32(loads.transconductance), weight.shape[1]
+    load = bar.scratch.column[1]
+    for tile in range(bar.tiles.size - 1):
+        for j in range(columns):
+            load[j] = 0
+        for i in range(bar.tiles[tile], bar.tiles[tile + 1]):
+            for j in range(columns):
+                reference = seen.reference[i, j]
+                weight[i, j] = -reference
+                variance[i, j] = reference * reference if loads.cells else np.float32(0)
+                load[j] += reference if loads.beside else np.float32(0)
+            for k in range(bar.sign.size):
+                for j in range(columns):
+                    g = seen_of(bar, k, i, j) if bar.ageing.on else bar.state.cells.conductance[k, i, j]
+                    reached = g * seen.path[k, i, j]
+                    weight[i, j] += bar.sign[k] * reached
+                    variance[i, j] += (bar.sign[k] * bar.sign[k]) * reached * reached
+                    load[j] += g
+        mean = np.float32(0)
+        for j in range(columns):  # load becomes the gain of each column
+            load[j] = held / (held + load[j]) if held > 0 else np.float32(1)
+            mean += load[j] / np.float32(columns)
+        for j in range(columns):
+            if loads.calibration == 1:
+                load[j] /= mean
+            elif loads.calibration == 2:
+                load[j] = np.float32(1)
+            load[j] *= seen.trim[tile, j]
+        for i in range(bar.tiles[tile], bar.tiles[tile + 1]):
+            for j in range(columns):
+                weight[i, j] *= np.float32(bar.scale) * load[j]
+                variance[i, j] *= unit * load[j] * load[j]
+        if bar.ageing.trap.size > 0:
+            _refresh_traps(bar, tile, load)
+
+
+@kernel
+def _refresh_traps(bar, tile, load):
+    """What traps do to the weights of a tile whose columns have gains load (columns,)."""
+    aged, seen, scale = bar.state.aged, bar.state.seen, np.float32(bar.scale)
+    for i in range(bar.tiles[tile], bar.tiles[tile + 1]):
+        for j in range(load.size):
+            for k in range(bar.sign.size):
+                reached = seen_of(bar, k, i, j) * seen.path[k, i, j]
+                aged.sway[k, i, j] = scale * load[j] * bar.sign[k] * bar.ageing.trap[k, i, j] * reached
+            if aged.borne.size > 0:
+                aged.borne[i, j] = scale * load[j] * seen.reference[i, j]
+
+
+@kernel
+def _refresh_exact(bar, first, last):
+    """Weights and read variances of the cells alone."""
+    weight, variance = bar.state.weight, bar.state.variance
+    scale, reference = np.float32(bar.scale), np.float32(bar.reference)
+    unit = np.float32(bar.read_variance * bar.scale * bar.scale)
+    columns = weight.shape[1]
+    for i in range(first, last):
+        for j in range(columns):
+            weight[i, j] = -reference
+            variance[i, j] = 0
+        for k in range(bar.sign.size):
+            sign = bar.sign[k]
+            for j in range(columns):
+                g = bar.state.cells.conductance[k, i, j]
+                weight[i, j] += sign * g
+                variance[i, j] += (sign * sign) * g * g
+        for j in range(columns):
+            weight[i, j] *= scale
+            variance[i, j] *= unit

@@ -1,0 +1,353 @@
+"""Learning on the chip: a layer's weights are its cells, in training too, and its updates are writes to them.
+
+Forward, a product is that of `CrossbarArray` with the cells as they are. Back, the error is brought through the same
+cells by a transposed read: the columns are driven with the error, streamed in the same bits, and integrators and
+converters at the rows tell the sums,
+
+    d_i = m Q(clip(g_i sum_j x'_j W_ij + n_i + o_i)),     x' = streamed(e / m),   m = max_j |e_j| of each vector
+
+with a mismatch, offset and noise of their own. The digital part scales by m, which it knows (noise management: Gokmen,
+Onen and Haensch, Frontiers in Neuroscience 11 (2017), 538). The range of the sums is that of the first vectors that
+come back, times `training.headroom`; after that it stays. The gradient of the weights, the sum over vectors of e_j x_i,
+is digital.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlearn.arrays.base import COUNTERS, PULSES, ROW_WRITES, VERIFY_READS
+from cimlearn.arrays.build import describe_periphery
+from cimlearn.arrays.crossbar import Crossbar
+from cimlearn.arrays.crossbar_counts import ArrayTally
+from cimlearn.arrays.periphery import periphery
+from cimlearn.arrays.vectors import Converter, convert, encode
+from cimlearn.errors import InputError
+from cimlearn.learning.insitu import descend
+from cimlearn.parameters import ParameterSet
+from cimlearn.state import copied, load
+from cimlearn.torch import fast
+from cimlearn.torch.cells import Curve, mapping, programmed, settled
+from cimlearn.torch.crossbar import CrossbarArray, Prepared
+from cimlearn.torch.layout import Layout
+from cimlearn.torch.library import torch
+from cimlearn.torch.tally import Tally
+
+Tensor = torch.Tensor
+
+
+class Back(NamedTuple):
+    """The periphery of transposed reads."""
+
+    converter: Converter  # of each tile's rows
+    reach: NDArray[np.float32]  # (1,) range of their sums; 0: not found yet
+
+
+class InSituArray(CrossbarArray):
+    """One layer's weights on analog tiles that learn where they are."""
+
+    def __init__(
+        self, p: ParameterSet, layout: Layout, weight: Tensor, error: Curve, *, name: str, seed: int
+    ) -> None:
+        """An unprogrammed array for a weight like `weight` (outputs, rows)."""
+        if weight.dtype != torch.float32 or weight.device.type != "cpu":
+            raise InputError(
+                f"{name} is {weight.dtype} on {weight.device}; in-situ learning runs in float32 on a CPU: "
+                "convert the model with .float().cpu() first"
+            )
+        super().__init__(p, layout, weight, error, name=name, seed=seed)
+        self.headroom = float(p["training.headroom"])
+        self.bar: Crossbar | None = None
+        self.learned = Tally()  # products of learning, forward
+        self.back_tally = Tally()  # transposed reads
+        self.updates, self.kept = 0, 1.0
+        self.start = np.zeros(COUNTERS, np.int64)  # what programming counted
+        self.start_writes: NDArray[np.int64] | None = None  # (layers, inputs, columns) writes of programming
+        around = periphery(
+            describe_periphery(settled(p, name, 1.0), name),
+            scale=mapping(p).scale,
+            tiles=layout.groups * layout.tiles,
+            columns=layout.tall,
+            seed=seed,
+            name=f"{name}.back",
+        )
+        half = 0.0 if self.converter is None else 2.0 ** (self.converter - 1)
+        gain, offset = np.ascontiguousarray(around.column[0]), np.ascontiguousarray(around.column[1])
+        self.back = Back(Converter(gain, offset, self.ranged, half, around.thermal), np.zeros(1, np.float32))
+
+    # --- products
+
+    def wanted(self, weight: Tensor) -> bool:
+        """Once programmed, the cells are the weights."""
+        return not self.programmed
+
+    def prepare(self, weight: Tensor) -> Prepared:
+        """The cells' weights, with the gradient of `weight`."""
+        if self.recorder is not None or self.bar is None or not self.programmed:
+            return super().prepare(weight)
+        held = torch.from_numpy(self.bar.state.weight)
+        w = self.layout.tiled(held)
+        if self.training and weight.requires_grad and torch.is_grad_enabled():
+            w = _Held.apply(weight, self.bound, w, self.layout)
+        variance = (
+            self.layout.tiled(torch.from_numpy(self.bar.state.variance)) if self.read_variance else None
+        )
+        return Prepared(w, variance, self.bound)
+
+    def product(self, x: Tensor, prepared: Prepared) -> Tensor:
+        """(vectors, outputs) of x (vectors, inputs); learning counts apart from inference."""
+        if self.bar is None or not self.programmed or self.recorder is not None:
+            return super().product(x, prepared)
+        if not fast.fits(x):
+            raise InputError(f"{self.name}: inputs are {x.dtype} on {x.device}; give float32 on a CPU")
+        views, layout = self._seen_by_kernels(), self.layout
+        noisy = prepared.variance is not None
+        row_on = self.bar.state.row_on
+        driven, squares, counts = fast.inputs(x, views, noisy=noisy, row_on=row_on)
+        (self.learned if self.training else self.tally).drove(len(x), counts)
+        spread = layout.spread(driven)
+        if spread.requires_grad:
+            sums = _Product.apply(spread, prepared.w, prepared.variance, self)
+        else:
+            sums = torch.bmm(spread, prepared.w)
+        power = fast.NONE[np.float32, 3]
+        if prepared.variance is not None:
+            power = torch.bmm(layout.spread(torch.from_numpy(squares)), prepared.variance).numpy()
+        key = self.chance.key() if self._chancy else 0
+        return fast.outputs(sums, prepared.bound, views, key=key, groups=layout.groups, power=power)
+
+    def read_back(self, error: Tensor, w: Tensor, variance: Tensor | None) -> Tensor:
+        """A transposed read: (tiles, vectors, tall) of error (tiles, vectors, columns) and w (tiles, tall, columns)."""
+        assert self.bar is not None
+        tiles, vectors, columns = error.shape
+        largest = error.abs().amax(2, keepdim=True)
+        scaled = error / torch.where(largest > 0, largest, 1.0)
+        encoder = self._seen_by_kernels().encoder
+        steps = len(encoder.ones)
+        unit = np.float32(steps / (steps - 1) if steps else 1.0)
+        lit = np.full(columns, self.bar.state.row_on.sum() / max(1, columns))
+        seen = np.empty((tiles * vectors, columns), np.float32)
+        squares = np.empty_like(seen) if variance is not None else fast.NONE[np.float32, 2]
+        flat = scaled.reshape(tiles * vectors, columns).contiguous().numpy()
+        bits, on = encode(encoder, flat, unit, lit, seen, squares, fast.NONE[np.bool_, 2])
+        # A tile's columns are a part of the array's: all tiles together are one vector of the array.
+        self.back_tally.drove(vectors, (bits, on / tiles))
+        sums = torch.bmm(torch.from_numpy(seen).reshape(tiles, vectors, columns), w.transpose(1, 2))
+        power = fast.NONE[np.float32, 3]
+        if variance is not None:
+            side = torch.from_numpy(squares).reshape(tiles, vectors, columns)
+            power = torch.bmm(side, variance.transpose(1, 2)).numpy()
+        if self.back.reach[0] == 0:
+            self.back.reach[0] = self.headroom * float(sums.abs().max())
+        reach = np.float32(max(float(self.back.reach[0]), 1e-30))
+        out = np.empty((vectors, tiles * self.layout.tall), np.float32)
+        key = self.chance.key() if self._chancy else 0
+        convert(
+            self.back.converter, np.uint64(key), tiles, sums.contiguous().numpy(), power, reach, unit,
+            np.ones(1, np.float32), fast.NONE[np.bool_, 3], out,
+        )  # fmt: skip
+        rows = torch.from_numpy(out).reshape(vectors, tiles, self.layout.tall).transpose(0, 1)
+        return rows * largest
+
+    # --- cells
+
+    def bounds(self, weight: Tensor) -> Tensor:
+        """The range of weight (outputs, rows), with room to grow."""
+        return super().bounds(weight) * self.headroom
+
+    @torch.no_grad()
+    def program(self, weight: Tensor, seed: int) -> None:
+        """Program the cells of chip number `seed` to weight (outputs, rows); learning starts anew."""
+        bound = self.bounds(weight)
+        wanted = (weight / bound[:, None]).clamp(-1, 1).float().numpy()
+        self.bar = programmed(self.p, self.layout, wanted, name=self.name, seed=seed)
+        self.bound.copy_(bound)
+        self.age.zero_()
+        self._surround(self.bar.periphery, self.conductance)
+        self.start = self.bar.state.counts.copy()
+        self.start_writes = self.bar.state.cells.writes.astype(np.int64)
+        self.tally.pulses, self.tally.verify_reads = self.programming()
+        self.learned.clear()
+        self.back_tally.clear()
+        self.back.reach[0] = 0
+        self.updates = 0
+        self.chance.restart(seed)
+        self.programmed = True
+        self._take_over()
+
+    def programming(self) -> tuple[int, int]:
+        """Pulses and verifying reads of programming."""
+        return int(self.start[PULSES]), int(self.start[VERIFY_READS])
+
+    @torch.no_grad()
+    def descend(self, gradient: Tensor, rate: float, keep: float) -> None:
+        """Ask the weights for -rate times gradient (outputs, rows); the share `keep` of each column is written."""
+        if self.bar is None or not self.programmed:
+            raise InputError(f"{self.name} is not programmed, so it can't learn; call program(model) first")
+        change = self.layout.stacked(gradient * (-rate / self.bound[:, None])).contiguous().numpy()
+        rows, columns = change.shape
+        scratch = np.empty((2, columns), np.float32)
+        descend(self.bar, change, max(1, math.ceil(keep * rows)), scratch[0], scratch[1])
+        self.updates, self.kept = self.updates + 1, keep
+        if self.layout.padded:  # kernels see a copy of the weights
+            self._views = None
+
+    def _memory(self) -> tuple[fast.Array, fast.Array, fast.Array]:
+        """What kernels read: the cells' own memory where every tile is full."""
+        if self.bar is None:
+            return super()._memory()
+        state, layout = self.bar.state, self.layout
+        variance = layout.tiled(torch.from_numpy(state.variance)).numpy() if self.read_variance else None
+        weight = layout.tiled(torch.from_numpy(state.weight)).numpy()
+        return weight, fast.NONE[np.float32, 3] if variance is None else variance, state.row_on
+
+    def _take_over(self) -> None:
+        """What other methods know of the cells: their conductance, and what reads of them need."""
+        assert self.bar is not None
+        self._views = None
+        cells = self.layout.unstacked(self.bar.state.cells.conductance)
+        self.conductance.copy_(torch.from_numpy(np.ascontiguousarray(cells)))
+
+    @torch.no_grad()
+    def refresh(self) -> None:
+        """Products use the cells themselves; nothing else is kept in step."""
+        self._views = None
+
+    @torch.no_grad()
+    def drift(self, seconds: float) -> None:
+        """Drift between programming and a later time doesn't know of writes in between."""
+        raise InputError(
+            f"{self.name} learns in situ: drift() counts from programming and doesn't know when a cell was last "
+            "written; take the model off with from_chip and put it on arrays without learn='in-situ'"
+        )
+
+    def weights(self) -> Tensor:
+        """(outputs, rows) the layer's weight as the cells hold it now."""
+        if self.bar is None:
+            return super().weights()
+        return self.layout.unstacked(torch.from_numpy(self.bar.state.weight)) * self.bound[:, None]
+
+    def counted(self) -> tuple[ArrayTally, ArrayTally]:
+        """What learning did since programming: products forward and writes; transposed reads."""
+        assert self.bar is not None
+        since = self.bar.state.counts - self.start
+        one, back = self.learned, self.back_tally
+        return (
+            ArrayTally(
+                one.vectors,
+                int(one.active_bits),
+                int(since[PULSES]),
+                int(since[VERIFY_READS]),
+                int(since[ROW_WRITES]),
+                float(one.on),
+            ),
+            ArrayTally(back.vectors, int(back.active_bits), 0, 0, 0, float(back.on)),
+        )
+
+    def writes(self) -> NDArray[np.int64]:
+        """(layers, inputs, columns) pulses that each cell has seen since it was programmed."""
+        if self.bar is None or self.start_writes is None:
+            raise InputError(f"{self.name} is not programmed; call program(model) first")
+        found: NDArray[np.int64] = self.bar.state.cells.writes.astype(np.int64) - self.start_writes
+        return found
+
+    # --- state
+
+    def _apply(self, *args: Any, **kwargs: Any) -> Any:
+        """As ever, but cells can't be moved or have another type."""
+        found = super()._apply(*args, **kwargs)
+        if self.bound.dtype != torch.float32 or self.bound.device.type != "cpu":
+            raise InputError(
+                f"{self.name} learns in situ, in float32 on a CPU; it can't be moved or converted"
+            )
+        return found
+
+    def get_extra_state(self) -> Any:
+        """Seed, generators used, whether it is programmed; cells, counters and ranges of transposed reads."""
+        base = super().get_extra_state()
+        if self.bar is None:
+            return {"base": base}
+        cells = {
+            f"bar.{k}": torch.from_numpy(v.view(_SIGNED.get(v.dtype, v.dtype)))
+            for k, v in copied(self.bar.state).items()
+        }
+        tallies = [
+            [one.vectors, int(one.active_bits), float(one.on)] for one in (self.learned, self.back_tally)
+        ]
+        return {
+            "base": base,
+            **cells,
+            "reach": torch.from_numpy(self.back.reach.copy()),
+            "start": torch.from_numpy(self.start.copy()),
+            "start_writes": torch.from_numpy(np.asarray(self.start_writes).copy()),
+            "tallies": torch.tensor(tallies, dtype=torch.float64),
+            "updates": torch.tensor([self.updates, self.kept], dtype=torch.float64),
+        }
+
+    def set_extra_state(self, state: Any) -> None:
+        """What `get_extra_state` gave."""
+        super().set_extra_state(state["base"])
+        if "reach" not in state:
+            return
+        weight = torch.zeros(self.layout.outputs, self.layout.rows)
+        seed = self.chance.seed
+        if self.bar is None:
+            self.bar = programmed(self.p, self.layout, weight.numpy(), name=self.name, seed=seed)
+            self._surround(self.bar.periphery, self.conductance)
+        given = {}
+        for key, value in state.items():
+            if key.startswith("bar."):
+                array = value.numpy()
+                given[key[4:]] = array.view(_UNSIGNED[array.dtype]) if key.endswith("_words") else array
+        load(self.bar.state, given)
+        self.back.reach[:] = state["reach"].numpy()
+        self.start, self.start_writes = state["start"].numpy().copy(), state["start_writes"].numpy().copy()
+        for one, values in zip((self.learned, self.back_tally), state["tallies"].tolist(), strict=True):
+            one.vectors, one.active_bits, one.on = int(values[0]), int(values[1]), values[2]
+        self.updates, self.kept = int(state["updates"][0]), float(state["updates"][1])
+        self._views = None
+
+
+_SIGNED: dict[Any, Any] = {np.dtype(np.uint64): np.dtype(np.int64)}
+_UNSIGNED: dict[Any, Any] = {np.dtype(np.int64): np.dtype(np.uint64)}
+
+
+class _Held(torch.autograd.Function):
+    """The cells' weights (tiles, tall, columns), whose gradient is that of the layer's weight (outputs, rows)."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, bound: Tensor, w: Tensor, layout: Layout) -> Tensor:
+        """`w` as it is."""
+        ctx.save_for_backward(bound)
+        ctx.layout = layout
+        return w
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        """d w = d W / bound, W = w / bound."""
+        (bound,) = ctx.saved_tensors
+        stacked = ctx.layout.untiled(gradients[0])
+        return ctx.layout.unstacked(stacked) / bound[:, None], None, None, None
+
+
+class _Product(torch.autograd.Function):
+    """x W of each tile; the error goes back by a transposed read of the same cells."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor, variance: Tensor | None, array: InSituArray) -> Tensor:
+        """(tiles, vectors, columns) of x (tiles, vectors, tall) and w (tiles, tall, columns)."""
+        ctx.save_for_backward(x, w.detach(), *(() if variance is None else (variance,)))
+        ctx.array = array
+        return torch.bmm(x, w)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        """By x from the array, by w from the digital part."""
+        x, w, *rest = ctx.saved_tensors
+        error = gradients[0].contiguous()
+        back = ctx.array.read_back(error, w, rest[0] if rest else None)
+        return back, torch.bmm(x.transpose(1, 2), error), None, None

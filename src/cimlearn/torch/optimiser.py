@@ -1,0 +1,111 @@
+"""The optimiser of a model that learns in situ: gradients of layers on arrays become writes, the rest is digital.
+
+chip = to_chip(model, sample, crossbar(), learn="in-situ").train()
+optimiser = InSituSGD(chip, rate=0.05)
+loss_of(chip(x), y).backward()
+optimiser.step()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cimlearn.errors import InputError
+from cimlearn.torch import convert
+from cimlearn.torch.attention import ChipAttention
+from cimlearn.torch.insitu import InSituArray
+from cimlearn.torch.library import nn, torch
+
+
+class InSituSGD(torch.optim.Optimizer):
+    """Gradient descent by writes to cells.
+
+    Parameters
+    ----------
+    model
+        what `to_chip(..., learn="in-situ")` returned
+    rate
+        learning rate of every parameter; `param_groups` have one entry, so schedulers of PyTorch work
+    keep
+        share of the changes of each column of an array that are written, the largest ones, in (0, 1]
+    momentum
+        must be 0: a chip has no memory for it (the error says how much that would be)
+
+    Raises
+    ------
+    InputError
+        For a model without in-situ arrays, or a value out of range.
+    """
+
+    def __init__(self, model: nn.Module, rate: float, *, keep: float = 1.0, momentum: float = 0.0) -> None:
+        self._arrays = [
+            (array, layer, name)
+            for _, layer in convert.layers(model)
+            for name, (array, _) in layer.held().items()
+            if isinstance(array, InSituArray)
+        ]
+        if not self._arrays:
+            raise InputError(
+                "no layer of the model learns in situ; give what to_chip(..., learn='in-situ') returned"
+            )
+        if not 0 < rate < float("inf"):
+            raise InputError(f"rate = {rate}: give a number above 0")
+        if not 0 < keep <= 1:
+            raise InputError(f"keep = {keep}: give a share above 0, up to 1")
+        if momentum:
+            numbers = sum(array.layout.outputs * array.layout.rows for array, _, _ in self._arrays)
+            raise InputError(
+                f"momentum = {momentum:g} needs a memory of {numbers:,} numbers beside the arrays, "
+                f"{numbers * 2 / 1e3:,.1f} kB in 16 bits, which this chip doesn't have; set momentum to 0, or gather "
+                "changes in digital accumulators, which are simulated and priced: crossbar({'write.least': 0.01})"
+            )
+        held = {id(owner) for _, layer, name in self._arrays for owner in _owners(layer, name)}
+        self._digital = [p for p in model.parameters() if id(p) not in held]
+        self.keep = keep
+        super().__init__(list(model.parameters()), {"lr": rate})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Write the changes of arrays; change what is digital.
+
+        Raises
+        ------
+        InputError
+            If no gradient reached a layer on arrays.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        rate = float(self.param_groups[0]["lr"])
+        wrote = False
+        for array, layer, name in self._arrays:
+            gradient, weight = _gradient(layer, name), layer.held()[name][1]
+            if gradient is None:
+                continue
+            array.descend(gradient.reshape(array.layout.outputs, array.layout.rows), rate, self.keep)
+            weight.copy_(array.weights().reshape(weight.shape))
+            wrote = True
+        if not wrote:
+            raise InputError(
+                "no gradient reached a layer on arrays, so there is nothing to write; call train() before the "
+                "forward pass and backward() after it"
+            )
+        for parameter in self._digital:
+            if parameter.grad is not None:
+                parameter.add_(parameter.grad, alpha=-rate)
+        return loss
+
+
+def _owners(layer: convert.Layer, name: str) -> list[torch.Tensor]:
+    """The parameters that hold the weight `name` of a layer."""
+    return layer.owners() if isinstance(layer, ChipAttention) else [getattr(layer, name)]
+
+
+def _gradient(layer: convert.Layer, name: str) -> torch.Tensor | None:
+    """The gradient of the weight `name` of a layer."""
+    if isinstance(layer, ChipAttention):
+        return layer.gradient(name)
+    found: torch.Tensor | None = getattr(layer, name).grad
+    return found
