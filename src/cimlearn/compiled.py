@@ -3,26 +3,35 @@
 A kernel calls kernels of other files (a device's `program` from an array's `write`), and numba's own cache
 looks only at the file of the outermost one. A stale cache would give stale physics, so the folder's name
 changes with any file that a kernel may import. See docs/decisions/0002-compiled-cache.md.
+
+CIMLEARN_STRICT=1 compiles without fused multiply-add and with elementary functions of our own (portable.py), so that
+kernels give the same bits on every processor; docs/decisions/0025-outlive.md says at what cost.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache, update_wrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numba
+import numpy as np
 from numba.core import config
 from numba.core.caching import FunctionCache
+from numba.core.registry import cpu_target
 from numba.extending import overload
 
+from cimlearn import portable
+from cimlearn.errors import InputError
 from cimlearn.places import cache_folder
 
+STRICTLY = "CIMLEARN_STRICT"  # the environment variable
 KEPT = 4  # folders of compiled code that stay; older ones are removed
 # Everything that a kernel may import (tests/contracts/test_architecture.py): folders, and files beside this one.
 SEEN = ("arrays", "chips", "devices", "learning", "networks")
@@ -33,6 +42,7 @@ SEEN_FILES = (
     "ledger",
     "noise",
     "parameters",
+    "portable",
     "quantize",
     "random",
     "state",
@@ -43,7 +53,7 @@ SEEN_FILES = (
 def _cache_folder() -> str:
     """The folder of compiled code that belongs to exactly these sources."""
     package = Path(__file__).parent
-    digest = hashlib.sha256(numba.__version__.encode())
+    digest = hashlib.sha256(f"{numba.__version__}{' strict' if STRICT else ''}".encode())
     for file in sorted(package.rglob("*.py")):
         first = file.relative_to(package).parts[0]
         if first not in SEEN and first.removesuffix(".py") not in SEEN_FILES:
@@ -63,7 +73,33 @@ def _cache_folder() -> str:
     return str(folder)
 
 
-OPTIONS: Any = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+def _strict() -> bool:
+    """What the environment asks for."""
+    given = os.environ.get(STRICTLY, "")
+    if given not in ("", "0", "1"):
+        raise InputError(f"{STRICTLY} = {given!r}; give 1 for strict kernels, or unset it")
+    return given == "1"
+
+
+STRICT: Final = _strict()  # of this process
+OPTIONS: Any = {"nogil": True, "error_model": "numpy", "fastmath": False if STRICT else {"contract", "nsz"}}
+_numba: Any = config
+if STRICT and not _numba.DISABLE_JIT:
+    portable.install()
+
+
+# e to the power of each value of a float64 array, where a chip is built: NumPy too picks its loops by the processor.
+exp_each: Callable[[Any], Any] = portable.exp_each if STRICT else np.exp
+
+
+def compiled_for() -> dict[str, Any]:
+    """What decides the last bits of kernels beside sources and versions: `strict`, and the processor that they are for.
+
+    `cpu` is LLVM's name of it, `features` those that it has; NUMBA_CPU_NAME and NUMBA_CPU_FEATURES name another one.
+    """
+    _, cpu, features = cpu_target.target_context.codegen().magic_tuple()
+    has = sorted(name[1:] for name in features.split(",") if name.startswith("+"))
+    return {"strict": STRICT, "cpu": cpu, "features": ",".join(has)}
 
 
 def _compile(function: Callable[..., Any], *, from_python: bool) -> Callable[..., Any]:

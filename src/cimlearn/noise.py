@@ -11,7 +11,8 @@ import math
 
 import numpy as np
 
-from cimlearn.compiled import kernel
+from cimlearn import portable
+from cimlearn.compiled import STRICT, exp_each, kernel
 
 LAYERS = 256
 TAIL = 3.6541528853610088  # where the lowest layer's tail begins, for 256 layers
@@ -21,13 +22,15 @@ VALUES = 1 << 23  # values per side, 23 bits
 
 def _ziggurat() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Acceptance bound (256,) int32, width per value (256,) float32, density at the border (256,) float64."""
+    exp, log = (portable.plain_exp, portable.plain_log) if STRICT else (math.exp, math.log)
     x = np.empty(LAYERS + 1)
-    density = math.exp(-0.5 * TAIL * TAIL)
+    density = exp(-0.5 * TAIL * TAIL)
     x[0], x[1], x[LAYERS] = AREA / density, TAIL, 0.0
     for i in range(2, LAYERS):
-        x[i] = math.sqrt(-2.0 * math.log(AREA / x[i - 1] + math.exp(-0.5 * x[i - 1] ** 2)))
+        x[i] = math.sqrt(-2.0 * log(AREA / x[i - 1] + exp(-0.5 * x[i - 1] ** 2)))
+    densities = exp_each(-0.5 * x * x)
     bound = (x[1:] / x[:-1] * VALUES).astype(np.int32)
-    return bound, (x[:-1] / VALUES).astype(np.float32), np.exp(-0.5 * x * x)
+    return bound, (x[:-1] / VALUES).astype(np.float32), densities
 
 
 _BOUND, _WIDTH, _DENSITY = _ziggurat()

@@ -31,6 +31,7 @@ GROUND = {
     "noise",
     "parameters",
     "places",
+    "portable",
     "quantities",
     "quantize",
     "random",

@@ -12,17 +12,20 @@ from cimlearn.testing import Check, checks
 
 pytest.importorskip("torch", reason="two of the chips learn with PyTorch")
 
+M2RU: dict[str, Any] = {
+    "network.hidden": 8,
+    "replay.slots": 12,
+    "replay.random": "lfsr",
+    "rule.batch": 2,
+    "rule.centre_over": 20,
+    "write.least": 0.01,
+    "cell.stuck": 0.02,
+    "adam.batch": 6,
+}
+SAME = ("m2ru-lowohmic",)  # another name of m2ru's parameters (tests/chips/test_designs.py)
 SMALL: dict[str, dict[str, Any]] = {
-    "m2ru": {
-        "network.hidden": 8,
-        "replay.slots": 12,
-        "replay.random": "lfsr",
-        "rule.batch": 2,
-        "rule.centre_over": 20,
-        "write.least": 0.01,
-        "cell.stuck": 0.02,
-        "adam.batch": 6,
-    },
+    "m2ru": M2RU,
+    "m2ru-highohmic": M2RU,
     "sas-mram": {
         "rule.batch": 8,
         "rule.horizon": 64,
@@ -33,11 +36,14 @@ SMALL: dict[str, dict[str, Any]] = {
         "faults.stuck": 0.01,
     },
 }
-SHAPES = {"m2ru": StreamShape(4, 4, 3, False), "sas-mram": StreamShape(16, 16, 3, False)}
+SHAPES = {
+    **dict.fromkeys(("m2ru", "m2ru-highohmic"), StreamShape(4, 4, 3, False)),
+    "sas-mram": StreamShape(16, 16, 3, False),
+}
 
 
 def test_every_chip_is_checked() -> None:
-    assert sorted(SMALL) == chips.names()
+    assert sorted([*SMALL, *SAME]) == chips.names()
 
 
 @pytest.mark.parametrize(

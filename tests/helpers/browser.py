@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,3 +48,28 @@ def set_up(
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not script})
+
+
+def axe_core() -> str:
+    """The source of axe-core; the test is skipped where it is missing."""
+    root = Path(__file__).parents[2]
+    known = [os.environ.get("AXE_CORE", ""), str(root / "node_modules" / "axe-core" / "axe.min.js")]
+    path = next((Path(one) for one in known if one and Path(one).is_file()), None)
+    if path is None:
+        pytest.skip("axe-core is not installed: npm install axe-core")
+    return path.read_text("utf-8")
+
+
+def serious(browser: Any, axe: str) -> list[str]:
+    """What axe-core calls serious or critical on the page that is open, with all folds open."""
+    browser.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
+    browser.execute_script(axe)
+    found = browser.execute_async_script(
+        "const done = arguments[arguments.length - 1];"
+        "axe.run(document, {resultTypes: ['violations']}).then(r => done(r.violations), e => done([String(e)]))"
+    )
+    return [
+        f"{one['id']} ({one['impact']}): {one['help']}: {one['nodes'][0]['html'][:160]}"
+        for one in found
+        if isinstance(one, str) or one["impact"] in ("serious", "critical")
+    ]

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from browser import chromium, set_up
+from browser import axe_core, chromium, serious, set_up
 from firefox import firefox
 from report_run import make_run
 from report_study import make_study
@@ -224,6 +224,17 @@ def test_a_phone_scrolls_down_only(browser: Any, folder: Path, name: str) -> Non
     assert boxes and max(boxes) <= 360
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing_serious(browser: Any, folder: Path, width: int, dark: bool) -> None:
+    """axe-core (npm install axe-core, or AXE_CORE=/path/axe.min.js) on every kind of page, all folds open."""
+    axe = axe_core()
+    set_up(browser, width=width, dark=dark)
+    for name in ("index.html", "runs/m2ru,hidden=50,seed=1/report.html", "../two/index.html"):
+        browser.get((folder / name).resolve().as_uri())
+        assert serious(browser, axe) == [], name
+
+
 def test_without_script_everything_is_there(browser: Any) -> None:
     set_up(browser, script=False)
     browser.refresh()
@@ -245,6 +256,7 @@ def test_two_benchmarks_have_a_section_each(browser: Any, folder: Path) -> None:
 def test_parameters_of_a_run_can_be_filtered_and_sorted(browser: Any, folder: Path) -> None:
     browser.get((folder / "runs/m2ru,hidden=50,seed=1/report.html").as_uri())
     assert browser.get_log("browser") == []
+    find(browser, "#parameters summary").click()
     find(browser, "#filter button.changed").click()
     shown = [r for r in browser.find_elements(CSS, "table.entries tbody tr") if r.is_displayed()]
     assert {r.find_element(CSS, "code").text for r in shown} == {"network.hidden", "rule.rate"}

@@ -25,6 +25,7 @@ from cimlearn.report.html.quantity import column
 from cimlearn.report.html.scales import scale
 from cimlearn.report.html.shell import asset
 from cimlearn.report.measures import MEASURES, Measure
+from cimlearn.units import quantity
 from cimlearn.untrusted import limits
 
 
@@ -339,3 +340,30 @@ class TestCommands:
         assert cli.main(words.format(run=run, study=study).split()) == 2
         printed = capsys.readouterr().err
         assert said in printed and len(printed.splitlines()) == 1
+
+
+def test_the_chip_and_its_twins_have_their_own_colours() -> None:
+    from cimlearn.report.html.chart import series_of
+
+    assert series_of(["adam", "chip", "float"]) == [1, 0, 2]
+    assert series_of(["float", "chip", "chip", "chip"]) == [2, 0, 1, 3]
+    assert series_of(["chip"] * 3) == [0, 1, 2]
+    assert len(series_of(["chip"] * 9)) == 9
+
+
+def test_parts_stand_side_by_side_and_sum_to_the_total(tmp_path: Path) -> None:
+    from cimlearn.report.compare.grouping import benchmarks
+    from cimlearn.report.compare.parts import by_part
+    from cimlearn.report.costs import priced
+
+    (made,) = benchmarks(read_study(make_study(tmp_path / "s", hidden=(50, 100))))
+    html = by_part(made, {design.number: f"design {design.number}" for design in made.designs})
+    for caption in ("Energy of one inference", "Energy of one learned example", "Area", "Time"):
+        assert f"<caption>{caption}</caption>" in html
+    for design in made.designs:
+        costs = priced(design.run)[0]
+        if costs is None:  # the float twin has no parts
+            continue
+        assert f'class="n">{design.number} design {design.number}</th>' in html
+        for value, unit in ((costs.phases["inference"].joules, "J"), (sum(costs.area.values()), "m2")):
+            assert quantity(value, unit) in html

@@ -63,12 +63,10 @@ def page(three) -> str:
 
 def test_page_stands_alone_and_is_well_formed(page):
     parser = _checked(page)
-    assert (
-        parser.tags.count("svg") == 9
-    )  # curves, matrix, two of energy, lifetime, map and histogram of two arrays
+    assert parser.tags.count("svg") == 8  # curves, matrix, two of energy, map and histogram of two arrays
     assert parser.tags.count("h1") == 1
     assert len(parser.ids) == len(set(parser.ids))
-    assert page.count('role="img" aria-label="') == 9
+    assert page.count('role="img" aria-label="') == 8
     assert all(f"var(--{name}," in page for name in ("ink", "muted", "line", "accent"))
 
 
@@ -92,7 +90,6 @@ def test_bytes_never_change(three, page):
         "matrix.png",
         "energy-inference.png",
         "energy-learning.png",
-        "lifetime.png",
         *(f"{k}-{n}.png" for k in ("map", "histogram") for n in "01"),
     }
     assert write_report(three).read_text("utf-8") == page

@@ -16,7 +16,7 @@ from cimlearn.errors import InputError
 from cimlearn.report import notebook_html, read_run, summarise, write_report
 from cimlearn.report.costs import Ageing, price_parameters, run_costs
 from cimlearn.report.html import drawing
-from cimlearn.report.run import cost_figures, costs_section
+from cimlearn.report.run import cost_figures, cost_words, costs_section
 
 PRINTED = 6e-3  # three digits, relative
 PREFIX = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "µ": 1e-6, "m": 1e-3, "": 1.0}
@@ -60,20 +60,20 @@ def _edit(folder: Path, change) -> Path:
 
 
 def test_headline_figures_are_those_of_the_chip(page):
-    tiles = _tiles(_section(page, "costs"))
+    tiles = {**_tiles(_section(page, "costs")), **_tiles(page.split("<section")[0])}
     # 28 steps of 7 cycles to stream and 7 to convert, 8 for the answer, 50 ns each; two operations per product
     seconds = (28 * 14 + 8) * 50e-9
     assert tiles["Time per inference"] == "20 µs" == f"{1e6 * seconds:.0f} µs"
     assert tiles["Time per step"] == f"{1e9 * seconds / 28:.0f} ns"
     assert tiles["Throughput"] == f"{2 * (28 * 12_900 + 1010) / seconds / 1e9:.1f} GOPS"
-    joules = _joules(tiles["Energy per inference"])
+    joules = _joules(tiles["Energy to answer"])
     watts = joules / seconds
-    assert float(tiles["Power, inference"].removesuffix(" mW")) == pytest.approx(1e3 * watts, rel=PRINTED)
+    assert float(tiles["Power"].removesuffix(" mW")) == pytest.approx(1e3 * watts, rel=PRINTED)
     efficiency = 2 * (28 * 12_900 + 1010) / joules / 1e9
     assert float(tiles["Efficiency"].removesuffix(" GOPS/W").replace(",", "")) == pytest.approx(
         efficiency, rel=PRINTED
     )
-    learning = _joules(tiles["Energy per learned example"])
+    learning = _joules(tiles["Energy to learn"])
     assert learning > joules
     assert tiles["Area"].endswith(" mm²")
 
@@ -130,8 +130,11 @@ def test_the_page_owns_up_to_its_assumptions(page, folder):
 def test_lifetime_follows_the_endurance_law(page, folder):
     """Independently: the share of log-normal endurances below the writes of each bin of the histograms."""
     run, tiles = read_run(folder), _tiles(_section(page, "lifetime"))
-    for label, share in (("1 % of the cells worn", 0.01), ("10 % of the cells worn", 0.1)):
-        examples = float(tiles[label].removesuffix(" years")) * 365.25 * 86400 * 30
+    found = run_costs(run).lifetime
+    cases = (("1 % of the cells worn", "one_percent", 0.01), ("10 % of the cells worn", "ten_percent", 0.1))
+    for label, key, share in cases:
+        assert found[key] > 100 and tiles[label] == "&gt; 100 years"
+        examples = found[key] * 365.25 * 86400 * 30
         worn, cells = 0.0, 0
         for array in run.last().writes.values():
             middles = (np.array(array.edges[:-1]) + np.array(array.edges[1:]) - 1) / 2
@@ -201,7 +204,9 @@ def test_a_run_keeps_the_prices_it_was_made_with(tmp_path):
 
 
 def test_figures_serve_light_and_dark_pages(page):
-    figures = [s for s in page.split("<svg ")[1:] if "One inference takes" in s or "Share of worn" in s]
+    figures = [
+        s for s in page.split("<svg ")[1:] if "One inference takes" in s or "One learned example takes" in s
+    ]
     assert len(figures) == 2
     for svg in figures:
         drawn = svg.split("</svg>")[0]
@@ -223,7 +228,7 @@ def test_a_chip_that_never_learned_has_a_section_too(folder):
     costs = run_costs(run)
     only = replace(costs, phases={"inference": costs.phases["inference"]})
     html = costs_section.costs(run, only, {"energy-inference": "<svg></svg>"})
-    assert "Energy per inference" in html and "learned" not in html
+    assert "Time per inference" in html and "learned" not in html
 
 
 def _terminal(run) -> str:
@@ -238,10 +243,30 @@ def _terminal(run) -> str:
 
 
 def test_terminal_and_notebook_say_the_same(page, folder):
-    tiles, run = _tiles(_section(page, "costs")), read_run(folder)
+    tiles, run = {**_tiles(_section(page, "costs")), **_tiles(page.split("<section")[0])}, read_run(folder)
     printed, line = _terminal(run), notebook_html(run)
-    both = ("Energy per inference", "Energy per learned example", "Power, inference", "Efficiency", "Area")
+    both = ("Energy to answer", "Energy to learn", "Power", "Efficiency", "Area")
     assert all(tiles[name] in printed and tiles[name] in line for name in both)
     life = _tiles(_section(page, "lifetime"))
+    life = {name: said.replace("&gt;", ">") for name, said in life.items()}
     assert f"first cell {life['First worn cell']}, 1 % {life['1 % of the cells worn']}" in printed
     assert f"{tiles['Time per step']} per step" in printed
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(None, "never"), (0.5, "183 days"), (12.23, "12.2 years"), (100, "100 years"), (101, "> 100 years")],
+)
+def test_lifetimes_beyond_a_hundred_years_are_said_as_such(value, said):
+    assert cost_words.years(value) == said
+
+
+def test_a_chip_that_is_told_the_task_says_so_at_the_top(tmp_path):
+    def own(config):
+        entry = dict(config["parameters"]["network.hidden"], value="own")
+        config["parameters"]["network.tasks"] = entry
+
+    folder = _edit(make_run(tmp_path / "r", tasks=1), own)
+    top = write_report(folder).read_text("utf-8").split("<main>")[0]
+    assert "This chip is told which task each example belongs to" in top
+    assert 'aria-label="Contents"' in top and 'href="#lifetime"' in top

@@ -13,7 +13,7 @@ from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
 
 GROUP: Final = "cimlearn.chips"
-BUILT_IN: Final[dict[str, Kind]] = {one.name: one for one in (m2ru.KIND, sas_mram.KIND)}
+BUILT_IN: Final[dict[str, Kind]] = {one.name: one for one in (*m2ru.KINDS, sas_mram.KIND)}
 
 
 def names() -> list[str]:

@@ -198,7 +198,7 @@ def _add_reproduce(parser: argparse.ArgumentParser) -> None:
         "figures",
         nargs="*",
         metavar="FIGURE",
-        help="m2ru: 4a ... 5d, 4, 5, kwta, ageing, table, sensitivity; "
+        help="m2ru: 4a ... 5d, 4, 5, kwta, ageing, table, twins, sensitivity; "
         "sas-mram: accuracy, technologies, parts, faults, retention, anchors (default: all)",
     )
     parser.add_argument("--quick", action="store_true", help="short streams, one seed: minutes, not an hour")

@@ -37,7 +37,7 @@ def command(arguments: Namespace) -> None:
     shape = known_shape(stream, of_stream)
     costs = price(arguments.chip, of_chip, experiment.prices, shape)
     unserved = any(note.kind == "unserved" for note in costs.notes)
-    served = cheapest(of_chip, experiment.prices, shape) if unserved else None
+    served = cheapest(of_chip, experiment.prices, shape, arguments.chip) if unserved else None
     if arguments.json:
         found = {} if served is None else {"served": {"settings": served.settings, **_brief(served.costs)}}
         print(to_json(costs.as_dict() | found))

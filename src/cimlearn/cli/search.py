@@ -82,7 +82,7 @@ def _print(search: Search, found: Searched) -> None:
     print(f"front: {found.folder / FRONT}\ntrials: {found.folder / TRIALS}")
     print(f"picture: {found.folder / PICTURE}\npage: {found.folder / PAGE}")
     if search.train:
-        print(f"look: cimlearn report {found.folder}")
+        print(f"designs side by side: {found.folder / 'index.html'}")
 
 
 def _plain(search: Search, found: Searched) -> dict[str, Any]:

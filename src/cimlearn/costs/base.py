@@ -75,7 +75,7 @@ class Costs:
     def ratios(self) -> dict[str, dict[str, float]]:
         """Kind of digital twin -> phase -> its energy over the chip's."""
         return {
-            kind: {name: phase.joules / self.phases[name].joules for name, phase in phases.items()}
+            kind: {name: phases[name].joules / phase.joules for name, phase in self.phases.items()}
             for kind, phases in self.twins.items()
         }
 

@@ -52,10 +52,12 @@ def _defaults(node: str, presets: tuple[str, ...]) -> ParameterSet:
     return found
 
 
-def parameters(changes: Mapping[str, Any] | None = None, model: str | None = "crossbar") -> ParameterSet:
+def parameters(
+    changes: Mapping[str, Any] | None = None, model: str | None = "crossbar", own: tuple[str, ...] = ()
+) -> ParameterSet:
     """Every price parameter of a model of costs with `changes` applied; `technology.node` chooses the node's preset.
 
-    None, a chip without prices, has no such parameter.
+    None, a chip without prices, has no such parameter. `own` are presets of a design's own prices.
 
     Raises
     ------
@@ -68,9 +70,12 @@ def parameters(changes: Mapping[str, Any] | None = None, model: str | None = "cr
     if model not in SETS:
         raise InputError(f"no prices for chips of kind '{model}'; known: {', '.join(SETS)}")
     usual, presets = SETS[model]
+    presets = (*presets, *own)
     if NODE not in changes:
         return _defaults(usual, presets).replace(changes)
     chosen = _defaults(usual, presets).replace({NODE: changes.pop(NODE)}).entry(NODE)
     at_node = _defaults(chosen.value, presets)
-    own = at_node.entry(NODE).model_copy(update={"changed": chosen.changed})  # so that a run's prices keep it
-    return at_node.merged(ParameterSet({NODE: own})).replace(changes)
+    mine = at_node.entry(NODE).model_copy(
+        update={"changed": chosen.changed}
+    )  # so that a run's prices keep it
+    return at_node.merged(ParameterSet({NODE: mine})).replace(changes)

@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.compiled import kernel
+from cimlearn.compiled import exp_each, kernel
 from cimlearn.devices.base import inside, program
 from cimlearn.noise import mixed
 
@@ -95,7 +95,7 @@ class Pulsed(NamedTuple):
         step, asymmetry = float(self.step), float(self.asymmetry)
         own = np.empty((*shape, TRAITS))
         normal = draw.standard_normal((TRAITS, *shape))
-        gain = np.exp(self.step_spread * normal[0]) if self.log_normal else 1 + self.step_spread * normal[0]
+        gain = exp_each(self.step_spread * normal[0]) if self.log_normal else 1 + self.step_spread * normal[0]
         skew = self.asymmetry_spread * normal[1]
         own[..., UP] = step * np.abs(gain + min(asymmetry, 0.0) + skew)
         own[..., DOWN] = step * np.abs(gain - max(asymmetry, 0.0) - skew)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import Any
 from cimlearn import chips, extensions, streams
 from cimlearn._version import __version__
 from cimlearn.chips.base import Chip
+from cimlearn.compiled import STRICTLY, compiled_for
 from cimlearn.costs import prices
 from cimlearn.costs.prices import for_chip, is_price
 from cimlearn.errors import InputError, nearest
@@ -63,7 +65,8 @@ class Experiment:
     def prices(self) -> ParameterSet:
         """What things cost, with the settings put in; prices never change a record."""
         own = {name: value for name, value in self.settings.items() if is_price(name)}
-        return prices.parameters(own, chips.kind(self.chip).costs)
+        kind = chips.kind(self.chip)
+        return prices.parameters(own, kind.costs, kind.prices)
 
     def open_stream(self, seed: int) -> Stream:
         """The stream of one seed."""
@@ -107,6 +110,7 @@ class Experiment:
             **({"outside": outside} if (outside := _outside(self)) else {}),
             "data_folder": self.data,
             "command": self._command(),
+            "compiled": compiled_for(),
             "versions": _versions(chips.kind(self.chip).packages.get(self.on, ())),
         }
 
@@ -261,6 +265,24 @@ def _refuse_other(before: Mapping[str, Any], now: Mapping[str, Any], folder: Pat
         _refuse_change(name, old, list(new) if isinstance(new, tuple) else new, folder)
     for key in ("scenario", "shape", "tasks"):
         _refuse_change(key, before[key], now[key], folder)
+    _tell_processor(before.get("compiled", {}), now["compiled"], folder)
+
+
+def _tell_processor(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
+    """Refuse to go on with kernels of the other kind; warn where another processor may give other last bits."""
+    if before.get("strict", now["strict"]) != now["strict"]:
+        word = f"set {STRICTLY}=1" if before["strict"] else f"unset {STRICTLY}"
+        kinds = {True: "strict", False: "ordinary"}
+        raise InputError(
+            f"the run in {folder} began with {kinds[before['strict']]} kernels, "
+            f"these are {kinds[now['strict']]}; {word}"
+        )
+    if not now["strict"] and before.get("features", now["features"]) != now["features"]:
+        warnings.warn(
+            f"the run in {folder} began on a processor {before.get('cpu')!s}, this is {now['cpu']}: "
+            "the last bits may be others than those of a run on one of them",
+            stacklevel=2,
+        )
 
 
 def _refuse_change(key: str, old: Any, new: Any, folder: Path) -> None:
@@ -275,7 +297,7 @@ def _refuse_change(key: str, old: Any, new: Any, folder: Path) -> None:
 def _versions(packages: Iterable[str]) -> dict[str, str]:
     """Versions of what computes the result: `packages` beside those that every chip needs."""
     found = {"python": platform.python_version(), "cimlearn": __version__}
-    for package in ("numpy", "numba", *packages):
+    for package in ("numpy", "numba", "llvmlite", *packages):
         with suppress(PackageNotFoundError):
             found[package] = version(package)
     return found

@@ -68,7 +68,7 @@ def known_tables(content: Mapping[str, Any], file: Path, others: Iterable[str] =
     part, _, key = (kind.device or ".").partition(".")
     table = content.get(part)
     cell = {kind.device: table[key]} if kind.device and isinstance(table, Mapping) and key in table else {}
-    names = (*chips.parameters(chip, cell), *prices.parameters(model=kind.costs))
+    names = (*chips.parameters(chip, cell), *prices.parameters(model=kind.costs, own=kind.prices))
     parts = {"stream"} | {name.split(".")[0] for name in names}
     for key, value in content.items():
         if isinstance(value, Mapping) and key not in parts:

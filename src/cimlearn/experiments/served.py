@@ -34,16 +34,16 @@ class Served(NamedTuple):
     costs: Costs
 
 
-def cheapest(p: ParameterSet, own: ParameterSet, shape: StreamShape) -> Served | None:
-    """The cheapest served change of a design of m2ru with parameters `p` and prices `own`; None where none is found."""
+def cheapest(p: ParameterSet, own: ParameterSet, shape: StreamShape, chip: str = "m2ru") -> Served | None:
+    """The cheapest served change of a design `chip` with parameters `p` and prices `own`; None where none is found."""
     found: Served | None = None
     for changes in _candidates(p, own):
         priced = {name: value for name, value in changes.items() if prices.is_price(name)}
         rest = {name: value for name, value in changes.items() if name not in priced}
         try:
             changed = p.replace(rest)
-            chips.kind("m2ru").parameters({n: e.value for n, e in changed.entries().items() if e.changed})
-            costs = price("m2ru", changed, own.replace(priced), shape)
+            chips.kind(chip).parameters({n: e.value for n, e in changed.entries().items() if e.changed})
+            costs = price(chip, changed, own.replace(priced), shape)
         except InputError:
             continue
         if any(note.kind == "unserved" for note in costs.notes):

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cimlearn.papers.base import Row
-from cimlearn.report.html import drawing
+from cimlearn.report.html import chart, drawing
 
 _MARKERS = "os^Dv*"
 
@@ -37,8 +37,9 @@ def lines(
     """One line per value of column `by`; a column f'{y}_std' becomes a band of one standard deviation."""
     with drawing.style():
         figure, axes = drawing.new(title)
-        for k, (name, points) in enumerate(series(rows, by).items()):
-            colour = drawing.SERIES[k % len(drawing.SERIES)]
+        found = series(rows, by)
+        for k, (name, points) in zip(chart.series_of(list(found)), found.items(), strict=True):
+            colour = drawing.SERIES[k]
             own: dict[str, Any] = {
                 "color": colour,
                 "marker": _MARKERS[k % 6],

@@ -99,13 +99,14 @@ def ageing(run: Run) -> Ageing:
 
 
 def price_parameters(run: Run, changes: Mapping[str, Any] | None = None) -> prices.ParameterSet:
-    """The prices that a run was made with, with `changes` put in; another node brings its own prices."""
+    """The prices that a run was made with, with `changes` put in; another node brings its own technology."""
     changes = changes or {}
     known = prices.parameters(model=run.costs)
     kept = {
         name: entry.value
         for name, entry in run.prices.items()
-        if name in known and (entry.changed or prices.NODE not in changes)
+        if name in known
+        and (entry.changed or prices.NODE not in changes or not name.startswith("technology."))
     }
     return prices.parameters({**kept, **changes}, run.costs)
 

@@ -80,6 +80,7 @@ class Configuration(_Strict):
     data_from: list[str] = []
     data_folder: str | None = None
     command: list[str] = []
+    compiled: dict[str, Any] = {}
     versions: dict[str, Any] = {}
     digest: str | None = None
 

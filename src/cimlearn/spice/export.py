@@ -15,6 +15,7 @@ from cimlearn.arrays.circuit import Circuit, tile_cells
 from cimlearn.arrays.crossbar import Crossbar
 from cimlearn.arrays.periphery import PeripheryDescription, volts_per_unit
 from cimlearn.arrays.wires import Wires, effective
+from cimlearn.chips import m2ru
 from cimlearn.errors import InputError
 from cimlearn.experiments.checkpoint import SeedFolder
 from cimlearn.experiments.experiment import described_in
@@ -58,7 +59,7 @@ def export(
         If the run is not of arrays with a circuit, saved nothing, or x has another length.
     """
     configuration = read_configuration(run)
-    if configuration["chip"] != "m2ru" or configuration["on"] != "chip":
+    if configuration["chip"] not in m2ru.NAMES or configuration["on"] != "chip":
         raise InputError(
             f"{run} is {configuration['chip']} on {configuration['on']}: only m2ru on its chip has analog arrays"
         )

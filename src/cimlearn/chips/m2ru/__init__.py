@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from cimlearn.arrays import rules
@@ -18,13 +20,32 @@ SOFTWARE: Final = ("ewc", "si")  # of the Adam twin
 AGEING: Final = "cell.ageing"  # names a preset of what time and temperature do to cells
 
 
-def parameters(changes: Mapping[str, Any]) -> ParameterSet:
-    """Every parameter with the changes applied; the device brings its own, and so does a probed feedback."""
+# Designs: the chip's name, and presets of what it has otherwise than m2ru.toml, and of its prices.
+LOWOHMIC: Final = "m2ru-lowohmic"  # the window of the HfO2 table: no circuit serves it as it is set
+HIGHOHMIC: Final = "m2ru-highohmic"  # the window of the laboratory's other chips, served
+CELL: Final = "continuous"  # that a design with presets of its own is made around
+
+
+def parameters(changes: Mapping[str, Any], design: tuple[str, ...] = ()) -> ParameterSet:
+    """Every parameter with the changes applied; device, probed feedback and presets of a `design` bring their own.
+
+    Raises
+    ------
+    InputError
+        For parameters that contradict each other, and for another device in a design around its own.
+    """
     name, usual = devices.chosen(changes), load("m2ru")
+    if design and name != CELL:
+        raise InputError(
+            f"device.kind = {name} stands in no circuit of {HIGHOHMIC}, which is made around its own cells; "
+            "take m2ru, or leave device.kind"
+        )
     own = devices.parameters(name)
     if changes.get("rule.feedback", usual["rule.feedback"]) == "probed":
         usual = usual.merged(load("m2ru_probed"))
     found = own.merged(usual).merged(rules.around(name)).merged(own).merged(_clock())
+    for preset in design:
+        found = found.merged(load(preset))
     chosen = found.replace({AGEING: changes[AGEING]} if AGEING in changes else {})[AGEING]
     if chosen != "none":
         found = found.merged(load(f"ageing_{chosen}"))
@@ -81,3 +102,14 @@ KIND: Final = Kind(
     first_streams=("permuted-mnist", "permuted-digits"),
     packages={"adam": ("torch",)},
 )
+KINDS: Final = (
+    KIND,
+    replace(KIND, name=LOWOHMIC),
+    replace(
+        KIND,
+        name=HIGHOHMIC,
+        parameters=partial(parameters, design=("m2ru_highohmic",)),
+        prices=("prices_m2ru_highohmic",),
+    ),
+)
+NAMES: Final = tuple(kind.name for kind in KINDS)

@@ -13,7 +13,7 @@ integrator capacitor, N_bits converter resolution, n_x number of x.
     converters    n_conversions E(N_bits)
     memories      n_bits E_sram(capacity) / 64,  E_sram = price.sram sqrt(capacity / 8 kB)      (Horowitz 2014)
                   deltas: registers of a lane each, by the same law at a lane's capacity
-                  what feeds all lanes at once (feedback, changes): at the capacity of one of price.banks
+                  what feeds all lanes at once (feedback, changes, importance, P): at the capacity of one of price.banks
     logic         additions ~ bits, multiplications ~ product of bits, times 1 + overhead       (Horowitz 2014)
     writes        n_writes V_w^2 G_mean t_w, from a supply of V_w
                   a verifying read: one cell read for T, its shifter, two cycles of an integrator, one conversion
@@ -41,10 +41,14 @@ ANALOG_FEATURE: Final = (
     65e-9  # [m] node of the prices of amplifiers, level shifters and K-WTA (prices_m2ru.toml)
 )
 ANALOG_SUPPLY: Final = 1.2  # [V] its supply
-BESIDE_LANES: Final = ("feedback", "changes", "accumulators")  # memories that feed all lanes at once
-WORD: Final = (
-    64  # bits that decide on a held weight, half of them a number that is compared; P has half as many
+BESIDE_LANES: Final = (  # memories that feed all lanes at once
+    "feedback",
+    "changes",
+    "accumulators",
+    "importance",
+    "inverse",
 )
+WORD: Final = 64  # bits: half of them are compared for a held weight; a number of P has half as many
 
 
 def conversion_energy(p: ParameterSet, bits: int | None) -> float:

@@ -13,15 +13,18 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cimlearn.chips.m2ru import HIGHOHMIC, LOWOHMIC
 from cimlearn.costs import prices
+from cimlearn.costs.crossbar.twin import KINDS
 from cimlearn.experiments.experiment import Experiment
 from cimlearn.experiments.pricing import price_design, usual_stream
 from cimlearn.papers.base import FigureResult, PaperFigure, Row, Runs
 from cimlearn.papers.plots import lines
+from cimlearn.report.html import drawing
 from cimlearn.studies.sweep import Point
 
 NODES: Final = ("65nm", "45nm", "32nm", "28nm", "22nm")
-CHIPS: Final = ("m2ru",)
+CHIPS: Final = (LOWOHMIC, HIGHOHMIC)
 
 
 def points(quick: bool) -> tuple[Point, ...]:
@@ -52,16 +55,18 @@ def analyse(runs: Runs, quick: bool) -> FigureResult:
         for node in NODES:
             settings = at_node(chip, node)
             costs = price_design(chip, settings)
+            unserved = sorted({note.part for note in costs.notes if note.kind == "unserved"})
             feature = prices.parameters({"technology.node": node})["technology.feature"]
             for kind, ratios in costs.ratios.items():
                 rows.append(
                     {
                         "chip": chip,
-                        "twin": f"{chip}: {kind}" if len(CHIPS) > 1 else kind,
+                        "line": f"{kind}, {chip.removeprefix('m2ru-')}",
                         "kind": kind,
                         "node_nm": 1e9 * feature,
                         "ratio": ratios["inference"],
                         "learning_ratio": ratios["learning"],
+                        "unserved": ", ".join(unserved),
                     }
                 )
     return FigureResult(rows, " ".join(_said(rows, chip) for chip in CHIPS))
@@ -93,26 +98,39 @@ def _said(rows: list[Row], chip: str) -> str:
     )
 
 
+def _look(line: str) -> dict[str, Any]:
+    """A colour and mark for each kind of twin; the design that no circuit serves is dashed and not named."""
+    kind, design = line.split(", ")
+    k = list(KINDS).index(kind)
+    own = {"color": drawing.SERIES[k], "marker": "os^D"[k]}
+    if design == LOWOHMIC.removeprefix("m2ru-"):
+        return own | {"linestyle": "--", "label": f"_{line}", "linewidth": 1.0}
+    return own | {"label": kind}
+
+
 def draw(result: FigureResult) -> Figure:
     """Ratio against node."""
 
     def finish(axes: Axes) -> None:
         axes.set_xscale("log")
         axes.set_yscale("log")
+        axes.set_ylim(0.4, 90)
         axes.axhline(1.0, color="0.4", linewidth=1)
         axes.axhline(29.0, color="0.4", linewidth=1, linestyle=":")
+        axes.annotate("published: 29", (22, 29), xytext=(0, -10), textcoords="offset points", fontsize=8)
         nodes = sorted({row["node_nm"] for row in result.rows})
         axes.set_xticks(nodes, [f"{node:.0f}" for node in nodes])
+        axes.set_yticks([0.5, 1, 2, 5, 10, 20, 50], ["0.5", "1", "2", "5", "10", "20", "50"])
         axes.minorticks_off()
 
     return lines(
         result.rows,
-        title="Digital chip over M2RU, energy of an inference (dotted: published)",
-        by="twin",
+        title="Energy of a digital chip over M2RU's (dashed: low-ohmic)",
+        by="line",
         x="node_nm",
         y="ratio",
-        labels=("node [nm]", "ratio"),
-        style=lambda name: {"linestyle": "--"} if "lowohmic" in name else {},
+        labels=("node [nm]", "ratio per inference"),
+        style=_look,
         finish=finish,
     )
 

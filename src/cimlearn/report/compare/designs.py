@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cimlearn.report.measures import MOST_YEARS
 from cimlearn.units import number, quantity
 
 if TYPE_CHECKING:
@@ -43,4 +44,6 @@ def _life(row: Mapping[str, Any]) -> str:
     if "lifetime_years" not in row:
         return "–"
     years = row["lifetime_years"]
-    return "never" if years is None or math.isinf(years) else number(years, 3)
+    if years is None or math.isinf(years):
+        return "never"
+    return f"> {MOST_YEARS}" if years > MOST_YEARS else number(years, 3)

@@ -12,6 +12,7 @@ from cimlearn.report.compare.differences import differences_table
 from cimlearn.report.compare.grouping import Benchmark, benchmarks
 from cimlearn.report.compare.labels import labels
 from cimlearn.report.compare.pareto import first_axes, options, pareto, plot_axes
+from cimlearn.report.compare.parts import by_part
 from cimlearn.report.compare.read import Compared
 from cimlearn.report.html import chart
 from cimlearn.report.html.markup import figure, section, subsection, text, tile_html
@@ -40,8 +41,8 @@ def _series(benchmark: Benchmark) -> dict[int, int]:
     """The designs that get a colour and a shape: all of a few; of many the Pareto front, then the most accurate."""
     pairs = [(d, b) for d, b in zip(benchmark.designs, benchmark.best, strict=True) if d.samples]
     chosen = sorted(pairs, key=lambda p: (not p[0].finished, not p[1], -p[0].values["accuracy"]))
-    numbers = sorted(design.number for design, _ in chosen[: chart.SERIES])
-    return {number: k for k, number in enumerate(numbers)}
+    few = sorted((design for design, _ in chosen[: chart.SERIES]), key=lambda design: design.number)
+    return dict(zip((d.number for d in few), chart.series_of([d.on for d in few]), strict=True))
 
 
 def page(compared: Compared, folder: Path | None = None, over: Collection[str] = ()) -> str:
@@ -83,6 +84,7 @@ def _section(benchmark: Benchmark, k: int, names: Names, folder: Path | None, *,
         _tiles(benchmark, names),
         _figures(benchmark, names),
         _tables(benchmark, k, names, folder),
+        by_part(benchmark, names.labels),
         _differences(benchmark, names),
     ]
     heading = benchmark.title if several else "Results"

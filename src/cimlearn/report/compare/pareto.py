@@ -131,7 +131,7 @@ def _point(
     at = {key: spot for key, axis in axes.items() if (spot := axis.spot(design)) is not None}
     data = "".join(f' data-{key.lower()}="{" ".join(f"{s:g}" for s in spot)}"' for key, spot in at.items())
     number, own = design.number, series.get(design.number)
-    name = f"{label}: " + ", ".join(
+    name = f"{number} {label}: " + ", ".join(
         f"{axis.measure.name.lower()} {axis.column.text(design.values[key], design.spreads.get(key))}"
         f" {axis.column.symbol}".rstrip()
         for key, axis in axes.items()

@@ -19,7 +19,15 @@ _SHAPES: Final = (
     "M0 5.2L5-4H-5Z",
     "M-1.8-5H1.8V-1.8H5V1.8H1.8V5H-1.8V1.8H-5V-1.8H-1.8Z",
 )
+PLACED: Final = {"chip": 0, "adam": 1, "float": 2}  # what has a colour of its own on every page and picture
 _PLAIN: Final = "M-3 0A3 3 0 1 0 3 0A3 3 0 1 0 -3 0Z"  # of designs without a colour
+
+
+def series_of(places: Sequence[str]) -> list[int]:
+    """The series of each line: the chip's and its twins' own where there is one of each, the others' in order."""
+    own = {place: PLACED[place] for place in places if place in PLACED and list(places).count(place) == 1}
+    free = iter([k for k in range(SERIES) if k not in own.values()] * (1 + len(places)))
+    return [own[place] if place in own else next(free) for place in places]
 
 
 def shape(series: int | None) -> str:

@@ -28,6 +28,7 @@ SERIES = (ACCENT, "#c2500a", "#00805f", "#8e4585", "#8a6d00", "#4b5a6a")  # told
 _VARIABLES = {INK: "ink", MUTED: "muted", LINE: "line", ACCENT: "accent", ON_ACCENT: "on-accent"}
 _VARIABLES |= {colour: f"series-{i}" for i, colour in enumerate(SERIES, start=1) if colour != ACCENT}
 
+
 SIZE = (4.5, 3.45)  # inches; all figures of a page are equal, so that they stand in a grid
 _MARGINS = (0.125, 0.13, 0.985, 0.9)  # left, bottom, right, top; fixed, so that axes line up across figures
 _STYLE: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import NamedTuple
@@ -81,6 +82,25 @@ def subsection(title: str, *parts: str) -> str:
     return f"<h3>{text(title)}</h3>\n" + "\n".join(parts)
 
 
+def folded(summary: str, *parts: str, unfolded: bool = False) -> str:
+    """What a reader may open (or close, if `unfolded`): a line (text), and what stands under it (HTML)."""
+    return (
+        f"<details{' open' if unfolded else ''}><summary>{text(summary)}</summary>\n"
+        + "\n".join(parts)
+        + "\n</details>"
+    )
+
+
+def contents(body: str) -> str:
+    """Links to the sections of a page; nothing for a page of fewer than three."""
+    found = re.findall(r'<section id="([^"]+)"[^>]*>\s*<h2>(.*?)</h2>', body)
+    if len(found) < _LEAST:
+        return ""
+    items = "".join(f'<li><a href="#{identity}">{title}</a></li>' for identity, title in found)
+    return f'<nav class="contents" aria-label="Contents"><ul>{items}</ul></nav>'
+
+
+_LEAST = 3  # sections of a page that has a list of them
 _ORIGINS = ("paper", "authors", "literature", "derived", "assumed")
 
 

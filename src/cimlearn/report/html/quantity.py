@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from cimlearn.report.measures import Measure
+from cimlearn.report.measures import MOST_YEARS, Measure
 from cimlearn.units import common_unit, number
 
 
@@ -37,11 +37,13 @@ class Column(NamedTuple):
             return "never"
         if self.measure.unit == "share":
             return f"{self.scaled(value):.1f}"
+        if self.measure.unit == "year" and value > MOST_YEARS:
+            return f"> {MOST_YEARS}"
         return _three_digits(self.scaled(value))
 
     def spread(self, value: float, std: float | None) -> str:
         """A standard deviation with the decimals of the mean beside it; empty for none, or one that shows in none."""
-        if std is None:
+        if std is None or (self.measure.unit == "year" and value > MOST_YEARS):
             return ""
         middle, shown = self.middle(value), self.scaled(std)
         if "×" in middle or shown >= 1e6:

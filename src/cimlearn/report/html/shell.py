@@ -9,7 +9,7 @@ from importlib import resources
 from string import Template
 
 from cimlearn._version import __version__
-from cimlearn.report.html.markup import text
+from cimlearn.report.html.markup import contents, text
 
 
 def asset(name: str) -> str:
@@ -33,12 +33,14 @@ def whole_page(
     The policy in its head allows the one script that it holds, by checksum, and nothing from elsewhere.
     """
     script = "".join(asset(name) for name in scripts)
+    inside = "\n".join(part for part in body if part)
     checksum = base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode()
     return Template(asset("page.html")).substitute(
         title=text(title),
         subtitle=text(subtitle),
         notice="".join(f'<p class="notice" role="status">{text(said)}</p>' for said in notices if said),
-        body="\n".join(part for part in body if part),
+        contents="" if "<nav" in inside else contents(inside),
+        body=inside,
         version=text(version),
         drawn_from=text(drawn_from),
         style="".join(asset(name) for name in styles),

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator
 
 from cimlearn import metrics
 from cimlearn.errors import InputError
-from cimlearn.report.html import drawing
+from cimlearn.report.html import chart, drawing
 from cimlearn.report.run.chance import chance
 from cimlearn.report.run.words import placement
 from cimlearn.runfolder.records import Run
@@ -156,7 +156,8 @@ def compare(runs: Sequence[Run], labels: Sequence[str] | None = None, title: str
     with drawing.style():
         figure, axes = drawing.new(title or "Average accuracy over the tasks so far")
         lowest = [1.0] * max(run.learned for run in runs)
-        for k, (run, name) in enumerate(zip(runs, names, strict=True)):
+        colours = chart.series_of([str(run.config["on"]) for run in runs])
+        for k, run, name in zip(colours, runs, names, strict=True):
             matrices = run.matrices()
             label = name if len(matrices) == 1 else f"{name} ({plural(len(matrices), 'seed')})"
             low = _average(axes, matrices, label, k)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from cimlearn.costs.base import Costs, Phase
 from cimlearn.report.costs import Ageing, price_parameters, used_prices
+from cimlearn.report.measures import MOST_YEARS
 from cimlearn.runfolder.records import Run, RunParameter
 from cimlearn.units import number, percent, quantity
 
@@ -29,9 +30,11 @@ def share(value: float) -> str:
 
 
 def years(value: float | None) -> str:
-    """A lifetime: '12.2 years', '142 days', 'never' for None."""
+    """A lifetime: '12.2 years', '142 days', '> 100 years' beyond what anybody could check, 'never' for None."""
     if value is None:
         return "never"
+    if value > MOST_YEARS:
+        return f"> {MOST_YEARS} years"
     if value >= 1:
         return f"{number(float(f'{value:.3g}'), 3)} years"
     return f"{number(float(f'{365.25 * value:.3g}'), 3)} days"
@@ -100,7 +103,12 @@ def life(run: Run, costs: Costs, ageing: Ageing) -> str:
 
 
 def law(run: Run, ageing: Ageing) -> str:
-    """The assumptions behind the curve of worn cells."""
+    """What the curve of worn cells shows, and its assumptions."""
+    return f"Share of worn cells against time, both logarithmic. {rests_on(run, ageing)}"
+
+
+def rests_on(run: Run, ageing: Ageing) -> str:
+    """The assumptions behind the lifetimes."""
 
     def owned(name: str) -> str:
         entry = {**run.parameters, **run.prices}.get(name)
@@ -109,11 +117,11 @@ def law(run: Run, ageing: Ageing) -> str:
     median, spread = ageing.names
 
     return (
-        "Share of worn cells against time, both logarithmic. The number of writes until a cell sticks is log-normal:"
+        "The number of writes until a cell sticks is log-normal:"
         f" median {number(ageing.endurance or 0, 3)} ({owned(median)}), standard deviation of its"
         f" logarithm {number(ageing.spread, 3)} ({owned(spread)}). New examples a second:"
         f" {number(ageing.per_second, 3)} ({owned('operation.rate')}). In half of all chips the first cell wears out"
-        " before the first dot."
+        " sooner than said."
     )
 
 

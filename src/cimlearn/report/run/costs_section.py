@@ -9,6 +9,7 @@ from cimlearn.costs.base import Costs, Parts, Phase
 from cimlearn.report.html.markup import (
     Cell,
     figure,
+    folded,
     header,
     section,
     subsection,
@@ -37,13 +38,20 @@ def costs(run: Run, found: Costs, drawn: Mapping[str, str]) -> str:
         _headline(found),
         _notes(found),
         subsection("By part", f'<div class="figures">{figures}</div>'),
-        by_part("Energy of the chip for one example", _energies(found.phases), "J"),
-        by_part("Energy by product of training", _products(found), "J") if found.products else "",
-        subsection("Beside a digital chip", f"<p>{text(cost_words.twin(run, found))}</p>", _beside(found))
+        folded(
+            "Energy and area by part, as numbers",
+            by_part("Energy of the chip for one example", _energies(found.phases), "J"),
+            by_part("Energy by product of training", _products(found), "J") if found.products else "",
+            by_part("Area [mm²]", areas, "m2"),
+        ),
+        folded(
+            "Beside a digital chip",
+            f"<p>{text(cost_words.twin(run, found))}</p>",
+            _beside(found),
+            by_part("Energy of the digital twin for one example", _energies(found.twin), "J"),
+        )
         if found.twin
         else "",
-        by_part("Area [mm²]", areas, "m2"),
-        _of_twin(found) if found.twin else "",
     )
 
 
@@ -82,36 +90,21 @@ def _products(found: Costs) -> dict[str, Parts]:
     return {_PHASES[name]: parts for name, parts in found.products.items()}
 
 
-def _of_twin(found: Costs) -> str:
-    """The digital twin by part, folded away."""
-    return "".join(
-        [
-            "<details><summary>Energy of the digital twin by part</summary>",
-            by_part("Energy of the digital twin for one example", _energies(found.twin), "J"),
-            "</details>",
-        ]
-    )
-
-
 def _headline(found: Costs) -> str:
-    """The figures a reader wants first."""
+    """Time, throughput and efficiency; energy, power and area stand at the top of the page."""
     now, learning = found.phases["inference"], found.phases.get("learning")
     steps = now.step_seconds < now.seconds  # an image is one step
     tiles = [
-        tile("Power, inference", quantity(now.watts, "W"), "while it classifies"),
         tile("Throughput", cost_words.giga(now.ops_per_s, "OPS"), "multiplications and additions"),
         tile("Efficiency", cost_words.giga(now.ops_per_J, "OPS/W"), "in inference"),
         *([tile("Time per step", quantity(now.step_seconds, "s"), "in inference")] if steps else []),
         tile("Time per inference", quantity(now.seconds, "s"), "all of an example"),
-        tile("Energy per inference", quantity(now.joules, "J"), "of one example"),
     ]
     if learning:
         tiles += [
-            tile("Energy per learned example", quantity(learning.joules, "J"), "with what it replays"),
             tile("Time per learned example", quantity(learning.seconds, "s"), "with what it replays"),
             tile("Power, learning", quantity(learning.watts, "W"), "while it learns"),
         ]
-    tiles.append(tile("Area", quantity(math.fsum(found.area.values()), "m2"), "without wires between parts"))
     return '<dl class="tiles">' + "".join(tiles) + "</dl>"
 
 

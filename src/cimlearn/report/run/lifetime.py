@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cimlearn.costs.base import Costs
 from cimlearn.report.costs import ageing
-from cimlearn.report.html.markup import figure, section, text, tile
+from cimlearn.report.html.markup import figure, folded, section, text, tile
 from cimlearn.report.run import cost_words
 from cimlearn.runfolder.records import Run
 
@@ -30,4 +30,7 @@ def lifetime(run: Run, found: Costs, drawn: Mapping[str, str]) -> str:
         f"<p>{text(cost_words.life(run, found, law))}</p>",
         '<dl class="tiles">' + "".join(tiles) + "</dl>",
         f'<div class="figures">{curve}</div>' if curve else "",
+        folded("What these years rest on", f"<p>{text(cost_words.rests_on(run, law))}</p>")
+        if not curve and found.lifetime["first_cell"] is not None
+        else "",
     )

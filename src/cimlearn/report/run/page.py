@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cimlearn.report.costs import ageing, priced, used_prices
 from cimlearn.report.html.markup import text
 from cimlearn.report.html.shell import asset, whole_page
+from cimlearn.report.measures import MOST_YEARS
 from cimlearn.report.run import (
     balance,
     chance,
@@ -64,7 +65,8 @@ def _cost_figures(run: Run) -> dict[str, tuple[Figure, str]]:
         )
         for name, phase in costs.phases.items()
     }
-    if costs.lifetime["first_cell"] is not None:
+    first = costs.lifetime["first_cell"]
+    if first is not None and first <= MOST_YEARS:  # nothing else would be in the picture
         law = ageing(run)
         drawn["lifetime"] = (cost_figures.worn(law, costs.lifetime), cost_words.law(run, law))
     return drawn
@@ -94,17 +96,18 @@ def page(run: Run, svgs: dict[str, str]) -> str:
     missing, (costs, why_not) = words.incomplete(run), priced(run)
     notices = [
         missing,
+        words.told(run),
         f"Not priced: {why_not}." if why_not else None,
         *chance.sentences(summary),
         *balance.sentences(summary),
         *rested.sentences(summary),
     ]
     body = [
-        results.headline(run, summary),
+        results.headline(run, summary, costs),
         results.accuracy(run, summary, svgs),
         costs_section.costs(run, costs, svgs) if costs else "",
-        results.wear(run, svgs),
         lifetime.lifetime(run, costs, svgs) if costs else "",
+        results.wear(run, summary, svgs),
         provenance.counted(run),
         provenance.parameters(run, used_prices(run) if costs else {}),
         provenance.provenance(run, summary),
@@ -143,7 +146,7 @@ def notebook_html(run: Run) -> str:
         f"<style>{asset('notebook.css')}</style>"
         f'<div class="cimlearn"><p><strong>{text(title(run))}</strong> {text(_subtitle(run))}</p>'
         + (f"<p>{text(missing)}</p>" if missing else "")
-        + results.headline(run, summarise(run))
+        + results.headline(run, summarise(run), priced(run)[0])
         + (f"<p>{text(cost_words.short(costs))}</p>" if costs else "")
         + f'<div class="figures">{"".join(svgs.values())}</div></div>'
     )

@@ -11,6 +11,7 @@ from cimlearn.report.html.markup import (
     Cell,
     badge,
     badge_kind,
+    folded,
     header,
     section,
     subsection,
@@ -55,7 +56,6 @@ def counted(run: Run) -> str:
     head = f'<tr><th scope="col">Part</th><th scope="col">Action</th>{groups}</tr>'
     ledger = table(f"Everything seed {last.seed} did from its start to its last task", head, rows)
     parts = [
-        "<p>Whole numbers, counted as they happened: the basis of energy, time and lifetime.</p>",
         ledger,
     ]
     if any(last.conductance_on.values()):
@@ -66,7 +66,8 @@ def counted(run: Run) -> str:
         ]
         caption = "Conductance switched on by active input bits, summed over read cycles"
         parts.append(table(caption, header(["Phase", "Array", "Sum"], [2]), on))
-    return section("counted", "What was counted", *parts)
+    said = "<p>Whole numbers, counted as they happened: the basis of energy, time and lifetime.</p>"
+    return section("counted", "What was counted", said, folded("Every count", *parts))
 
 
 def _phase(phase: str) -> str:
@@ -123,11 +124,12 @@ def parameters(run: Run, prices: Mapping[str, RunParameter]) -> str:
         ' <input type="search" placeholder="name, source, value"></label>'
         f'<span>{filters}</span><output aria-live="polite"></output></form>'
     )
-    parts = [plainly, search, _entries("Every number the run used", own)]
+    parts = [search, _entries("Every number the run used", own)]
     if prices:
         caption = "What the counts were multiplied with; prices never change what a chip learns"
         parts.append(subsection("Prices", _entries(caption, prices)))
-    return section("parameters", "Parameters", *parts)
+    every = f"All {len(entries)} numbers, with origin and source"
+    return section("parameters", "Parameters", plainly, folded(every, *parts))
 
 
 def _entries(caption: str, entries: Mapping[str, RunParameter]) -> str:
@@ -150,6 +152,7 @@ def provenance(run: Run, summary: Mapping[str, Any]) -> str:
     parts = [f"<pre><code>{text(shlex.join(str(word) for word in command))}</code></pre>"] if command else []
     if speed := summary["examples_per_second"]:
         parts.append(f"<p>The machine that ran it learned {text(count(speed))} examples per second.</p>")
+    shown, parts = parts, []
     versions = {"cimlearn": run.config.get("cimlearn", "?"), **run.config.get("versions", {})}
     tasks = [
         [
@@ -166,4 +169,4 @@ def provenance(run: Run, summary: Mapping[str, Any]) -> str:
         parts.append(f"<p>Found in: {text('; '.join(str(place) for place in found))}.</p>")
     rows = [[Cell(text(name), "name"), Cell(text(v))] for name, v in versions.items()]
     parts.append(table("Software", header(["Package", "Version"]), rows))
-    return section("redo", "Do it again", *parts)
+    return section("redo", "Do it again", *shown, folded("Tasks, data, software", *parts))

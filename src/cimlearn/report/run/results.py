@@ -2,58 +2,74 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from cimlearn import metrics
-from cimlearn.report.html.markup import Cell, figure, header, section, table, text, tile
-from cimlearn.report.run import words
+from cimlearn.costs.base import Costs
+from cimlearn.report.html.markup import Cell, figure, folded, header, section, table, text, tile
+from cimlearn.report.run import cost_words, words
 from cimlearn.runfolder.records import Run
 from cimlearn.units import count, percent, plural, points, quantity, whole
 
 
-def headline(run: Run, summary: Mapping[str, Any]) -> str:
-    """The figures a reader wants first."""
-    accuracy, writes, last = summary["accuracy"], summary["writes"], run.last()
+def headline(run: Run, summary: Mapping[str, Any], costs: Costs | None = None) -> str:
+    """The figures that decide, in this order: accuracy, energy, lifetime; then power, area and memory."""
+    accuracy, last = summary["accuracy"], run.last()
     if accuracy is None or last is None:
         return ""
     spread = f" ± {100 * accuracy['std']:.1f}" if accuracy["std"] is not None else ""
     n = len(run.counted_seeds)
     over = f", {plural(n, 'seed')}" if n > 1 else ""
-    learned = sum(record.examples for record in run.of_seed(last.seed))
     tiles = [
         tile(
             "Average accuracy",
             f"{100 * accuracy['average']:.1f}{spread} %",
-            f"{plural(run.learned, 'task')}{over}",
+            f"{plural(run.learned, 'task')}{over}{_chance(summary)}",
         ),
         tile(
             "Forgetting",
             points(accuracy["forgetting"]),
             "best minus last" if run.learned > 1 else "one task so far",
         ),
-        tile("Learned examples", count(learned), whole(learned) + (" per seed" if n > 1 else "")),
+        *(_costs(costs) if costs else []),
     ]
-    if writes["cells"] is not None:
-        share = percent(writes["worn"] / writes["cells"], 2) if writes["cells"] else "–"
-        cells = plural(writes["cells"], "cell")
-        worst = ", worst seed" if n > 1 else ""
-        tiles += [
-            tile("Writes per cell", count(writes["per_cell_mean"]), f"mean of {cells}"),
-            tile(
-                "Most written cell",
-                count(writes["per_cell_max"]),
-                plural(writes["per_cell_max"], "write") + worst,
-            ),
-            tile("Worn or stuck cells", whole(writes["worn"]), f"{share} of {cells}{worst}"),
-        ]
     memory = summary["memory_bits"]
     if memory is not None:
         tiles.append(tile("Memory to learn", quantity(memory["training"] / 8, "B"), "beside the weights"))
         if "task" in memory:
             frozen = f"and {quantity(memory['frozen'] / 8, 'B')} frozen, once"
             tiles.append(tile("Weights per task", quantity(memory["task"] / 8, "B"), frozen))
+    if costs is None:
+        learned = sum(record.examples for record in run.of_seed(last.seed))
+        tiles.append(
+            tile("Learned examples", count(learned), whole(learned) + (" per seed" if n > 1 else ""))
+        )
     return '<dl class="tiles">' + "".join(tiles) + "</dl>"
+
+
+def _chance(summary: Mapping[str, Any]) -> str:
+    """Chance, beside the accuracy."""
+    found = summary.get("chance")
+    return f"; chance {percent(found['level'])}" if found else ""
+
+
+def _costs(found: Costs) -> list[str]:
+    """Energy, lifetime, power and area."""
+    now, learning = found.phases["inference"], found.phases.get("learning")
+    life = found.lifetime["ten_percent"]
+    return [
+        *(
+            [tile("Energy to learn", quantity(learning.joules, "J"), "a new example, its replays")]
+            if learning
+            else []
+        ),
+        tile("Energy to answer", quantity(now.joules, "J"), "one example"),
+        tile("Lifetime", cost_words.years(life), "until 10 % of the cells are stuck"),
+        tile("Power", quantity(now.watts, "W"), "while it answers"),
+        tile("Area", quantity(math.fsum(found.area.values()), "m2"), "without wires between parts"),
+    ]
 
 
 def accuracy(run: Run, summary: Mapping[str, Any], drawn: Mapping[str, str]) -> str:
@@ -89,7 +105,7 @@ def accuracy(run: Run, summary: Mapping[str, Any], drawn: Mapping[str, str]) -> 
     )
 
 
-def wear(run: Run, drawn: Mapping[str, str]) -> str:
+def wear(run: Run, summary: Mapping[str, Any], drawn: Mapping[str, str]) -> str:
     """Write map and histogram of each array."""
     last = run.last()
     if last is None:
@@ -114,4 +130,28 @@ def wear(run: Run, drawn: Mapping[str, str]) -> str:
         for name, w in last.writes.items()
     ]
     numbers = table(f"Writes since the start of seed {last.seed}", header(names, range(1, 6)), rows)
-    return section("wear", "Wear", numbers, f'<div class="figures">{figures}</div>')
+    return section(
+        "wear",
+        "Wear",
+        _writes(run, summary),
+        f'<div class="figures">{figures}</div>',
+        folded("The numbers", numbers),
+    )
+
+
+def _writes(run: Run, summary: Mapping[str, Any]) -> str:
+    """Writes per cell, most and worn."""
+    writes = summary["writes"]
+    share = percent(writes["worn"] / writes["cells"], 2) if writes["cells"] else "–"
+    cells = plural(writes["cells"], "cell")
+    worst = ", worst seed" if len(run.counted_seeds) > 1 else ""
+    tiles = [
+        tile("Writes per cell", count(writes["per_cell_mean"]), f"mean of {cells}"),
+        tile(
+            "Most written cell",
+            count(writes["per_cell_max"]),
+            plural(writes["per_cell_max"], "write") + worst,
+        ),
+        tile("Worn or stuck cells", whole(writes["worn"]), f"{share} of {cells}{worst}"),
+    ]
+    return '<dl class="tiles">' + "".join(tiles) + "</dl>"

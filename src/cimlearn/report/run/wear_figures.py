@@ -13,10 +13,11 @@ from cimlearn.units import count
 
 
 def write_map(name: str, writes: ArrayWrites) -> Figure:
-    """Mean writes of each block of the array, over its rows and columns."""
+    """Mean writes of each block of the array, over its rows and columns; colour begins at no writes, so even wear
+    looks even.
+    """
     down, across = (writes.block[0] * len(writes.map), writes.block[1] * len(writes.map[0]))
-    lowest, highest = min(map(min, writes.map)), max(map(max, writes.map))
-    high = highest if highest > lowest else lowest + 1
+    lowest, high = 0.0, max(max(map(max, writes.map)), 1.0)
     with drawing.style():
         figure, axes = drawing.new(f"Array ‘{_plain(name)}’: writes per cell")
         figure.subplots_adjust(right=0.85)  # room for the colour bar

@@ -88,3 +88,14 @@ def write_histogram(name: str, writes: ArrayWrites) -> str:
         f" written one saw {whole(writes.max)}{ratio}, and its endurance bounds the array’s life."
         f" {whole(writes.worn)} of the cells no longer change."
     )
+
+
+def told(run: Run) -> str | None:
+    """That the chip is told which task an example belongs to, where it is: its accuracy is then an easier one."""
+    entry = run.parameters.get("network.tasks")
+    if entry is None or entry.value != "own":
+        return None
+    return (
+        "This chip is told which task each example belongs to, also when it answers (network.tasks = own): its "
+        "accuracy can’t be set beside that of a chip which has to find out, as with network.tasks = shared."
+    )

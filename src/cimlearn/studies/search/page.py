@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
+from cimlearn.report.compare.page import write_page as write_compared
+from cimlearn.report.compare.read import read_study
 from cimlearn.report.front_figure import course_figure, front_figure
 from cimlearn.report.html import drawing
 from cimlearn.report.html.markup import Cell, figure, header, section, table, text
@@ -19,7 +21,10 @@ PAGE = "search.html"
 
 
 def write_page(search: Search, found: Searched) -> None:
-    """Write front.png and search.html into the folder of a search with at least one finished trial."""
+    """Write front.png and search.html into the folder of a search with at least one finished trial.
+
+    Where trials were trained, index.html too, as of any study.
+    """
     ended = [row for row in found.rows if row["state"] == FINISHED]
     drawing.png(_picture(search, ended), found.folder / PICTURE)
     svg = drawing.svg(_picture(search, ended), "front", _caption(search))
@@ -35,6 +40,8 @@ def write_page(search: Search, found: Searched) -> None:
         drawn_from="the search’s trials and the records of their runs",
     )
     write_atomic(found.folder / PAGE, page.encode())
+    if search.train:  # the interactive page of studies too: a row per trial that was run
+        write_compared(read_study(found.folder), found.folder)
 
 
 def _picture(search: Search, ended: list[Row]) -> Figure:

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from cimlearn import metrics
+from cimlearn.compiled import STRICT
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
 from cimlearn.experiments.loop import Evaluated
@@ -90,9 +91,9 @@ def one_thread() -> None:
 
 @cache
 def code() -> str:
-    """A digest of this package's sources: two machines that run a study together must have the same one."""
+    """A digest of this package's sources, and `-strict` for strict kernels: what runs a study together has one."""
     package = Path(__file__).parents[2]
     digest = hashlib.sha256()
     for file in sorted((*package.rglob("*.py"), *package.rglob("*.toml"))):
         digest.update(f"{file.relative_to(package)}\n".encode() + file.read_bytes())
-    return digest.hexdigest()[:12]
+    return digest.hexdigest()[:12] + ("-strict" if STRICT else "")

@@ -21,6 +21,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from cimlearn._version import __version__
+from cimlearn.compiled import STRICTLY
 from cimlearn.errors import InputError
 from cimlearn.install import install
 from cimlearn.studies.workers.attempt import code
@@ -159,7 +160,7 @@ class DaskWorkers:
         if "other" in said:
             raise InputError(
                 f"the sources of cimlearn are {code()} here, but {said['other']}; "
-                f"install the same cimlearn {__version__} on all machines"
+                f"install the same cimlearn {__version__} on all machines (-strict: set {STRICTLY}=1 on all, or none)"
             )
         if "busy" in said:
             return Lost(name, said["busy"])
