@@ -42,7 +42,7 @@ def _completed(words: Sequence[str], shell: str = "bash") -> list[str]:
     ("words", "offered"),
     [
         (["cimlearn", "sw"], ["sweep"]),
-        (["cimlearn", "run", "m2"], ["m2ru"]),
+        (["cimlearn", "run", "sas"], ["sas-mram"]),
         (["cimlearn", "run", "m2ru", "--see"], ["--seeds"]),
         (["cimlearn", "run", "m2ru", "--on", "a"], ["adam"]),
         (["cimlearn", "run", "m2ru", "--stream", "permuted-mn"], ["permuted-mnist"]),

@@ -17,6 +17,7 @@ from cimlearn import chips, streams
 from cimlearn.cli.parser import make_parser
 from cimlearn.cli.words import Command, Option, commands
 from cimlearn.costs import prices
+from cimlearn.papers import PAPERS
 
 _WITH_CHIP: Final = ("run", "show", "price", "explore")
 
@@ -58,7 +59,7 @@ def _firsts(command: Command) -> list[str]:
     if command.name in _WITH_CHIP:
         return chips.names()
     if command.name == "reproduce":
-        return chips.names()  # a paper for each
+        return sorted(PAPERS)
     return list(command.choices)
 
 

@@ -67,6 +67,9 @@ def make_parser() -> argparse.ArgumentParser:
         commands.add_parser("export", help="arrays of a run as SPICE netlists, for a circuit simulator")
     )
     _add_query(commands.add_parser("query", help="SQL over the results of a study"))
+    _add_watch(
+        commands.add_parser("watch", help="a page on this machine that follows a running sweep or search")
+    )
     _add_completion(
         commands.add_parser("completion", help="a script that completes commands and options in your shell")
     )
@@ -261,6 +264,14 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def _add_watch(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `watch`."""
+    parser.add_argument("study", metavar="STUDY", help="folder of the study, or its STUDY.toml")
+    parser.add_argument(
+        "--port", type=int, default=0, metavar="N", help="of 127.0.0.1 (default: any free one)"
+    )
 
 
 def _add_completion(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,7 @@ from cimlearn.experiments.experiment import all_parameters
 from cimlearn.runfolder.files import make, write_atomic, write_json
 from cimlearn.studies.results import need_arrow, write_results
 from cimlearn.studies.study import Study, load
-from cimlearn.studies.sweep import Outcome, Retried, Tell, run_points
+from cimlearn.studies.sweep import Outcome, Point, Retried, Tell, run_points
 from cimlearn.studies.workers.base import Workers
 from cimlearn.untrusted.text import read_toml
 
@@ -58,7 +58,18 @@ def run_study(
     points = study.points()
     root = folder / "runs"
     write_json(folder / "runs.json", {p.name: p.folder(root).relative_to(folder).as_posix() for p in points})
-    outcome = run_points(points, root, workers=workers, on=on, tell=tell, retried=retried)
+    failures: dict[str, str] = {}
+    write_json(folder / "failures.json", failures)  # those of an earlier call are tried again
+
+    def note(point: Point, reason: str | None, ended: int, total: int) -> None:
+        """Whoever watches the folder sees a failure when it happens."""
+        if reason is not None:
+            failures[point.name] = reason
+            write_json(folder / "failures.json", failures)
+        if tell is not None:
+            tell(point, reason, ended, total)
+
+    outcome = run_points(points, root, workers=workers, on=on, tell=note, retried=retried)
     write_json(folder / "failures.json", dict(outcome.failures))
     return Studied(folder, write_results(study, folder, outcome.folders) if results else None, outcome)
 

@@ -45,8 +45,13 @@ def _series(benchmark: Benchmark) -> dict[int, int]:
     return dict(zip((d.number for d in few), chart.series_of([d.on for d in few]), strict=True))
 
 
-def page(compared: Compared, folder: Path | None = None, over: Collection[str] = ()) -> str:
-    """The whole page; links to the runs' own pages are relative to `folder` (None: no such links)."""
+def page(
+    compared: Compared, folder: Path | None = None, over: Collection[str] = (), *, live: str | None = None
+) -> str:
+    """The whole page; links to the runs' own pages are relative to `folder` (None: no such links).
+
+    `live` (HTML) stands on top of a page that follows a running study (report/watch.py).
+    """
     made = benchmarks(compared, over)
     body, row = [], 1
     for k, benchmark in enumerate(made, start=1):
@@ -56,9 +61,10 @@ def page(compared: Compared, folder: Path | None = None, over: Collection[str] =
         title=compared.title,
         subtitle=words.subtitle(made),
         notices=words.notices(compared, made, over),
-        body=[_contents(made) if len(made) > 1 else "", *body],
+        body=[live or "", _contents(made) if len(made) > 1 else "", *body],
         styles=("report.css", "compare.css"),
-        scripts=("tables.js", "compare.js"),
+        scripts=("tables.js", "compare.js", *(("watch.js",) if live else ())),
+        asks=live is not None,
         drawn_from="the runs’ records",
     )
 

@@ -10,8 +10,8 @@ from cimlearn.costs.base import Costs, Parts
 from cimlearn.report.compare.grouping import Benchmark, ComparedDesign
 from cimlearn.report.costs import priced
 from cimlearn.report.html.markup import Cell, folded, table, text
-from cimlearn.report.run.cost_words import part
-from cimlearn.units import percent, quantity
+from cimlearn.report.run.cost_words import part, share
+from cimlearn.units import quantity
 
 _FEW: Final = 4  # designs whose tables are open
 MOST: Final = 8  # designs side by side; more columns than anybody reads
@@ -81,8 +81,8 @@ def _cell(value: float | None, parts: Parts, unit: str) -> Cell:
     """A value with its share of the design's sum."""
     if not value:
         return Cell("–", "n")
-    share = percent(value / math.fsum(parts.values()), 0)
-    return Cell(f'{text(quantity(value, unit))} <span class="pm">{share}</span>', "n")
+    part_of = share(value / math.fsum(parts.values()))
+    return Cell(f'{text(quantity(value, unit))} <span class="pm">{part_of}</span>', "n")
 
 
 def _times(picked: Picked, names: Mapping[int, str]) -> str:

@@ -27,10 +27,12 @@ def whole_page(
     scripts: Sequence[str] = (),
     version: str = __version__,
     drawn_from: str = "the run’s records",
+    asks: bool = False,
 ) -> str:
     """The whole page: title, subtitle and notices are text, the parts of `body` HTML.
 
-    The policy in its head allows the one script that it holds, by checksum, and nothing from elsewhere.
+    The policy in its head allows the one script that it holds, by checksum, and nothing from elsewhere; a page that
+    `asks` may ask the server that it came from.
     """
     script = "".join(asset(name) for name in scripts)
     inside = "\n".join(part for part in body if part)
@@ -44,6 +46,6 @@ def whole_page(
         version=text(version),
         drawn_from=text(drawn_from),
         style="".join(asset(name) for name in styles),
-        policy=f"'sha256-{checksum}'" if script else "'none'",
+        policy=(f"'sha256-{checksum}'" if script else "'none'") + ("; connect-src 'self'" if asks else ""),
         script=f"<script>\n{script}</script>\n" if script else "",
     )
