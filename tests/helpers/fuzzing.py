@@ -21,7 +21,9 @@ from pathlib import Path
 from types import FrameType
 
 LONGEST = 20  # seconds of a case
-PATIENCE = 60  # seconds for a process of a kill, on a busy machine
+PATIENCE = int(
+    os.environ.get("FUZZ_PATIENCE", "60")
+)  # seconds for a process of a kill; more on a busy machine
 Case = Callable[[random.Random, Path], str]  # does one case; answers 'refused' or 'accepted', or raises
 
 
@@ -358,6 +360,16 @@ def described(folder: Path) -> None:
     (folder / "f.toml").write_text(SEARCH)
 
 
+def ended(process: subprocess.Popen[bytes], seconds: float) -> bytes:
+    """What a process says on stderr until its end; one that takes longer is a fault, and is ended."""
+    try:
+        return process.communicate(timeout=seconds)[1]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        said = process.communicate()[1].decode(errors="replace")
+        raise Fault(f"{process.args!r} took more than {seconds:g} s: {said[-300:]}") from None
+
+
 def kill(kind: str, rng: random.Random, folder: Path) -> str:
     """A run, sweep or search is killed once or twice at random moments; then the same command brings it to its end."""
     described(folder)
@@ -372,13 +384,13 @@ def kill(kind: str, rng: random.Random, folder: Path) -> str:
             time.sleep(0.002)
         time.sleep(rng.uniform(0, within))
         process.send_signal(rng.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)))
-        said = process.communicate(timeout=PATIENCE)[1]
+        said = ended(process, PATIENCE)
         if b"Traceback" in said:
             raise Fault(said.decode(errors="replace"))
         if kind == "run" and (folder / "out" / "run.json").exists():
             words = ["run", "--resume", "out", "--no-report", "--quiet"]
     process = toy(words, folder)
-    said = process.communicate(timeout=PATIENCE)[1]
+    said = ended(process, PATIENCE)
     if process.returncode != 0 or b"Traceback" in said:
         raise Fault(f"{kind}: status {process.returncode}: {said.decode(errors='replace')}")
     left = [
@@ -418,7 +430,7 @@ def never_killed(folder: Path, kinds: Iterable[str] = tuple(DOOMED)) -> dict[str
     described(folder)
     for kind in kinds:
         process = toy([*DOOMED[kind][0], "--out", kind], folder)
-        said = process.communicate(timeout=120)[1]
+        said = ended(process, 2 * PATIENCE)
         assert process.returncode == 0, said
         found[kind] = finished_bytes(folder / kind)
     return found

@@ -7,6 +7,7 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping
+from numbers import Complex, Real
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,15 @@ _NUMBER: Final = re.compile(
 
 
 def number(given: Any) -> float:
-    """A text or number as a number; TypeError for true and false, ValueError for what isn't written in plain digits."""
+    """A text or number as a number.
+
+    Raises
+    ------
+    TypeError
+        For true, false and complex numbers, whose imaginary part would be lost.
+    ValueError
+        For a text that isn't written in plain digits.
+    """
     if isinstance(given, bool):
         raise TypeError("true and false are not numbers")
     if isinstance(given, str | bytes):
@@ -29,6 +38,8 @@ def number(given: Any) -> float:
         if not _NUMBER.fullmatch(text):
             raise ValueError(f"{text!r} is not a number")
         return float(text)
+    if isinstance(given, Complex) and not isinstance(given, Real):
+        raise TypeError("a complex number is not one number")
     try:
         return float(given)
     except OverflowError:
