@@ -22,6 +22,7 @@ DRIFT = DAY | {"cell.drift": 0.005, "cell.drift_spread": 0.005}
 WARM = DAY | {"cell.temperature_coefficient": 5e-4, "operation.temperature": (300.0, 340.0)}
 WIRES = {"periphery.wire": 1.0, "periphery.reference_group": 100}
 OFFSET = {"periphery.offset": 0.02}
+ERASED = {"cell.drift_mended": True}
 MENDED = {"operation.calibration": "sum", "operation.refresh": 2000}
 ALL = DAY | {
     "cell.drift": 0.005,
@@ -55,6 +56,9 @@ EFFECTS: dict[str, dict[str, Any]] = {
     "drift 0.005 +- 0.005, fixed reference": DRIFT | NO,
     "drift, reference of cells written once": DRIFT | ONCE,
     "drift, reference rewritten": DRIFT | AGAIN,
+    "drift erased by writes, fixed reference": DRIFT | NO | ERASED,
+    "drift erased by writes, reference rewritten": DRIFT | AGAIN | ERASED,
+    "drift erased by writes, rewritten, calibrated, refreshed": DRIFT | AGAIN | MENDED | ERASED,
     "drift, fixed reference, calibrated (sum)": DRIFT | NO | {"operation.calibration": "sum"},
     "drift, fixed reference, refreshed by 2000 replays": DRIFT | NO | {"operation.refresh": 2000},
     "drift, reference rewritten, calibrated, refreshed": DRIFT | AGAIN | MENDED,
@@ -77,6 +81,12 @@ EFFECTS: dict[str, dict[str, Any]] = {
     "served design, off": SERVED,
     "served design, all effects, fixed reference": NODE | ALL | NO,
     "served design, all effects, all countermeasures": NODE | ALL | AGAIN | MENDED,
+    "served design, all effects, drift erased by writes, fixed reference": NODE | ALL | NO | ERASED,
+    "served design, all effects, drift erased by writes, all countermeasures": NODE
+    | ALL
+    | AGAIN
+    | MENDED
+    | ERASED,
 }
 
 

@@ -96,8 +96,10 @@ def test_every_law_at_once_by_an_equation_of_its_own() -> None:
         assert array.state.row_on == pytest.approx(cells.sum(axis=(0, 2)), rel=1e-5)
 
 
-def test_a_write_begins_from_what_is_left_and_starts_the_clock_anew() -> None:
-    changes = {"cell.drift": 0.05, "cell.drift_spread": 0.02}
+@pytest.mark.parametrize("mended", [False, True])
+def test_a_write_begins_from_what_is_left_and_starts_the_clock_anew(mended: bool) -> None:
+    """Or from what was written, where a write erases drift."""
+    changes = {"cell.drift": 0.05, "cell.drift_spread": 0.02, "cell.drift_mended": mended}
     array, g = made(changes)
     nu = array.ageing.nu[0].astype(float)
     at(array, changes, now=1e4)
@@ -105,7 +107,7 @@ def test_a_write_begins_from_what_is_left_and_starts_the_clock_anew() -> None:
     change[0, 2, 3] = 0.1
     write_all(array, change)
     cells = g[0] * 1e4**-nu
-    cells[2, 3] = min(cells[2, 3] + 0.1 / array.scale, HIGH)
+    cells[2, 3] = min((g[0, 2, 3] if mended else cells[2, 3]) + 0.1 / array.scale, HIGH)
     assert array.state.weight == pytest.approx(array.scale * (cells - MIDDLE), abs=NEAR)
     later = g[0] * 5e4**-nu
     later[2, 3] = cells[2, 3] * 4e4 ** -nu[2, 3]

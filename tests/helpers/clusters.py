@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 TOY = str(Path(__file__).with_name("toy.py"))
+PAGES = "127.0.0.1:0"  # of the dashboard; without, Dask shows it to every network
 PASSED = ("PYTHONPATH", "TOY_PAUSE", "TOY_CHECKPOINT", "XDG_CACHE_HOME")  # to the workers
 
 
@@ -21,8 +22,8 @@ def on_slurm(folder: str) -> Any:
 
     cluster = SLURMCluster(
         cores=1, processes=1, nanny=False, memory="500MB", walltime="00:10:00", log_directory=folder,
-        local_directory=folder, scheduler_options={"host": "127.0.0.1", "dashboard": False},
-        worker_extra_args=["--preload", TOY, "--no-dashboard"],
+        local_directory=folder, interface="lo", scheduler_options={"dashboard_address": PAGES},
+        worker_extra_args=["--preload", TOY, "--dashboard-address", PAGES],
         job_script_prologue=[f"export {name}={shlex.quote(os.environ[name])}" for name in PASSED if name in os.environ],
     )  # fmt: skip
     cluster.adapt(minimum=2, maximum=2, interval="200ms")
@@ -40,8 +41,10 @@ def on_ssh(folder: str, port: str, key: str) -> Any:
     return SSHCluster(
         ["127.0.0.1", "127.0.0.1"],
         connect_options={"port": int(port), "client_keys": [key], "known_hosts": None},
-        scheduler_options={"host": "127.0.0.1", "port": 0, "dashboard": False},
-        worker_options={"nthreads": 1, "preload": [TOY], "local_directory": folder, "dashboard": False},
+        scheduler_options={"host": "127.0.0.1", "port": 0, "dashboard_address": PAGES},
+        worker_options={
+            "nthreads": 1, "host": "127.0.0.1", "dashboard_address": PAGES, "preload": [TOY], "local_directory": folder,
+        },
         worker_class="distributed.Worker",
         remote_python=str(start),
     )  # fmt: skip

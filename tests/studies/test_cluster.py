@@ -75,7 +75,7 @@ def test_tls_is_for_those_with_a_certificate(tmp_path: Path, monkeypatch: pytest
         files[name].write_text(getattr(security, name))
     monkeypatch.setattr(cluster, "_CONNECT", 5.0)
     with distributed.LocalCluster(
-        n_workers=0, host="127.0.0.1", protocol="tls", security=security, dashboard_address=None
+        n_workers=0, host="127.0.0.1", protocol="tls", security=security, dashboard_address="127.0.0.1:0"
     ) as there:
         assert there.scheduler_address.startswith("tls://127.0.0.1:")
         tls = "distributed.comm.tls."

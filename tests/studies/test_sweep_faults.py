@@ -79,7 +79,7 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         self.folder, self.file = folder, folder / "scheduler.json"
         folder.mkdir()
-        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0")
+        self.scheduler = self._start("scheduler", "--port", "0")
         until = time.monotonic() + SLOW
         while not self.file.exists() and time.monotonic() < until:
             time.sleep(0.02)
@@ -88,7 +88,8 @@ class Cluster:
         self.workers = [self._worker(), self._worker()]
 
     def _start(self, *words: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "dask", *words, "--scheduler-file", str(self.file), "--no-dashboard"]
+        bound = ("--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0")  # as docs/howto/cluster.md says
+        command = [sys.executable, "-m", "dask", *words, *bound, "--scheduler-file", str(self.file)]
         with open(self.folder / "log", "ab") as log:
             environment = {**os.environ, "TOY_PAUSE": PAUSE}
             return subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=self.folder)
@@ -96,6 +97,14 @@ class Cluster:
     def _worker(self) -> subprocess.Popen[bytes]:
         own = ("--nthreads", "1", "--no-nanny", "--local-directory", str(self.folder), "--preload", TOY)
         return self._start("worker", *own)
+
+    def networks(self) -> set[str]:
+        """The addresses at which the scheduler and the workers listen."""
+        import psutil  # Dask needs it
+
+        processes = [psutil.Process(process.pid) for process in (self.scheduler, *self.workers)]
+        open_ones = [place for process in processes for place in process.net_connections()]
+        return {place.laddr.ip for place in open_ones if place.status == psutil.CONN_LISTEN}
 
     def kill_worker(self, number: int) -> None:
         """Kill a worker, and start another one in its place."""
@@ -126,12 +135,15 @@ def test_a_cluster_whose_workers_and_scheduler_are_killed(quiet: Path, tmp_path:
                 for moment in [n for n in after if n <= ended(line)]:
                     time.sleep(moments.uniform(0, 0.3))
                     what = after.pop(moment)
+                    if what == "networks":
+                        assert cluster.networks() == {"127.0.0.1"}
+                        what = "0"
                     cluster.kill() if what == "all" else cluster.kill_worker(int(what))
         return sweep.returncode, said, seen
 
     first = Cluster(tmp_path / "first")
     try:
-        status, said, seen = disturbed(first, {2: "0", 5: "1", 9: "all"})
+        status, said, seen = disturbed(first, {2: "networks", 5: "1", 9: "all"})
     finally:
         first.kill()
     assert status == 2

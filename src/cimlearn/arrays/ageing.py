@@ -8,9 +8,9 @@ e  retention: exp(-a / tau), towards a place in the window
 delta  relaxation: normal, drawn anew by every write around what was written; s = 1 - exp(-a / tau_s), 1 without tau_s
 h  temperature: (1 + alpha (T - T_0)) exp(-E_a / k (1 / T - 1 / T_0)), alpha of each cell is normal
 
-A write begins from G'(t) and starts the cell's clock anew. Cells that are not written are brought up to date when
-`age_cells` is called: at stated intervals and after a rest, never at a product. Telegraph noise is in
-arrays/telegraph.py.
+A write begins from G'(t), or without its drift where writes mend it, and starts the cell's clock anew. Cells that are
+not written are brought up to date when `age_cells` is called: at stated intervals and after a rest, never at a product.
+Telegraph noise is in arrays/telegraph.py.
 
 Sources: drift, Ielmini et al., IEEE TED 54 (2007), 308; one nu per cell, Joshi et al., Nature Communications 11 (2020),
 2473; relaxation, Wan et al., Nature 608 (2022), 504. Exponential retention and a linear coefficient are textbook laws.
@@ -44,6 +44,7 @@ class Laws(NamedTuple):
     hides: bool  # the device's state is a hidden conductance [S], which ages as the cell does
     update: float  # time that one update of the array takes [s]
     start: float  # t_0 [s]
+    mended: bool  # a write erases the drift that has happened
     relaxation: float  # standard deviation of delta [S]
     settling: float  # tau_s [s]; 0 = at once
     retention: float  # tau [s]; 0 = for ever
@@ -109,6 +110,7 @@ def describe(
         hides=hasattr(device, "hides") and device.hides(),
         update=p["rule.batch"] / rate if rate and "rule.batch" in p else 0.0,
         start=p["cell.drift_start"],
+        mended=p["cell.drift_mended"],
         relaxation=p["cell.relaxation"] * (high - low),
         settling=p["cell.relaxation_time"],
         retention=p["cell.retention"] or 0.0,
@@ -191,12 +193,21 @@ def left_of(bar, k, i, j):
 
 
 @kernel
+def _begun(bar, k, i, j):
+    """The same for a write that begins: without drift where writes erase it."""
+    if not bar.ageing.mended:
+        return left_of(bar, k, i, j)
+    kept = retained(bar.ageing, bar.state.aged.clock[NOW] - bar.state.aged.written[k, i, j])
+    return kept, (1.0 - kept) * bar.ageing.rest
+
+
+@kernel
 def held(bar, k, i, j):
     """What a cell holds now [S], which is where a write begins and what a verifying read finds."""
     conductance = bar.state.cells.conductance[k, i, j]
     if not bar.ageing.on:
         return conductance
-    part, shift = left_of(bar, k, i, j)
+    part, shift = _begun(bar, k, i, j)
     return np.float32(part * conductance + shift)
 
 
@@ -206,7 +217,7 @@ def held_state(bar, k, i, j):
     state = bar.state.cells.state[k, i, j]
     if not bar.ageing.hides:
         return state
-    part, shift = left_of(bar, k, i, j)
+    part, shift = _begun(bar, k, i, j)
     return np.float32(part * state + shift)
 
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
-from cimlearn.costs.base import Costs
+from cimlearn.costs.base import Costs, Note
 from cimlearn.costs.bitserial.costs import digital_estimate
 from cimlearn.costs.bitserial.machine import DigitalMachine, digital_machine
 from cimlearn.costs.bitserial.wear import digital_wear
 from cimlearn.costs.crossbar.costs import estimate
 from cimlearn.costs.crossbar.energy import mean_conductance
+from cimlearn.costs.crossbar.layers import estimate_layers, layered
 from cimlearn.costs.crossbar.machine import machine
 from cimlearn.costs.crossbar.served import notes
 from cimlearn.costs.lifetime import Rates
@@ -54,7 +55,7 @@ class Pricing:
 
 
 def pricing(model: str | None) -> Pricing:
-    """The model of this name ('crossbar', 'bitserial'). Raises InputError for one without prices."""
+    """The model of this name ('crossbar', 'layers', 'bitserial'). Raises InputError for one without prices."""
     if model is None:
         raise InputError("this chip has no prices: its kind names no model of costs")
     if model not in MODELS:
@@ -106,7 +107,31 @@ def _digital(done: Done, instead: Instead) -> DigitalMachine:
     return digital_machine(done.inventory, done.parameters, done.cell, instead=instead)
 
 
+def _layers(done: Done, p: ParameterSet, instead: Instead) -> Costs:
+    """Any network on analog crossbars; its capacitors are figures of the run."""
+    law, inventory = _crossbar_wear(done, p, instead), done.inventory
+    arrays = {name: one for name, one in inventory.items() if name not in ("memory", "digital")}
+    made_of = layered(arrays, inventory["memory"], done.cell["capacitance"], done.parameters)
+    costs = estimate_layers(
+        done.ledger,
+        made_of,
+        p,
+        learned=done.learned,
+        rates=law.rates,
+        endurance=law.median,
+        spread=law.spread,
+    )
+    return replace(costs, notes=(_DIGITAL,))
+
+
+_DIGITAL: Final = Note(
+    "ideal",
+    "digital parameters",
+    "biases, norms and layers that stay digital learn in software: their memory and their steps have no price",
+    "",
+)
 MODELS: Final = {
+    "layers": Pricing(_layers, _crossbar_wear),
     "crossbar": Pricing(_crossbar, _crossbar_wear),
     "bitserial": Pricing(_bitserial, _bitserial_wear),
 }

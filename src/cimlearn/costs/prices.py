@@ -24,6 +24,7 @@ class Priced(NamedTuple):
 
 SETS: Final = {
     "crossbar": Priced("65nm", ("prices", "prices_m2ru", "expected")),
+    "layers": Priced("65nm", ("prices", "prices_m2ru", "expected")),
     "bitserial": Priced("28nm", ("prices", "prices_sas_mram", "expected_sas_mram")),
 }
 

@@ -29,6 +29,7 @@ from cimlearn.torch.chip import (
 from cimlearn.torch.costs import ModelCosts, Share, costs
 from cimlearn.torch.hardware import Hardware, bit_serial, crossbar, ideal
 from cimlearn.torch.ledger import ledger
+from cimlearn.torch.model import model_chip
 from cimlearn.torch.optimiser import InSituSGD
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "from_chip",
     "ideal",
     "ledger",
+    "model_chip",
     "program",
     "report",
     "reset",

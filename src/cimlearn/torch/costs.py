@@ -22,9 +22,9 @@ from cimlearn.costs.bitserial.energy import digital_energy
 from cimlearn.costs.bitserial.machine import DigitalMachine, digital_machine
 from cimlearn.costs.bitserial.size import cycle
 from cimlearn.costs.crossbar.area import area
-from cimlearn.costs.crossbar.costs import estimate
 from cimlearn.costs.crossbar.energy import energy, mean_conductance
-from cimlearn.costs.crossbar.machine import Machine, circuit
+from cimlearn.costs.crossbar.layers import BACK, estimate_layers, forward_only, layered
+from cimlearn.costs.crossbar.machine import Machine
 from cimlearn.costs.lifetime import Rates
 from cimlearn.devices.technology import memory_cell
 from cimlearn.errors import InputError
@@ -36,7 +36,7 @@ from cimlearn.torch.cells import capacitance, mapping
 from cimlearn.torch.chip import Conversion, conversion
 from cimlearn.torch.crossbar import CrossbarArray
 from cimlearn.torch.insitu import InSituArray
-from cimlearn.torch.ledger import ACTIVATIONS, BACK, layer_of, ledger, size, turned
+from cimlearn.torch.ledger import ACTIVATIONS, layer_of, ledger, size, turned
 from cimlearn.torch.library import nn
 from cimlearn.units import count, quantity
 
@@ -158,31 +158,16 @@ def _machine(model: nn.Module, carried: Conversion) -> Machine:
             memory[ACTIVATIONS] += math.ceil(held) * p["activation.bits"]  # kept until the error comes back
             if array.back_tally.vectors:  # rows have integrators and converters too, columns drivers
                 found[array.name + BACK] = pieces(turned(p, array))
-                capacitors[array.name + BACK] = _capacity(p, float(array.back.reach[0]))
-    return Machine(
-        arrays=found,
-        memory_bits=memory,
-        lanes=p["digital.lanes"],
-        kwta_inputs=0,
-        clock=p["periphery.clock"],
-        read_voltage=p["periphery.read_voltage"],
-        converter_bits=p["periphery.converter_bits"],
-        capacitance=capacitors,
-        referenced=p["mapping.kind"] == "reference",
-        classes=0,
-        state_bits=p["network.state_bits"] or 32,
-        word_bits=8,
-        change_bits=p["digital.change_bits"],
-        **circuit(p),
-    )
+                capacitors[array.name + BACK] = capacity(p, float(array.back.reach[0]))
+    return layered(found, memory, capacitors, p)
 
 
 def _capacitor(p: ParameterSet, array: CrossbarArray) -> float:
     """The integrators' capacitor of an array [F]."""
-    return _capacity(p, float(array.reach))
+    return capacity(p, float(array.reach))
 
 
-def _capacity(p: ParameterSet, reach: float) -> float:
+def capacity(p: ParameterSet, reach: float) -> float:
     """The capacitor of integrators that reach to sums of `reach` [F]."""
     found = capacitance(p, mapping(p).scale, reach)
     if found is None:
@@ -203,7 +188,7 @@ def _analog(model: nn.Module, carried: Conversion) -> ModelCosts:
     """The costs of crossbars."""
     p, prices = carried.hardware.parameters, carried.hardware.prices
     made_of, done, n = _machine(model, carried), ledger(model), carried.examples
-    total = estimate(
+    total = estimate_layers(
         done,
         made_of,
         prices,
@@ -212,14 +197,11 @@ def _analog(model: nn.Module, carried: Conversion) -> ModelCosts:
         endurance=p["cell.endurance"],
         spread=p["cell.endurance_spread"],
     )
-    once = {name: one for name, one in made_of.arrays.items() if not name.endswith(BACK)}
-    made_of = dataclasses.replace(made_of, arrays=once)
-    still = area(made_of, prices, {name: mean_conductance(done, made_of, name) for name in once})
-    total.area["cells"] = still["cells"]  # a transposed read has a periphery of its own, and the same cells
+    made_of = forward_only(made_of)
     counts, on = done.counts["predict"], done.conductance_on["predict"]
     mean = {name: mean_conductance(done, made_of, name) for name in made_of.arrays}
     shares = {}
-    for name in once:
+    for name in made_of.arrays:
         alone = dataclasses.replace(
             made_of, arrays={name: made_of.arrays[name]}, memory_bits={ACTIVATIONS: 0}
         )

@@ -145,7 +145,7 @@ class CrossbarArray(Array):
         ):
             return super().answer(x, weight, bias)
         views = self._seen_by_kernels()
-        y, counts = fast.few(x, bias, views, self.chance.key() if self._chancy else 0)
+        y, counts = fast.few(x, bias, views, self._key())
         self.tally.drove(x.shape[0], counts)
         return y
 
@@ -164,8 +164,12 @@ class CrossbarArray(Array):
         if noisy:
             assert prepared.variance is not None
             power = torch.bmm(layout.spread(torch.from_numpy(squares)), prepared.variance).numpy()
-        key = self.chance.key() if self._chancy else 0
+        key = self._key()
         return fast.outputs(sums, prepared.bound, views, key=key, groups=layout.groups, power=power)
+
+    def _key(self) -> int:
+        """What the noise of the next product is drawn from."""
+        return self.chance.key() if self._chancy else 0
 
     @property
     def _chancy(self) -> bool:

@@ -32,6 +32,7 @@ from cimlearn.parameters import ParameterSet
 from cimlearn.state import copied, load
 from cimlearn.torch import fast
 from cimlearn.torch.cells import Curve, mapping, programmed, settled
+from cimlearn.torch.chance import Chance
 from cimlearn.torch.crossbar import CrossbarArray, Prepared
 from cimlearn.torch.layout import Layout
 from cimlearn.torch.library import torch
@@ -62,6 +63,7 @@ class InSituArray(CrossbarArray):
         super().__init__(p, layout, weight, error, name=name, seed=seed)
         self.headroom = float(p["training.headroom"])
         self.bar: Crossbar | None = None
+        self.asking = Chance(seed, f"{name}.predict")  # noise of inference
         self.learned = Tally()  # products of learning, forward
         self.back_tally = Tally()  # transposed reads
         self.updates, self.kept = 0, 1.0
@@ -117,8 +119,14 @@ class InSituArray(CrossbarArray):
         power = fast.NONE[np.float32, 3]
         if prepared.variance is not None:
             power = torch.bmm(layout.spread(torch.from_numpy(squares)), prepared.variance).numpy()
-        key = self.chance.key() if self._chancy else 0
+        key = self._key()
         return fast.outputs(sums, prepared.bound, views, key=key, groups=layout.groups, power=power)
+
+    def _key(self) -> int:
+        """Learning and inference draw apart: what is learned never depends on what was asked."""
+        if not self._chancy:
+            return 0
+        return (self.chance if self.training else self.asking).key()
 
     def read_back(self, error: Tensor, w: Tensor, variance: Tensor | None) -> Tensor:
         """A transposed read: (tiles, vectors, tall) of error (tiles, vectors, columns) and w (tiles, tall, columns)."""
@@ -145,7 +153,7 @@ class InSituArray(CrossbarArray):
             self.back.reach[0] = self.headroom * float(sums.abs().max())
         reach = np.float32(max(float(self.back.reach[0]), 1e-30))
         out = np.empty((vectors, tiles * self.layout.tall), np.float32)
-        key = self.chance.key() if self._chancy else 0
+        key = self._key()
         convert(
             self.back.converter, np.uint64(key), tiles, sums.contiguous().numpy(), power, reach, unit,
             np.ones(1, np.float32), fast.NONE[np.bool_, 3], out,
@@ -176,6 +184,7 @@ class InSituArray(CrossbarArray):
         self.back.reach[0] = 0
         self.updates = 0
         self.chance.restart(seed)
+        self.asking.restart(seed)
         self.programmed = True
         self._take_over()
 
@@ -257,6 +266,33 @@ class InSituArray(CrossbarArray):
 
     # --- state
 
+    def numbers(self) -> NDArray[np.float64]:
+        """(13,) all counters that aren't in the cells' state."""
+        tallies = [
+            value
+            for one in (self.tally, self.learned, self.back_tally)
+            for value in (one.vectors, int(one.active_bits), float(one.on))
+        ]
+        return np.array([*tallies, self.updates, self.kept, self.chance.used, self.asking.used], np.float64)
+
+    def forget_views(self) -> None:
+        """Cells were changed from outside; kernels look at them afresh."""
+        self._views = None
+
+    def take_numbers(self, given: NDArray[np.float64]) -> None:
+        """What `numbers` gave."""
+        values = given.tolist()
+        for n, one in enumerate((self.tally, self.learned, self.back_tally)):
+            one.vectors, one.active_bits, one.on = (
+                int(values[3 * n]),
+                int(values[3 * n + 1]),
+                values[3 * n + 2],
+            )
+        self.updates, self.kept = int(values[9]), values[10]
+        seed = self.chance.seed
+        self.chance.restart(seed, int(values[11]))
+        self.asking.restart(seed, int(values[12]))
+
     def _apply(self, *args: Any, **kwargs: Any) -> Any:
         """As ever, but cells can't be moved or have another type."""
         found = super()._apply(*args, **kwargs)
@@ -285,7 +321,7 @@ class InSituArray(CrossbarArray):
             "start": torch.from_numpy(self.start.copy()),
             "start_writes": torch.from_numpy(np.asarray(self.start_writes).copy()),
             "tallies": torch.tensor(tallies, dtype=torch.float64),
-            "updates": torch.tensor([self.updates, self.kept], dtype=torch.float64),
+            "updates": torch.tensor([self.updates, self.kept, self.asking.used], dtype=torch.float64),
         }
 
     def set_extra_state(self, state: Any) -> None:
@@ -309,6 +345,7 @@ class InSituArray(CrossbarArray):
         for one, values in zip((self.learned, self.back_tally), state["tallies"].tolist(), strict=True):
             one.vectors, one.active_bits, one.on = int(values[0]), int(values[1]), values[2]
         self.updates, self.kept = int(state["updates"][0]), float(state["updates"][1])
+        self.asking.restart(self.chance.seed, int(state["updates"][2]))
         self._views = None
 
 

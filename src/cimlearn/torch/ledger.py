@@ -14,6 +14,7 @@ from typing import Any
 from cimlearn.arrays.bitserial_counts import batch_work, phase_counts, place
 from cimlearn.arrays.crossbar_counts import ArraySize, ArrayTally, array_counts, array_size
 from cimlearn.arrays.training import Layer
+from cimlearn.costs.crossbar.layers import BACK
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
 from cimlearn.torch import convert
@@ -24,7 +25,6 @@ from cimlearn.torch.library import nn
 
 Counts = dict[str, int]
 ACTIVATIONS = "activations"
-BACK = ".back"  # after the name of an array: its transposed reads, and the periphery that they need
 
 
 def ledger(model: nn.Module) -> Ledger:
