@@ -95,9 +95,9 @@ def parse_time(cell: Any) -> float:
         return number
     try:
         date = cell if isinstance(cell, datetime) else datetime.fromisoformat(str(cell).strip())
-    except ValueError:
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
         return float("nan")
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 def as_text(cell: Any) -> str:
@@ -131,8 +131,8 @@ class Codes:
 
 def is_time(cells: Column) -> bool:
     """Whether a column holds dates (2026-01-31T12:00:00), or rising seconds (or ms, µs, ns) since 1970."""
-    if isinstance(cells, np.ndarray) and cells.dtype.kind == "M":
-        return True
+    if isinstance(cells, np.ndarray) and cells.dtype.kind not in "iufOSU":
+        return cells.dtype.kind == "M"
     seen = [cell for cell in cells[:_LOOKED_AT] if as_text(cell)]
     if len(seen) < 2:
         return False
