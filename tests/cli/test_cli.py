@@ -59,8 +59,8 @@ def _below_a_file(folder: Path) -> str:
 
 WRONG: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "no command": (lambda f: [], "required: COMMAND"),
-    "unknown command": (lambda f: ["rum"], "invalid choice: 'rum'"),
-    "unknown option": (lambda f: ["run", "toy", "--seed", "1", "--fast"], "unrecognized arguments: --fast"),
+    "unknown command": (lambda f: ["rum"], "unknown command"),
+    "unknown option": (lambda f: ["run", "toy", "--seed", "1", "--fast"], "has no option"),
     "no chip": (lambda f: ["run"], "name a chip"),
     "unknown chip": (lambda f: ["run", "toi"], "unknown chip 'toi'; did you mean 'toy'?"),
     "unknown stream": (lambda f: ["run", "toy", "--stream", "blob"], "did you mean 'blobs'?"),
