@@ -81,7 +81,7 @@ ALLOWED = {
     "avalanche": {"chips", "streams", *GROUND},
     "continuum": {"streams", *GROUND},
     "testing": {"testing", *CHIPS, "streams"},
-    "torch": {"torch", *COSTS, *LEARNING},
+    "torch": {"torch", *COSTS, *CHIPS},
     "presets": set(),
     **dict.fromkeys(GROUND, GROUND | {"presets"}),
 }
