@@ -199,6 +199,19 @@ def test_references_that_are_rewritten_age_as_cells_that_are() -> None:
     assert references.rewrite_reference(fixed) == 0
 
 
+def test_a_rewritten_reference_starts_from_where_weights_start() -> None:
+    """Where a write erases drift, a reference and weights that are both written stay together."""
+    changes = {"cell.drift": 0.05, "cell.drift_mended": True, "periphery.reference_tracks": "rewritten"}
+    array, g = made(changes)
+    for now in (1e4, 2e4, 3e4):
+        at(array, changes, now=now)
+        write_all(array, np.full((1, ROWS, COLUMNS), 1e-6))
+        references.rewrite_reference(array)
+    weights = array.scale * (g[0] - MIDDLE)
+    assert at(array, changes, now=3e4).state.weight == pytest.approx(weights, abs=1e-4)
+    assert float(references.reference_share(array)[0, 0, 0]) == 1
+
+
 @pytest.mark.parametrize("kind", ["gain", "sum"])
 def test_calibration_brings_sums_back(kind: str) -> None:
     """A common change of all cells is a gain with a tracking reference; without one, a part of the inputs' sum too."""
