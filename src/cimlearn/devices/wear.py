@@ -10,12 +10,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.compiled import exp_each
-
 
 def endurances(
     median: float, spread: float, shape: tuple[int, ...], draw: np.random.Generator
 ) -> NDArray[np.float64]:
     """(shape) writes until each cell sticks, whole numbers of 1 or more."""
+    from cimlearn.compiled import exp_each  # a compiler, which prices don't need
+
     drawn = median * exp_each(spread * draw.standard_normal(shape))
     return np.maximum(np.rint(drawn), 1.0)

@@ -16,7 +16,6 @@ from typing import Any
 from cimlearn import chips, extensions, streams
 from cimlearn._version import __version__
 from cimlearn.chips.base import Chip
-from cimlearn.compiled import STRICTLY, compiled_for
 from cimlearn.costs import prices
 from cimlearn.costs.prices import for_chip, is_price
 from cimlearn.errors import InputError, nearest
@@ -87,6 +86,8 @@ class Experiment:
 
     def configuration(self, stream: Stream, chip: Chip) -> dict[str, Any]:
         """The run.json of this experiment on its opened `stream` and new `chip`."""
+        from cimlearn.compiled import compiled_for  # a compiler, which prices don't need
+
         entries = all_parameters(self)
         return {
             "format": FORMAT,
@@ -270,6 +271,8 @@ def _refuse_other(before: Mapping[str, Any], now: Mapping[str, Any], folder: Pat
 
 def _tell_processor(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
     """Refuse to go on with kernels of the other kind; warn where another processor may give other last bits."""
+    from cimlearn.compiled import STRICTLY
+
     if before.get("strict", now["strict"]) != now["strict"]:
         word = f"set {STRICTLY}=1" if before["strict"] else f"unset {STRICTLY}"
         kinds = {True: "strict", False: "ordinary"}
