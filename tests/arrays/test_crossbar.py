@@ -314,7 +314,8 @@ SCHEMES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("kind", BUILT_IN)
+# vteam's writes are held by the contract of arrays: each kind of device takes half a minute to compile.
+@pytest.mark.parametrize("kind", [kind for kind in BUILT_IN if kind != "vteam"])
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("mapping", [("reference", 1), ("pair", 2)], ids=str)
 def test_writes_are_conserved(kind: str, scheme: str, mapping: tuple[str, int]) -> None:

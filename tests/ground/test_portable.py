@@ -134,11 +134,10 @@ def test_a_run_goes_on_with_its_own_kind_of_kernels(tmp_path: Path) -> None:
         _tell_processor({"strict": False, "cpu": "b", "features": "sse2"}, mine, tmp_path)
 
 
-def test_another_word_for_it_is_one_line() -> None:
+def test_another_word_for_it_is_one_line(tmp_path: Path) -> None:
     known = {**os.environ, STRICTLY: "yes"}
-    ended = subprocess.run(
-        [sys.executable, "-m", "cimlearn", "show", "m2ru"], capture_output=True, text=True, env=known
-    )
+    command = [sys.executable, "-m", "cimlearn", "run", "m2ru", "--stream", "permuted-digits", "--out", "run"]
+    ended = subprocess.run(command, capture_output=True, text=True, env=known, cwd=tmp_path)
     assert ended.returncode == 2
     assert (
         ended.stderr == "cimlearn: error: CIMLEARN_STRICT = 'yes'; give 1 for strict kernels, or unset it\n"
