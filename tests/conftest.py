@@ -5,19 +5,6 @@ from pathlib import Path
 
 import pytest
 
-# One worker compiles the chip's kernels, which others then find on disk, while another begins with what needs none.
-FIRST = ("tests/chips/test_m2ru.py", "tests/studies/", "tests/devices/", "tests/contracts/", "tests/arrays/")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first, so that no worker is left alone with one at the end."""
-
-    def place(item: pytest.Item) -> int:
-        name = item.nodeid
-        return next((n for n, start in enumerate(FIRST) if name.startswith(start)), len(FIRST))
-
-    items.sort(key=place)
-
 
 @pytest.fixture
 def data_folder() -> Path:
