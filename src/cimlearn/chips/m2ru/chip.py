@@ -30,7 +30,7 @@ from cimlearn.chips.m2ru.setup import (
     make_rule,
     make_work,
 )
-from cimlearn.chips.m2ru.sizes import feedback_size, inventory, is_probed, memory_bits
+from cimlearn.chips.m2ru.sizes import feedback_size, fitted, inventory, is_probed, memory_bits
 from cimlearn.devices.catalog import device
 from cimlearn.learning.metaplastic import ASKED, RISEN
 from cimlearn.learning.replay import BufferState
@@ -60,7 +60,7 @@ class M2RU:
     """The chip (`on='chip'`) or its float twin (`on='float'`)."""
 
     def __init__(self, parameters: ParameterSet, shape: StreamShape, *, seed: int, on: str = "chip") -> None:
-        p = parameters
+        p = fitted(parameters, shape)
         self.parameters, self.shape, self.on = p, shape, on
         first, second, psi = initial_weights(p, shape, seed)
         hidden: Any

@@ -16,6 +16,9 @@ FEEDBACK_BITS = 8  # a feedback number is kept as the converter gives it
 INVERSE_BITS = 32  # a number of P, as it is simulated
 
 
+FITTED_INPUTS, FITTED_UNITS = 28, 100  # of the network whose ranges stand in the presets
+
+
 MOST_GROUPS = 32  # of steps that have a probed feedback matrix of their own
 
 
@@ -27,6 +30,20 @@ def is_probed(p: ParameterSet) -> bool:
 def is_recursive(p: ParameterSet) -> bool:
     """Whether the output weights are learned by recursive least squares."""
     return bool(p["rule.consolidate"] == "recursive")
+
+
+def fitted(p: ParameterSet, shape: StreamShape) -> ParameterSet:
+    """Parameters whose ranges of weights fit a network of few inputs or few units (`mapping.fitted`).
+
+    Weights start, and stay, larger where fewer add up: by 1 / sqrt(inputs) in the hidden array, by 1 / sqrt(units) in
+    the others.
+    """
+    if not p["mapping.fitted"]:
+        return p
+    inputs, units = math.sqrt(FITTED_INPUTS / shape.features), math.sqrt(FITTED_UNITS / p["network.hidden"])
+    wider = {"hidden": inputs, "output": units, "feedback": units}
+    names = {f"mapping.{array}_range": max(1.0, factor) for array, factor in wider.items()}
+    return p.replace({name: factor * p[name] for name, factor in names.items() if not p.entry(name).changed})
 
 
 def held(p: ParameterSet, shape: StreamShape) -> dict[str, tuple[int, int]]:
