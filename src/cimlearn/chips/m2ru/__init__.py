@@ -43,6 +43,8 @@ def parameters(changes: Mapping[str, Any], circuit: str = M2RU) -> ParameterSet:
             f"device.kind = {name} stands in no circuit of {HIGHOHMIC}, which is made around its own cells; "
             f"take {LOWOHMIC}, or leave device.kind"
         )
+    if changes.get("rule.update", usual["rule.update"]) == "parallel":
+        usual = usual.merged(load("m2ru_parallel"))
     own = devices.parameters(name)
     if changes.get("rule.feedback", usual["rule.feedback"]) == "probed":
         usual = usual.merged(load("m2ru_probed"))
@@ -55,7 +57,22 @@ def parameters(changes: Mapping[str, Any], circuit: str = M2RU) -> ParameterSet:
     found = found.replace(changes)
     probed = ("feedback",) if found["rule.feedback"] == "probed" else ()
     rules.check(found, (*rules.ARRAYS, *probed))
+    _check_parallel(found)
     return found
+
+
+def _check_parallel(p: ParameterSet) -> None:
+    """Raise InputError for what parallel writes don't go with."""
+    if p["rule.update"] != "parallel":
+        return
+    rules.check_pulses(p)
+    off = {"rule.keep_hidden": None, "rule.keep_output": None, "rule.consolidate": "none", "rule.follow": 0}
+    for name, only in off.items():
+        if p[name] != only:
+            raise InputError(
+                f"{name} = {p[name]} needs the changes themselves, and rule.update = parallel forms none; "
+                f"set {name} = {'none' if only is None else only}, or rule.update = rows"
+            )
 
 
 def check_consolidation(on: str, p: ParameterSet) -> None:

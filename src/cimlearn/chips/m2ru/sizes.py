@@ -27,6 +27,11 @@ def is_probed(p: ParameterSet) -> bool:
     return bool(p["rule.feedback"] == "probed")
 
 
+def is_parallel(p: ParameterSet) -> bool:
+    """Whether changes are written by pulses that coincide on rows and columns."""
+    return bool(p["rule.update"] == "parallel")
+
+
 def is_recursive(p: ParameterSet) -> bool:
     """Whether the output weights are learned by recursive least squares."""
     return bool(p["rule.consolidate"] == "recursive")
@@ -147,7 +152,7 @@ def is_sparse(p: ParameterSet) -> bool:
 def accumulates(p: ParameterSet) -> bool:
     """Whether changes wait in a memory: of several passes, or because the largest of them are looked for."""
     alone = p["rule.batch"] == 1 and not (p["replay.slots"] and p["replay.ratio"])
-    return is_sparse(p) or not alone
+    return not is_parallel(p) and (is_sparse(p) or not alone)
 
 
 def memory_bits(p: ParameterSet, shape: StreamShape, *, on_chip: bool) -> Counts:
@@ -167,6 +172,8 @@ def memory_bits(p: ParameterSet, shape: StreamShape, *, on_chip: bool) -> Counts
         "trace": shape.steps * (arrays["hidden"].rows + hidden) * word,
         "deltas": shape.steps * hidden * word,
     }
+    if is_parallel(p) and p["replay.slots"]:  # the traces of the examples that are written together
+        bits["waiting"] = p["replay.ratio"] * bits["trace"]
     if accumulates(p):
         bits["changes"] = weights * p["digital.change_bits"]
     if on_chip and p["write.least"] > 0:
