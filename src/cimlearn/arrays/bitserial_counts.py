@@ -9,11 +9,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from cimlearn.arrays.bitserial import BITS, Counts, SubArray, tiling
-from cimlearn.arrays.training import Layer, Place, bias_bits, step, stored_bits
+from cimlearn.arrays.training import STATISTICS_BITS, Layer, Place, bias_bits, norm_work, step, stored_bits
 from cimlearn.parameters import ParameterSet
 
 SRAM = SubArray(256, 256, 256)  # the unit for transposes and gradients, as large as a usual macro
 MASK_BITS = 1  # kept for the way back: the mask of a ReLU
+VELOCITY_BITS = 16  # of a weight that learns with momentum
 WORD_BITS = 8  # kept for the way back: an input of a trained layer
 
 
@@ -59,7 +60,8 @@ def _kept(layer: Layer) -> int:
     """Bits kept for one layer."""
     if not layer.trained:
         return MASK_BITS * layer.outputs * layer.groups * layer.windows
-    return WORD_BITS * _inputs(layer)
+    normed = WORD_BITS * layer.outputs * layer.groups * layer.windows if layer.norm else 0
+    return WORD_BITS * _inputs(layer) + normed
 
 
 def place(p: ParameterSet, layers: Sequence[Layer] = ()) -> Place:
@@ -124,7 +126,7 @@ def phase_counts(
         moved += work.kept_bits * times if learning else 0
         read, wide = read + work.read * times, wide + work.sum_bits * times
     found = {name: dict(parts.get(name, {})) for name in products}
-    found["digital"] = {"narrowed": narrowed}
+    found["digital"] = {"narrowed": narrowed} | _norms(batches, learning=learning)
     found["memory"] = {"activation_bits_written": moved, "activation_bits_read": moved}
     if features:
         wide = wide if held else 0
@@ -135,6 +137,16 @@ def phase_counts(
         found["memory"] |= {"sum_bits_read": wide, "sum_bits_written": wide}
     found["time"] = dict(time) | {"examples": examples, "steps": examples}
     return found
+
+
+def _norms(batches: Sequence[tuple[BatchWork, int]], *, learning: bool) -> dict[str, int]:
+    """The work of norms, where there are any."""
+    total: Counter[str] = Counter()
+    for work, times in batches:
+        for layer in work.layers:
+            for action, n in norm_work(layer, learning=learning).get("norm", {}).items():
+                total[f"norm_{action}"] += n * times
+    return dict(total)
 
 
 def inventory(
@@ -170,8 +182,20 @@ def inventory(
             "forward_bits": sum_bits(max(layer.fan_in for layer in layers)),
             "error_bits": sum_bits(max(layer.outputs for layer in layers)),
             "gradient_bits": sum_bits(max([layer.windows for layer in owned], default=1) * _batch(p)),
+            **(
+                {"norm_units": working * p["array.columns"] // BITS}
+                if any(one.norm for one in layers)
+                else {}
+            ),
         },
     }
+
+
+def learning_state(layers: Sequence[Layer], p: ParameterSet) -> int:
+    """Bits of SRAM that a task's learning needs beside its weights: running statistics, velocities."""
+    normed = sum(STATISTICS_BITS * layer.outputs * layer.groups for layer in layers if layer.norm)
+    weights = sum(layer.fan_in * layer.outputs * layer.groups for layer in layers if layer.trained)
+    return normed + (VELOCITY_BITS * weights if p["rule.momentum"] else 0)
 
 
 def _batch(p: ParameterSet) -> int:

@@ -34,6 +34,7 @@ OPERANDS: Final = tuple(
     f"{p}_{side}" for p in ("forward", "error", "gradient") for side in ("driven", "stored")
 )
 BIAS_WORDS: Final = 2  # int8 words of a 16-bit bias
+STATISTICS_BITS: Final = 64  # of a channel's running statistics, in SRAM
 
 
 class Place(NamedTuple):
@@ -61,6 +62,7 @@ class Layer(NamedTuple):
     error: bool  # the error goes on to the layer below
     inputs: int = 0  # values of the layer's input over the whole batch; 0: as many as its windows see
     bias: bool = False  # its biases learn
+    norm: bool = False  # an integer norm follows, whose scale and offset learn
 
     @property
     def forward(self) -> Shape:
@@ -112,6 +114,26 @@ def bias_gradient(layer: Layer) -> Counts:
     return {"adders": {"bias_adds": layer.outputs * layer.groups * layer.windows}}
 
 
+def norm_work(layer: Layer, *, learning: bool) -> Counts:
+    """The work of a norm (`learning.integer.norm`): additions and multiplications for each output.
+
+    Forward: s - m, beta; 1/d and gamma. Learning also sums s and |s - m|, and on the way back g and g x, sign x, and
+    takes two means off: 9 additions and 4 multiplications in all. Two divisions of 32 bits a channel: 64 additions.
+    """
+    if not layer.norm:
+        return {}
+    values = layer.outputs * layer.groups * layer.windows
+    channels = layer.outputs * layer.groups
+    adds, products = (9, 4) if learning else (2, 2)
+    return {
+        "norm": {
+            "add": adds * values + (64 * channels if learning else 0),
+            "multiply": products * values,
+            "state_bits": 2 * STATISTICS_BITS * channels if learning else STATISTICS_BITS * channels,
+        }
+    }
+
+
 def bias_update(layer: Layer, place: Place) -> Counts:
     """The work of writing every bias once: two int8 words for each output, below its weights."""
     return moved(_biases(layer), place.mram, part="mram", write=True)
@@ -132,6 +154,7 @@ def update(layer: Layer, place: Place) -> Counts:
 def step(layers: list[Layer], place: Place) -> dict[str, Counts]:
     """A training step: 'forward', 'error', 'gradient' and 'update' -> counts, layers one after the other."""
     trained, biased = [layer for layer in layers if layer.trained], [one for one in layers if one.bias]
+    words = [*biased, *(one for one in layers if one.norm for _ in range(2))]  # gamma and beta are two
     return {
         "forward": added(forward(layer, place) for layer in layers),
         "error": added(error(layer, place) for layer in layers if layer.error),
@@ -139,7 +162,7 @@ def step(layers: list[Layer], place: Place) -> dict[str, Counts]:
             [*(gradient(layer, place) for layer in trained), *(bias_gradient(one) for one in biased)]
         ),
         "update": added(
-            [*(update(layer, place) for layer in trained), *(bias_update(one, place) for one in biased)]
+            [*(update(layer, place) for layer in trained), *(bias_update(one, place) for one in words)]
         ),
     }
 
@@ -153,8 +176,9 @@ def stored_bits(layers: list[Layer], place: Place) -> dict[str, int]:
 
 
 def bias_bits(layers: list[Layer]) -> int:
-    """Bits of memory that hold biases that learn."""
-    return sum(_biases(layer).rows * layer.outputs * layer.groups * 8 for layer in layers if layer.bias)
+    """Bits of memory that hold biases, scales and offsets that learn."""
+    words = sum(layer.outputs * layer.groups * (layer.bias + 2 * layer.norm) for layer in layers)
+    return BIAS_WORDS * 8 * words
 
 
 def _biases(layer: Layer) -> Shape:

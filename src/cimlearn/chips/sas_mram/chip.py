@@ -15,15 +15,21 @@ from cimlearn.arrays.faults import ErrorRates, error_rate
 from cimlearn.arrays.training import Layer
 from cimlearn.chips.sas_mram.counts import SasMramTally, ledger, memory_bits
 from cimlearn.chips.sas_mram.images import fitted
-from cimlearn.chips.sas_mram.setup import check_replay, frozen_backbone, image_size, stick, wear_law
+from cimlearn.chips.sas_mram.setup import (
+    check_exponents,
+    check_replay,
+    frozen_backbone,
+    image_size,
+    stick,
+    wear_law,
+)
 from cimlearn.chips.sas_mram.task import (
     OPERAND_COUNTS,
-    TUNED,
     InSoftware,
     Learner,
     OnChip,
     image_exponent,
-    network,
+    integers,
     read_error,
 )
 from cimlearn.devices.technology import memory_cell
@@ -35,7 +41,6 @@ from cimlearn.learning.reservoir import Reservoir, ReservoirState
 from cimlearn.ledger import Ledger
 from cimlearn.networks.backbone import prepare
 from cimlearn.networks.layers import check_images
-from cimlearn.networks.repnet import head
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import generator
 from cimlearn.state import copied, load
@@ -74,6 +79,7 @@ class SasMram:
         self.shape, self.seed, self.on = shape, seed, on
         self.size = image_size(shape, p["network.side"])
         check_replay(p)
+        check_exponents(p)
         check_images(p["network.backbone"], p["network.side"], p["network.train"])
         self.backbone = frozen_backbone(p, equal=on == "chip")
         self.cell = memory_cell(p)
@@ -250,10 +256,7 @@ class SasMram:
     def _layout(self) -> IntRepNet:
         """The integer network of one task, for its layers; blocks without calibration if nothing was seen."""
         blocks = self._blocks or self._frozen([])
-        net = network(self.backbone, self.parameters, "none", seed=self.seed, task=0)
-        top = head(net.width, self.shape.classes, seed=self.seed, task=0)
-        tuned = TUNED[self.parameters["network.train"]]
-        return IntRepNet(blocks, net, top, self.parameters["network.side"], tuned=tuned)
+        return integers(blocks, self.backbone, self.parameters, self.shape.classes, seed=self.seed, task=0)
 
     def _layers(self) -> list[Layer]:
         """The matrix products of one image, learning."""

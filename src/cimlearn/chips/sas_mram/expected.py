@@ -18,7 +18,7 @@ from cimlearn.arrays.faults import error_rate
 from cimlearn.arrays.training import OPERANDS, Layer, bias_bits
 from cimlearn.chips.base import Design
 from cimlearn.chips.sas_mram.counts import SasMramTally, ledger, memory_bits
-from cimlearn.chips.sas_mram.setup import check_replay, image_size
+from cimlearn.chips.sas_mram.setup import check_exponents, check_replay, image_size
 from cimlearn.devices.technology import memory_cell
 from cimlearn.errors import InputError
 from cimlearn.learning.reservoir import expected_stored
@@ -53,7 +53,9 @@ def design(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int)
     check_replay(p)
     for name in ("faults.write_error", "faults.read_error"):
         error_rate(p, name, 0.0)
-    one = layers(p["network.backbone"], p["network.side"], shape.classes, p["network.train"])
+    check_exponents(p)
+    normed = p["network.norm"] == "batch"
+    one = layers(p["network.backbone"], p["network.side"], shape.classes, p["network.train"], normed)
     networks = p["expected.tasks"] if p["network.tasks"] == "own" else 1
     done = _tally(p, _trained_bits(one), cell.bits_per_write, learned, predicted)
     counted = ledger(p, one, size, shape.classes, done)

@@ -25,6 +25,7 @@ from cimlearn.learning.integer.tensor import Int8, from_float, torch
 from cimlearn.learning.integer.update import rate_rule
 from cimlearn.networks.backbone import Backbone
 from cimlearn.networks.baselines import Tuned
+from cimlearn.networks.layers import MODULES
 from cimlearn.networks.repnet import RepNet, head
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import generator
@@ -32,7 +33,14 @@ from cimlearn.state import check
 
 Float = NDArray[np.float32]
 Labels = NDArray[np.int64]
-TUNED: Final[dict[str, TunedPart]] = {"repnet": "no", "last": "no", "bias": "bias", "full": "full"}
+TUNED: Final[dict[str, TunedPart]] = {
+    "repnet": "no",
+    "last": "no",
+    "repnet+bias": "bias",
+    "bias": "bias",
+    "full": "full",
+}
+MEMORY: Final = "memory."  # before the names of what changes beside stored words
 LOOKED_AT: Final = 32  # of so many steps one has the ones of its operands counted, the first of a task too
 OPERAND_COUNTS: Final = tuple(f"{name}_{kind}" for name in OPERANDS for kind in ("bits", "ones"))
 TOGETHER: Final = 100  # images classified together; exponents are found over as many
@@ -54,10 +62,33 @@ class Learner(Protocol):
         """Go on from those `tensors` whose names begin with `start`."""
 
 
-def network(backbone: Backbone, p: ParameterSet, norm: str, *, seed: int, task: int) -> RepNet:
+def network(
+    backbone: Backbone, p: ParameterSet, norm: str, *, seed: int, task: int, biases: bool = False
+) -> RepNet:
     """The Rep-Net of a task; without modules where something else learns."""
-    connectors: Any = None if p["network.train"] == "repnet" else ()
-    return RepNet(backbone, norm=norm, resize="nearest", connectors=connectors, seed=seed, task=task)
+    connectors: Any = None if p["network.train"] in MODULES else ()
+    return RepNet(
+        backbone, norm=norm, resize="nearest", connectors=connectors, biases=biases, seed=seed, task=task
+    )
+
+
+def integers(
+    blocks: Any, backbone: Backbone, p: ParameterSet, classes: int, *, seed: int, task: int
+) -> IntRepNet:
+    """The integer network of a task beside the frozen `blocks`."""
+    normed = p["network.norm"] == "batch"
+    net = network(backbone, p, "batch" if normed else "none", seed=seed, task=task)
+    return IntRepNet(
+        blocks,
+        net,
+        head(net.width, classes, seed=seed, task=task),
+        p["network.side"],
+        last_exponent=p["network.last_exponent"],
+        tuned=TUNED[p["network.train"]],
+        accumulator=p["array.accumulator"],
+        norm=normed,
+        follow=p["network.exponents"] == "last",
+    )
 
 
 class OnChip:
@@ -78,18 +109,7 @@ class OnChip:
         seed: int,
         task: int,
     ) -> None:
-        net = network(backbone, p, "none", seed=seed, task=task)
-        top = head(net.width, classes, seed=seed, task=task)
-        last, tuned = p["network.last_exponent"], TUNED[p["network.train"]]
-        self.net = IntRepNet(
-            blocks,
-            net,
-            top,
-            p["network.side"],
-            last_exponent=last,
-            tuned=tuned,
-            accumulator=p["array.accumulator"],
-        )
+        self.net = integers(blocks, backbone, p, classes, seed=seed, task=task)
         self.p, self.cell, self.seed, self.task = p, cell, seed, task
         self.exponent = image_exponent(backbone)
         self.risks = write_risks(p, cell)
@@ -130,11 +150,18 @@ class OnChip:
         read = generator(self.seed, "read", "learn", str(self.task), str(self.taken))
         with self._misread(self.read_error, read), self._observed():
             self.net.differentiate(self._image(x), torch.from_numpy(y), draw)
-        head, modules, backbone = (
-            rate_rule(_rate(p, f"rule.bits_{part}", seen), p["rule.scale"], p["rule.rounding"], draw)
-            for part in ("head", "modules", "backbone")
+        head, modules, backbone, norm = (
+            rate_rule(
+                _rate(p, f"rule.bits_{part}", seen),
+                p["rule.scale"],
+                p["rule.rounding"],
+                draw,
+                momentum=p["rule.momentum"],
+                moving=p["rule.exponents"] == "moving",
+            )
+            for part in ("head", "modules", "backbone", "norm")
         )
-        self.net.update(head=head, modules=modules, backbone=backbone)
+        self.net.update(head=head, modules=modules, backbone=backbone, norm=norm)
         self._write(self.net.weights())
         self.taken += 1
 
@@ -194,6 +221,7 @@ class OnChip:
         found: dict[str, NDArray[Any]] = {f"weight.{n}": w for n, w in self.stored.items()}
         found |= {f"writes.{n}": lines.writes for n, lines in self.lines.items()}
         found["ones"] = self.ones.copy()
+        found |= {f"{MEMORY}{name}": values for name, values in self._memory().items()}
         return found | {"counters": np.array([self.taken, self.flipped], np.int64)}
 
     def load(self, tensors: dict[str, NDArray[Any]], start: str) -> None:
@@ -206,6 +234,14 @@ class OnChip:
         self.ones = tensors[f"{start}ones"].copy()
         self.taken, self.flipped = (int(n) for n in tensors[f"{start}counters"])
         self.net.load(self.stored)
+        memory = start + MEMORY
+        self.net.remember({n.removeprefix(memory): v for n, v in tensors.items() if n.startswith(memory)})
+
+    def _memory(self) -> dict[str, NDArray[np.int64]]:
+        """What changes beside stored words, where anything does."""
+        p = self.p
+        more = p["rule.momentum"] or p["rule.exponents"] == "moving" or p["network.norm"] == "batch"
+        return self.net.memory() if more or p["network.exponents"] == "last" else {}
 
 
 class InSoftware:
@@ -216,7 +252,7 @@ class InSoftware:
         net: Any = (
             Tuned(backbone, method)
             if method in ("bias", "full")
-            else network(backbone, p, p["float.norm"], seed=seed, task=task)
+            else network(backbone, p, p["float.norm"], seed=seed, task=task, biases=method == "repnet+bias")
         )
         settings = RepNetSettings(
             rate_head=p["float.rate_head"],

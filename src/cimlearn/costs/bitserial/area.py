@@ -55,5 +55,6 @@ def digital_area(m: DigitalMachine, p: ParameterSet) -> Parts:
         "adders": adder_bits * bit,
         "narrowers": m.narrowers * 2 * m.sum_bits * bit,
         **({"logic": logic_area(p, m.lanes, WORD_BITS, WORD_BITS, m.sum_bits)} if m.lanes else {}),
+        **({"norms": logic_area(p, m.norm_units, 16, 16, m.sum_bits)} if m.norm_units else {}),
         "memories": memory_area(p, sum(m.memory_bits.values())),
     }

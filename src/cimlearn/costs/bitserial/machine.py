@@ -89,6 +89,7 @@ class DigitalMachine:
     transpose: str  # where the transposed product is computed: copy, transposable, sram
     gradient: str  # where the weight gradient is computed: mram, sram
     lanes: int = 0  # multiply-add units for layers that are not on sub-arrays
+    norm_units: int = 0  # multipliers of integer norms, one beside each narrower
     latched: bool = False  # weight bits are read once for the 8 bits of an input
     product_bits: Mapping[str, int] = field(
         default_factory=dict
@@ -160,6 +161,7 @@ def digital_machine(
         transpose=parameters["array.transpose"],
         gradient=parameters["array.gradient"],
         lanes=inventory["digital"].get("lanes", 0),
+        norm_units=inventory["digital"].get("norm_units", 0),
         latched=bool(parameters["array.latch"]) if "array.latch" in parameters else False,
         product_bits={
             name[: -len("_bits")]: bits
