@@ -71,12 +71,27 @@ def place(p: ParameterSet, layers: Sequence[Layer] = ()) -> Place:
     """
     mram = SubArray(p["array.rows"], p["array.columns"], p["array.active"], p["array.available"])
     made = Place(
-        mram, SRAM._replace(available=p["array.available"]), p["array.transpose"], p["array.gradient"]
+        mram,
+        SRAM._replace(available=p["array.available"]),
+        p["array.transpose"],
+        p["array.gradient"],
+        hybrid_memory(p),
     )
     if not layers or p["array.available"]:
         return made
     most = largest_layer(layers, made)
     return made._replace(mram=mram._replace(available=most), sram=SRAM._replace(available=most))
+
+
+def hybrid_memory(p: ParameterSet) -> bool:
+    """Whether weights that learn and weights that don't are in different memories."""
+    if "cell.frozen" not in p:
+        return False
+    frozen, trained = (
+        p["cell.technology"] if p[f"cell.{group}"] == "same" else p[f"cell.{group}"]
+        for group in ("frozen", "trained")
+    )
+    return bool(frozen != trained)
 
 
 def largest_layer(layers: Sequence[Layer], where: Place) -> int:
@@ -159,15 +174,21 @@ def inventory(
     once, own = stored_bits(list(frozen), where), stored_bits(list(owned), where)
     per_task = sum(own.values()) + bias_bits(list(layers))
     bits = sum(once.values()) + tasks * per_task
-    arrays = sum(tiling(layer.forward, where.mram).arrays for layer in layers)
-    if p["array.transpose"] == "copy":
-        arrays += sum(tiling(layer.backward, where.mram).arrays for layer in layers if layer.error)
+    held = [_arrays(group, where) for group in (frozen, owned)]
+    arrays = sum(held)
     gradients = [tiling(layer.gradient, where.sram).arrays for layer in owned]
     side = [max(gradients, default=0)]
     working = min(arrays, where.mram.available)
     _warn_of_idle(working, largest_layer(layers, where))
+    size = {"rows": p["array.rows"], "columns": p["array.columns"]}
+    groups = {"mram": {"bits": bits, "subarrays": arrays, **size}}
+    if where.hybrid:
+        groups = {
+            "mram": {"bits": tasks * per_task, "subarrays": held[1], **size},
+            "frozen": {"bits": sum(once.values()), "subarrays": held[0], **size},
+        }
     return {
-        "mram": {"bits": bits, "subarrays": arrays, "rows": p["array.rows"], "columns": p["array.columns"]},
+        **groups,
         "sram": {
             "bits": max(side) * SRAM.rows * SRAM.columns,
             "subarrays": max(side),
@@ -189,6 +210,14 @@ def inventory(
             ),
         },
     }
+
+
+def _arrays(layers: Sequence[Layer], where: Place) -> int:
+    """Sub-arrays that hold the weights of `layers` and their transposed copies."""
+    found = sum(tiling(layer.forward, where.mram).arrays for layer in layers)
+    if where.transpose == "copy":
+        found += sum(tiling(layer.backward, where.mram).arrays for layer in layers if layer.error)
+    return found
 
 
 def learning_state(layers: Sequence[Layer], p: ParameterSet) -> int:

@@ -44,6 +44,13 @@ class Place(NamedTuple):
     sram: SubArray
     transpose: Transpose
     gradient: Gradient
+    hybrid: bool = (
+        False  # weights that don't learn are in a memory of their own: counted as `frozen`, not `mram`
+    )
+
+    def unit(self, layer: Layer) -> str:
+        """Where a layer's weights are counted."""
+        return "frozen" if self.hybrid and not layer.trained else "mram"
 
 
 class Layer(NamedTuple):
@@ -82,7 +89,7 @@ class Layer(NamedTuple):
 
 def forward(layer: Layer, place: Place) -> Counts:
     """The work of Y = W X."""
-    return multiplied(layer.forward, place.mram)
+    return multiplied(layer.forward, place.mram, part=place.unit(layer))
 
 
 def error(layer: Layer, place: Place) -> Counts:
@@ -93,10 +100,10 @@ def error(layer: Layer, place: Place) -> Counts:
     _checked(place)
     overlap: Counts = {"adders": {"window_adds": layer.backward.columns * layer.windows * layer.groups}}
     if place.transpose == "copy":
-        return added([multiplied(layer.backward, place.mram), overlap])
+        return added([multiplied(layer.backward, place.mram, part=place.unit(layer)), overlap])
     if place.transpose == "transposable":
-        return added([multiplied_transposed(layer.forward, place.mram), overlap])
-    out = moved(layer.forward, place.mram, part="mram", write=False)
+        return added([multiplied_transposed(layer.forward, place.mram, part=place.unit(layer)), overlap])
+    out = moved(layer.forward, place.mram, part=place.unit(layer), write=False)
     into = moved(layer.backward, place.sram, part="sram", write=True)
     return added([out, into, multiplied(layer.backward, place.sram, part="sram"), overlap])
 

@@ -25,6 +25,7 @@ from cimlearn.chips.sas_mram.setup import (
 )
 from cimlearn.chips.sas_mram.task import (
     OPERAND_COUNTS,
+    Failures,
     InSoftware,
     Learner,
     OnChip,
@@ -32,7 +33,7 @@ from cimlearn.chips.sas_mram.task import (
     integers,
     read_error,
 )
-from cimlearn.devices.technology import memory_cell
+from cimlearn.devices.technology import memory_cells
 from cimlearn.learning.adam_miru import pytorch
 from cimlearn.learning.integer.graph import IntGraph
 from cimlearn.learning.integer.repnet import IntRepNet, frozen
@@ -82,7 +83,7 @@ class SasMram:
         check_exponents(p)
         check_images(p["network.backbone"], p["network.side"], p["network.train"])
         self.backbone = frozen_backbone(p, equal=on == "chip")
-        self.cell = memory_cell(p)
+        self.cells = memory_cells(p)
         for name in ("faults.write_error", "faults.read_error"):
             error_rate(p, name, 0.0)  # a wrong one is an error now, not after a task
         self.learners: dict[int, Learner] = {}
@@ -197,13 +198,15 @@ class SasMram:
         )
         return learner.answers(self._prepared(images), self._failures(), draw)
 
-    def _failures(self) -> ErrorRates:
-        """Probabilities that any stored bit is wrong while it is used: misread at random, or lost at rest."""
+    def _failures(self) -> Failures:
+        """Probabilities that a stored bit of each group is wrong while it is used: misread, or lost at rest."""
         p = self.parameters
-        read = read_error(p, self.cell)
-        lost = self.cell.retention_failure(p["faults.rest_years"] * YEAR)
-        either = read + lost - read * lost
-        return ErrorRates(either, either)
+        found = []
+        for cell in self.cells:
+            read, lost = read_error(p, cell), cell.retention_failure(p["faults.rest_years"] * YEAR)
+            either = read + lost - read * lost
+            found.append(ErrorRates(either, either))
+        return Failures(*found)
 
     # --- what it is made of
 
@@ -217,7 +220,7 @@ class SasMram:
         """The Rep-Net and head of a task that has learned nothing, beside the frozen `blocks`."""
         p, classes = self.parameters, self.shape.classes
         if self.on == "chip":
-            return OnChip(blocks, self.backbone, p, self.cell, classes, seed=self.seed, task=task)
+            return OnChip(blocks, self.backbone, p, self.cells, classes, seed=self.seed, task=task)
         return InSoftware(self.backbone, p, classes, seed=self.seed, task=task)
 
     def _quantised(self, images: NDArray[np.uint8]) -> Any:
@@ -230,7 +233,7 @@ class SasMram:
         blocks = self._frozen([x] if self.parameters["network.static"] else [])
         share = self.parameters["faults.stuck"]
         if share and self.parameters["network.train"] != "full":  # cells that learn have lines of their own
-            stick(blocks, wear_law(self.parameters, self.cell), seed=self.seed)
+            stick(blocks, wear_law(self.parameters, self.cells.frozen), seed=self.seed)
         return blocks
 
     def _frozen(self, batches: list[Int8]) -> list[IntGraph]:
@@ -293,7 +296,7 @@ class SasMram:
 
     def figures(self) -> dict[str, Any]:
         """What a cell costs and how it fails, from the physics of its device; empty for the float twin."""
-        return self.cell.as_dict() if self.on == "chip" else {}
+        return self.cells.as_dict() if self.on == "chip" else {}
 
     def writes(self) -> dict[str, NDArray[np.int64]]:
         """Per trained layer (8 bits, outputs, inputs): writes seen by each cell; tasks side by side."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from cimlearn.arrays.training import OPERANDS
 from cimlearn.arrays.wear import Lines
 from cimlearn.chips.sas_mram.setup import wear_law
 from cimlearn.devices.risks import Risks
-from cimlearn.devices.technology import Technology
+from cimlearn.devices.technology import Cells, Technology
 from cimlearn.learning.adam_repnet import RepNetFloat, RepNetSettings
 from cimlearn.learning.integer.operands import Operands
 from cimlearn.learning.integer.repnet import IntRepNet
@@ -46,13 +46,20 @@ OPERAND_COUNTS: Final = tuple(f"{name}_{kind}" for name in OPERANDS for kind in 
 TOGETHER: Final = 100  # images classified together; exponents are found over as many
 
 
+class Failures(NamedTuple):
+    """How often stored bits of each group of weights are wrong while they are used."""
+
+    frozen: ErrorRates
+    trained: ErrorRates
+
+
 class Learner(Protocol):
     """One task: it learns batches and answers; its tensors are its state."""
 
     def step(self, x: Float, y: Labels, seen: int) -> None:
         """Learn x (examples, 3, side, side), y (examples,); `seen` examples of the task came before."""
 
-    def answers(self, x: Float, rates: ErrorRates, draw: np.random.Generator) -> Labels:
+    def answers(self, x: Float, rates: Failures, draw: np.random.Generator) -> Labels:
         """(examples,) classes of x (examples, 3, side, side) while stored bits fail at `rates`."""
 
     def tensors(self) -> dict[str, NDArray[Any]]:
@@ -103,18 +110,20 @@ class OnChip:
         blocks: Any,
         backbone: Backbone,
         p: ParameterSet,
-        cell: Technology,
+        cells: Cells,
         classes: int,
         *,
         seed: int,
         task: int,
     ) -> None:
         self.net = integers(blocks, backbone, p, classes, seed=seed, task=task)
-        self.p, self.cell, self.seed, self.task = p, cell, seed, task
+        self.p, self.cells, self.seed, self.task = p, cells, seed, task
+        cell = cells.trained
         self.exponent = image_exponent(backbone)
         self.risks = write_risks(p, cell)
-        rate = read_error(p, cell)
-        self.read_error = ErrorRates(rate, rate)
+        self.read_error = Failures(
+            *(ErrorRates(rate, rate) for rate in (read_error(p, one) for one in cells))
+        )
         self.taken = 0
         self.stored, law = self.net.weights(), wear_law(p, cell)
         self.lines = {
@@ -131,11 +140,13 @@ class OnChip:
 
     def _weak(self) -> dict[str, weak.Weak]:
         """The cells that are misread again and again; frozen ones are the same for every task."""
-        margins = self.cell.margins
-        if self.p["faults.read_error"] != "device" or margins is None:
+        if self.p["faults.read_error"] != "device":
             return {}
         found = {}
         for name, words in self.sizes.items():
+            margins = (self.cells.trained if name in self.stored else self.cells.frozen).margins
+            if margins is None:
+                continue
             owner = (str(self.task),) if name in self.stored else ("frozen",)
             found[name] = weak.drawn(words, margins, seed=self.seed, names=(*owner, name))
         return {name: cells for name, cells in found.items() if len(cells.place)}
@@ -190,7 +201,7 @@ class OnChip:
         if any(self.stored[name] is not new for name, new in wanted.items()):
             self.net.load(self.stored)
 
-    def answers(self, x: Float, rates: ErrorRates, draw: np.random.Generator) -> Labels:
+    def answers(self, x: Float, rates: Failures, draw: np.random.Generator) -> Labels:
         """Classes, by batches of 100."""
         found = []
         with self._misread(rates, draw):
@@ -200,9 +211,18 @@ class OnChip:
         return np.concatenate(found).astype(np.int64)
 
     @contextmanager
-    def _misread(self, rates: ErrorRates, draw: np.random.Generator) -> Iterator[None]:
+    def _misread(self, rates: Failures, draw: np.random.Generator) -> Iterator[None]:
         """While it lasts, stored bits, frozen and trained, are wrong at `rates`, and weak cells are misread."""
-        wrong = misread(self.sizes, self.net.read, rates, generator=draw)
+        groups = [(self.sizes, rates.trained)]
+        if self.cells.hybrid:
+            frozen = {name: words for name, words in self.sizes.items() if name not in self.stored}
+            groups = [
+                (frozen, rates.frozen),
+                ({name: self.sizes[name] for name in self.stored}, rates.trained),
+            ]
+        wrong: dict[str, NDArray[np.int8]] = {}
+        for words, rate in groups:
+            wrong |= misread(words, self.net.read, rate, generator=draw)
         wrong |= weak.misread(
             self.weak, lambda name: wrong[name] if name in wrong else self.net.read(name), draw=draw
         )
@@ -266,7 +286,7 @@ class InSoftware:
         """One step."""
         self.learner.step(x, y)
 
-    def answers(self, x: Float, rates: ErrorRates, draw: np.random.Generator) -> Labels:
+    def answers(self, x: Float, rates: Failures, draw: np.random.Generator) -> Labels:
         """Classes; nothing fails in software."""
         return self.learner.predict(x)
 

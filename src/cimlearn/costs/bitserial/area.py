@@ -44,8 +44,12 @@ def digital_area(m: DigitalMachine, p: ParameterSet) -> Parts:
     unit_bits = max((m.width(product) for product in PRODUCTS if m.in_unit(product)), default=m.sum_bits)
     adder_bits = m.adders * column(longest, max(m.width(product) for product in outside))
     adder_bits += m.unit_adders * column(m.sram.rows, unit_bits)
-    paths = m.mram.subarrays * m.mram.columns * m.active * p["technology.feature"] ** 2
-    weights, unit = m.mram.cells * m.cell.area, m.sram.cells * p["technology.sram_cell"]
+    columns = sum(array.subarrays * array.columns for array, _ in m.weights)
+    paths = columns * m.active * p["technology.feature"] ** 2
+    weights, unit = (
+        sum(array.cells * cell.area for array, cell in m.weights),
+        m.sram.cells * p["technology.sram_cell"],
+    )
     return {
         "weight_cells": weights,
         "unit_cells": unit,

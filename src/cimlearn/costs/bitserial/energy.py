@@ -116,13 +116,16 @@ def _product(
         "mram": (m.cell.read_energy, m.cell.write_energy),
         "sram": (p["price.unit_read"], p["price.unit_write"]),
     }
+    if m.frozen_cell is not None:
+        cells["frozen"] = (m.frozen_cell.read_energy, m.frozen_cell.write_energy)
     parts: Parts = {}
     for unit, (read, write) in cells.items():
         row = _row(unit, m, p)
         seen = on if not latched else 1 / WORD_BITS
         parts[f"{unit}_reads"] = (get(f"{unit}_bits_read") * seen + get(f"{unit}_bits_out")) * read
         if latched:
-            parts["latches"] = get("mram_bits_read") * (p["price.latch"] / WORD_BITS + on * _and_energy(p))
+            sensed = get("mram_bits_read") + get("frozen_bits_read")
+            parts["latches"] = sensed * (p["price.latch"] / WORD_BITS + on * _and_energy(p))
         driven_rows = get(f"{unit}_row_activations") * (on + (1 / WORD_BITS if latched else 0))
         rows = driven_rows + get(f"{unit}_rows_out") + get(f"{unit}_rows_written")
         parts[f"{unit}_rows"] = rows * row
@@ -152,6 +155,8 @@ def tree_add_energy(p: ParameterSet) -> float:
 
 def _row(unit: str, m: DigitalMachine, p: ParameterSet) -> float:
     """Energy of driving a row of one unit [J]."""
+    if unit == "frozen" and m.frozen is not None and m.frozen_cell is not None:
+        return row_energy(p, m.frozen.columns, m.frozen_cell.area)
     area = m.cell.area if unit == "mram" else p["technology.sram_cell"]
     return row_energy(p, (m.mram if unit == "mram" else m.sram).columns, area)
 

@@ -41,7 +41,7 @@ class DigitalSeconds:
 
 def cycle(m: DigitalMachine) -> float:
     """One cycle of the sub-arrays [s]: the clock's, or a read of the cell if that is longer."""
-    return max(1.0 / m.clock, m.cell.read_time)
+    return max(1.0 / m.clock, *(cell.read_time for _, cell in m.weights))
 
 
 def row_write(m: DigitalMachine, p: ParameterSet) -> float:
