@@ -54,6 +54,7 @@ CASES: dict[str, dict[str, Any]] = {
     "lines of two": {"line.bits": 2},
     "lines of three": {"line.bits": 3},
     "SRAM": {"cell.technology": "sram"},
+    "two of four": {"rule.sparsity": "2:4"},
     "MRAM and SRAM": {"cell.technology": "sas-mram+sram"},
 }
 # What depends on data or chance. Every other count is exactly the expected one.

@@ -70,11 +70,23 @@ class Layer(NamedTuple):
     inputs: int = 0  # values of the layer's input over the whole batch; 0: as many as its windows see
     bias: bool = False  # its biases learn
     norm: bool = False  # an integer norm follows, whose scale and offset learn
+    kept: tuple[int, int] = (0, 0)  # N of M weights of a filter are stored; (0, 0): all
 
     @property
     def forward(self) -> Shape:
-        """W (fan_in, outputs) stored, a vector for each window."""
-        return Shape(self.fan_in, self.outputs, self.windows, self.groups)
+        """W (fan_in, outputs) stored, a vector for each window; of N:M, the rows that are kept."""
+        return Shape(self.stored_rows, self.outputs, self.windows, self.groups)
+
+    @property
+    def stored_rows(self) -> int:
+        """Weights of a filter that are stored."""
+        n, m = self.kept
+        return self.fan_in * n // m if m else self.fan_in
+
+    @property
+    def index_bits(self) -> int:
+        """Bits beside each stored weight that say which input drives it."""
+        return (self.kept[1] - 1).bit_length() if self.kept[1] else 0
 
     @property
     def backward(self) -> Shape:
@@ -88,8 +100,13 @@ class Layer(NamedTuple):
 
 
 def forward(layer: Layer, place: Place) -> Counts:
-    """The work of Y = W X."""
-    return multiplied(layer.forward, place.mram, part=place.unit(layer))
+    """The work of Y = W X. Of N:M, all inputs are driven past the kept rows; index bits are read once an input."""
+    found = multiplied(layer.forward, place.mram, part=place.unit(layer))
+    if layer.index_bits:
+        (n, m), unit = layer.kept, found[place.unit(layer)]
+        unit["row_activations"] = unit["row_activations"] * m // n
+        unit["index_bits_read"] = layer.forward.products * layer.index_bits
+    return found
 
 
 def error(layer: Layer, place: Place) -> Counts:
@@ -177,8 +194,12 @@ def step(layers: list[Layer], place: Place) -> dict[str, Counts]:
 def stored_bits(layers: list[Layer], place: Place) -> dict[str, int]:
     """Bits of memory that hold weights: 'weights', and 'copy', the transposed copies of layers that pass errors."""
     _checked(place)
-    bits = {layer.name: layer.fan_in * layer.outputs * layer.groups * 8 for layer in layers}
-    copies = sum(bits[layer.name] for layer in layers if layer.error) if place.transpose == "copy" else 0
+    bits = {
+        layer.name: layer.stored_rows * layer.outputs * layer.groups * (8 + layer.index_bits)
+        for layer in layers
+    }
+    dense = (layer.fan_in * layer.outputs * layer.groups * 8 for layer in layers if layer.error)
+    copies = sum(dense) if place.transpose == "copy" else 0
     return {"weights": sum(bits.values()), "copy": copies}
 
 

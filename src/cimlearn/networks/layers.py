@@ -15,6 +15,7 @@ from functools import lru_cache
 from cimlearn.arrays.training import Layer
 from cimlearn.networks.connectors import CONNECTORS, Connector, check_modules
 from cimlearn.networks.sizes import Sizes, sizes
+from cimlearn.networks.sparsity import Pattern, check_divides
 
 IMAGE = 3  # channels of an image
 MODULES = ("repnet", "repnet+bias")  # modules stand beside the backbone
@@ -23,11 +24,17 @@ TUNED = ("repnet+bias", "bias", "full")  # something inside the backbone learns
 
 @lru_cache(maxsize=256)
 def layers(
-    backbone: str, side: int, classes: int, train: str = "repnet", norm: bool = False
+    backbone: str,
+    side: int,
+    classes: int,
+    train: str = "repnet",
+    norm: bool = False,
+    kept: tuple[int, int] = (0, 0),
 ) -> tuple[Layer, ...]:
     """Every layer with weights in the order of the pass, for one image of `side` x `side` pixels.
 
-    `norm`: integer norms behind all convolutions that learn, which then have no bias.
+    `norm`: integer norms behind all convolutions that learn, which then have no bias. `kept`: N of M weights of filters
+    that learn, but for those that read the image.
 
     Raises
     ------
@@ -66,7 +73,16 @@ def layers(
             found += (layer._replace(norm=norm) for layer in module)
     below = tuned or bool(connectors)
     found.append(Layer("head.head", net.width, classes, 1, 1, trained=True, error=below, inputs=net.width))
-    return tuple(found)
+    dense = {found[0].name} | {
+        f"module{number}.conv1" for place, number in places.items() if connectors[number].image or place == 0
+    }
+    sparse = (
+        {layer.name for layer in found if layer.trained and layer.name not in dense} if kept[1] else set()
+    )
+    for layer in found:
+        if layer.name in sparse:
+            check_divides(layer.name, layer.fan_in, Pattern(*kept))
+    return tuple(layer._replace(kept=kept) if layer.name in sparse else layer for layer in found)
 
 
 def check_images(backbone: str, side: int, train: str = "repnet") -> None:

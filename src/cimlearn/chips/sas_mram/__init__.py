@@ -68,8 +68,12 @@ KIND: Final = Kind(
     design=design,
     device=DEVICE,
     costs="bitserial",
-    first_streams=("split-mnist-domain", "split-digits-domain"),
-    first_settings={"stream.examples": 1000, "stream.held_out": 400},
+    first_streams=("rotated-mnist", "rotated-digits"),
+    first_settings={
+        "rotated-mnist": {"stream.examples": 1000, "stream.held_out": 400},
+        "rotated-digits": {"stream.examples": 1000, "stream.held_out": 300, "network.fit": "resize"},
+    },
+    priced_stream="split-mnist-domain",
     packages={"chip": ("torch",), "float": ("torch",)},
     told_tasks=told_tasks,
 )

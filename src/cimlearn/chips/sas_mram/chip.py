@@ -302,7 +302,7 @@ class SasMram:
         """Per trained layer (8 bits, outputs, inputs): writes seen by each cell; tasks side by side."""
         chips = [one for _, one in sorted(self.learners.items()) if isinstance(one, OnChip)]
         names = chips[0].lines if chips else {}
-        return {name: np.concatenate([one.lines[name].seen() for one in chips], axis=1) for name in names}
+        return {name: np.concatenate([one.seen(name) for one in chips], axis=1) for name in names}
 
     def worn(self) -> dict[str, int]:
         """Per trained layer: cells that no longer change, of all tasks."""

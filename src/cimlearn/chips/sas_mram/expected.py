@@ -23,6 +23,7 @@ from cimlearn.devices.technology import memory_cells
 from cimlearn.errors import InputError
 from cimlearn.learning.reservoir import expected_stored
 from cimlearn.networks.layers import layers
+from cimlearn.networks.sparsity import pattern
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
 
@@ -55,7 +56,9 @@ def design(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int)
         error_rate(p, name, 0.0)
     check_exponents(p)
     normed = p["network.norm"] == "batch"
-    one = layers(p["network.backbone"], p["network.side"], shape.classes, p["network.train"], normed)
+    one = layers(
+        p["network.backbone"], p["network.side"], shape.classes, p["network.train"], normed, _kept(p)
+    )
     networks = p["expected.tasks"] if p["network.tasks"] == "own" else 1
     done = _tally(p, _trained_bits(one), cells.trained.bits_per_write, learned, predicted)
     counted = ledger(p, one, size, shape.classes, done)
@@ -77,6 +80,11 @@ def _tally(p: ParameterSet, trained: int, line: int, learned: int, predicted: in
         classified=predicted,
         ones=_ones(p),
     )
+
+
+def _kept(p: ParameterSet) -> tuple[int, int]:
+    """N and M of sparse weights; (0, 0): all are kept."""
+    return pattern(p["rule.sparsity"]) or (0, 0)
 
 
 def _ones(p: ParameterSet) -> dict[str, int]:
@@ -128,5 +136,5 @@ def _steps(p: ParameterSet, learned: int) -> Counter[int]:
 
 def _trained_bits(one: tuple[Layer, ...]) -> int:
     """Cells of one network that updates write, without transposed copies, which see the same writes."""
-    weights = sum(layer.fan_in * layer.outputs * layer.groups * BITS for layer in one if layer.trained)
+    weights = sum(layer.stored_rows * layer.outputs * layer.groups * BITS for layer in one if layer.trained)
     return weights + bias_bits(list(one))

@@ -27,6 +27,7 @@ from cimlearn.networks.backbone import Backbone
 from cimlearn.networks.baselines import Tuned
 from cimlearn.networks.layers import MODULES
 from cimlearn.networks.repnet import RepNet, head
+from cimlearn.networks.sparsity import pattern
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import generator
 from cimlearn.state import check
@@ -95,6 +96,7 @@ def integers(
         accumulator=p["array.accumulator"],
         norm=normed,
         follow=p["network.exponents"] == "last",
+        sparsity=pattern(p["rule.sparsity"]),
     )
 
 
@@ -125,6 +127,7 @@ class OnChip:
             *(ErrorRates(rate, rate) for rate in (read_error(p, one) for one in cells))
         )
         self.taken = 0
+        self.masks = self.net.masks()
         self.stored, law = self.net.weights(), wear_law(p, cell)
         self.lines = {
             name: Lines(w, cell.bits_per_write, law, seed=seed, names=(str(task), name))
@@ -256,6 +259,14 @@ class OnChip:
         self.net.load(self.stored)
         memory = start + MEMORY
         self.net.remember({n.removeprefix(memory): v for n, v in tensors.items() if n.startswith(memory)})
+
+    def seen(self, name: str) -> NDArray[np.int64]:
+        """(8 bits, outputs, inputs) writes of each stored cell of a tensor."""
+        found = self.lines[name].seen()
+        if name not in self.masks:
+            return found
+        stored = self.masks[name].reshape(found.shape[1:])
+        return found[:, stored].reshape(len(found), len(stored), -1)
 
     def _memory(self) -> dict[str, NDArray[np.int64]]:
         """What changes beside stored words, where anything does."""

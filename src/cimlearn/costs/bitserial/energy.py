@@ -122,7 +122,8 @@ def _product(
     for unit, (read, write) in cells.items():
         row = _row(unit, m, p)
         seen = on if not latched else 1 / WORD_BITS
-        parts[f"{unit}_reads"] = (get(f"{unit}_bits_read") * seen + get(f"{unit}_bits_out")) * read
+        once = get(f"{unit}_bits_out") + get(f"{unit}_index_bits_read")
+        parts[f"{unit}_reads"] = (get(f"{unit}_bits_read") * seen + once) * read
         if latched:
             sensed = get("mram_bits_read") + get("frozen_bits_read")
             parts["latches"] = sensed * (p["price.latch"] / WORD_BITS + on * _and_energy(p))

@@ -24,10 +24,12 @@ from cimlearn.arrays.training import Layer
 from cimlearn.errors import InputError, nearest
 from cimlearn.learning.integer.bias import bias_from_words, bias_updated, bias_words
 from cimlearn.learning.integer.operands import Operands
+from cimlearn.learning.integer.sparse import is_dense, mask
 from cimlearn.learning.integer.tensor import ACCUMULATOR, Int8, added, torch
 from cimlearn.learning.integer.trace import INPUT, Step, TraceSettings, traced
 from cimlearn.learning.integer.update import UpdateRule, refitted, updated, with_momentum
 from cimlearn.learning.integer.weighted import Narrowing, Weighted
+from cimlearn.networks.sparsity import Pattern, check_divides
 
 BIAS: Final = ".bias"  # after a layer's name
 NORM: Final = ("gamma", "beta")  # of a layer's norm
@@ -129,6 +131,8 @@ class IntGraph:
                 layer.weight, layer.velocity = with_momentum(before, gradient, old, rule, steps=steps)
             else:
                 layer.weight = updated(before, gradient, rule, examples=layer.examples, steps=steps)
+            if layer.mask is not None:
+                layer.weight = Int8(layer.weight.mantissa * layer.mask, layer.weight.exponent)
             if rule.moving and layer.norm is None:
                 layer.weight = refitted(layer.weight)
             changed[name] = flips(_stored(before), _stored(layer.weight))
@@ -167,6 +171,24 @@ class IntGraph:
             layer.bias_learns = layer.bias is not None
         made._needs = {from_input: _needs(made.steps, from_input) for from_input in (True, False)}
         return made
+
+    def sparsify(self, one: Pattern) -> None:
+        """Keep N of M weights of each filter that learns, for good; InputError where M doesn't divide a filter."""
+        for name, layer in self._weighted.items():
+            w = layer.weight.mantissa
+            groups = layer.geometry.groups if layer.geometry is not None else 1
+            if not layer.trained or is_dense(w.shape[1], groups):
+                continue
+            check_divides(name, w[0].numel(), one)
+            layer.sparsity, layer.mask = one, mask(w, one)
+            layer.weight = Int8(w * layer.mask, layer.weight.exponent)
+
+    def masks(self) -> dict[str, NDArray[np.bool_]]:
+        """Layer -> (outputs, ...) which of its weights are stored, where not all are."""
+        layers = self._weighted.items()
+        return {
+            name: np.asarray(layer.mask.bool().numpy()) for name, layer in layers if layer.mask is not None
+        }
 
     def statistics(self, *, learning: bool) -> None:
         """Let norms take the statistics of each batch, and follow them, or the running ones."""
@@ -296,9 +318,10 @@ class IntGraph:
                 raise InputError(
                     f"weights of shape {values.shape} do not fit {name}, which has {tuple(old.shape)}"
                 )
-            layer.weight = Int8(
-                torch.from_numpy(values.astype(np.float32)).to(old.device), layer.weight.exponent
-            )
+            loaded = torch.from_numpy(values.astype(np.float32)).to(old.device)
+            if layer.mask is not None:
+                loaded *= layer.mask  # what isn't stored doesn't fail
+            layer.weight = Int8(loaded, layer.weight.exponent)
 
     def _words(self, name: str) -> tuple[Any, str]:
         """What holds the 16-bit numbers called `name` (layer.bias, layer.gamma), and where; None where none do."""

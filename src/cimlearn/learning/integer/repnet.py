@@ -29,6 +29,7 @@ from cimlearn.learning.integer.update import UpdateRule
 from cimlearn.learning.integer.weighted import Narrowing
 from cimlearn.networks.backbone import Backbone
 from cimlearn.networks.repnet import RepNet, Reprogram, StandardConv
+from cimlearn.networks.sparsity import Pattern
 
 nn = torch.nn
 
@@ -114,13 +115,14 @@ class IntRepNet:
         accumulator: int = ACCUMULATOR,
         norm: bool = False,
         follow: bool = False,
+        sparsity: Pattern | None = None,
     ) -> None:
         """`side` [pixels] of the images; `last_exponent` of the weights that start at zero; `accumulator` [bit].
 
         tuned: what learns in the blocks, nothing ("no"), their biases ("bias"), biases and weights ("full"). Blocks
         that learn are copied first, so `blocks` stay as they are. norm: batch norms of what learns stay, in integers
         (`norm.py`); `net` is then made with norm 'batch', and the blocks of "full" are traced again. follow: exponents
-        are those that the last learned batch would have chosen.
+        are those that the last learned batch would have chosen. sparsity: N of M weights of what learns are kept.
 
         Raises InputError if `net` was made with norm 'batch' and `norm` is not asked for.
         """
@@ -152,6 +154,9 @@ class IntRepNet:
                 graph.follow()
             for join in self._joins.values():
                 join.follows = True
+        if sparsity is not None:
+            for graph in self.trained().values():
+                graph.sparsify(sparsity)
         self._first = 0 if self.tuned else min(net.places, default=len(blocks))
         self._map = (1, *net.backbone.shape(len(blocks) - 1, side))
 
@@ -207,6 +212,13 @@ class IntRepNet:
         for join in self._joins.values():
             join.learned()
         return changed
+
+    def masks(self) -> dict[str, NDArray[np.bool_]]:
+        """Tensor -> (outputs, ...) which of its weights are stored, where not all are."""
+        found: dict[str, NDArray[np.bool_]] = {}
+        for part, graph in self.trained().items():
+            found |= self._named(graph.masks(), part)
+        return found
 
     def memory(self) -> dict[str, NDArray[np.int64]]:
         """What changes beside stored weights and biases, by name."""

@@ -135,6 +135,8 @@ class Weighted:
     bias_gradient: Sums | None = None  # (out,); set by `backward`
     seen: Operands | None = None  # where the ones of operands are counted, while somebody asks for it
     norm: Any = None  # a `norm.Norm` of the sums, before they are narrowed
+    sparsity: Any = None  # a `sparse.Pattern`
+    mask: Tensor | None = None  # of the weight's shape, 0 where nothing is stored; see `sparse`
     velocity: Tensor | None = None  # of the weight's shape, int64; see `update.with_momentum`
     _size: tuple[int, ...] = ()
     _input: Int8 | None = None
@@ -228,6 +230,7 @@ class Weighted:
         inputs = output[0]  # values of the input: examples x those of one
         for n in self._size[1:]:
             inputs *= n
+        kept = (0, 0) if self.sparsity is None else tuple(self.sparsity)
         return Layer(
             self.name,
             fan_in,
@@ -239,6 +242,7 @@ class Weighted:
             inputs,
             self.bias_learns,
             self.norm is not None,
+            kept,
         )
 
     def _passed(self, error: Int8, y: Int8) -> Int8:
