@@ -141,6 +141,7 @@ class Weighted:
     _size: tuple[int, ...] = ()
     _input: Int8 | None = None
     _output: Int8 | None = None
+    _aligned: tuple[Bias, dict[int, Any]] | None = None  # what `_bias` found for this bias, by exponent
     _top: Tensor | None = None  # (out,) mantissas at which limits by channel stop `_output`
 
     def forward(self, *inputs: Int8, keep: bool) -> Int8:
@@ -286,9 +287,18 @@ class Weighted:
         """
         if self.bias is None:
             return None, None
-        mantissa, up = self.bias.mantissa, self.bias.exponent - exponent
+        if self._aligned is None or self._aligned[0] is not self.bias:
+            self._aligned = (self.bias, {})
+        known = self._aligned[1]
+        if exponent not in known:
+            known[exponent] = self._bias_at(self.bias, exponent)
+        return known[exponent]
+
+    def _bias_at(self, bias: Bias, exponent: int) -> tuple[Tensor | None, Lift | None]:
+        """As `_bias`, worked out."""
+        mantissa, up = bias.mantissa, bias.exponent - exponent
         if largest(mantissa).bit_length() + up > self.narrowing.accumulator - 1 - HEADROOM:
-            return None, Lift(self.bias, self.narrowing.accumulator)
+            return None, Lift(bias, self.narrowing.accumulator)
         if self.steps is None:
             return shifted(mantissa, min(-up, FAR)).double(), None
         return _shifted_each(mantissa, self.steps.to(torch.int64) - up).double(), None
