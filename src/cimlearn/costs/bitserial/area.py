@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cimlearn.costs.base import Parts
 from cimlearn.costs.bitserial.activity import merge_bits
 from cimlearn.costs.bitserial.machine import PRODUCTS, WORD_BITS, DigitalMachine
 from cimlearn.costs.logic import logic_area, memory_area
 from cimlearn.parameters import ParameterSet
+
+NORM_BITS: Final = 16  # of the factors of an integer norm
 
 
 def tree(inputs: int) -> dict[int, int]:
@@ -28,7 +32,8 @@ def digital_area(m: DigitalMachine, p: ParameterSet) -> Parts:
 
     A popcount column: the tree of its longest popcount, an eighth of what puts the columns of a word together, and of
     its accumulator. Each of `active` rows of a column has a sense path of its own, and a latch where stored bits are
-    latched; they belong to every sub-array, at work or not. A narrower: two adders.
+    latched; they belong to every sub-array, at work or not. A narrower: two adders; of an integer norm
+    also a multiplier of 16 x 16 bits, 16 adders of 16 bits and a sum.
     Registers and control take as much more area as they take energy (price.logic_overhead; an assumption).
     """
     scale = (p["technology.feature"] / p["price.logic_feature"]) ** 2 * (1 + p["price.logic_overhead"])
@@ -59,6 +64,6 @@ def digital_area(m: DigitalMachine, p: ParameterSet) -> Parts:
         "adders": adder_bits * bit,
         "narrowers": m.narrowers * 2 * m.sum_bits * bit,
         **({"logic": logic_area(p, m.lanes, WORD_BITS, WORD_BITS, m.sum_bits)} if m.lanes else {}),
-        **({"norms": logic_area(p, m.norm_units, 16, 16, m.sum_bits)} if m.norm_units else {}),
+        **({"norms": m.norm_units * (NORM_BITS**2 + m.sum_bits) * bit} if m.norm_units else {}),
         "memories": memory_area(p, sum(m.memory_bits.values())),
     }
