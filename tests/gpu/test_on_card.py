@@ -19,7 +19,7 @@ except Exception:
 FILE = Path(__file__).with_name("on_card.py")
 
 if GPU:
-    from tests.gpu.on_card import *  # noqa: F403
+    from on_card import *  # noqa: F403
 
 
 @pytest.mark.skipif(GPU, reason="the tests run on the GPU itself")

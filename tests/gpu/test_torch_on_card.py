@@ -1,4 +1,4 @@
-"""PyTorch's part on a real GPU: INT8 learning with the integers of the CPU, and models on a chip. Skipped without one."""
+"""PyTorch on a real GPU: INT8 learning with the integers of the CPU, and models on a chip. Skipped without one."""
 
 from __future__ import annotations
 
