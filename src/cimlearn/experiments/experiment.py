@@ -135,8 +135,7 @@ class Experiment:
         if self.on_device != "cpu":
             from cimlearn.gpu import monte_carlo
 
-            usual = chips.parameters(self.chip, {"rule.feedback": self.parameters[0]["rule.feedback"]})
-            monte_carlo.check(self.chip, self.parameters[0], usual, on=self.on)
+            monte_carlo.check(self.chip, self.parameters[0], on=self.on)
 
     def _placed(self, chip: Chip, threads: int) -> tuple[Callable[[int], tuple[Stream, Chip]], int]:
         """How the chips of all seeds are built where they are simulated, and how many run side by side."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from numba import config, cuda
 
+from cimlearn import chips
 from cimlearn.chips.base import Chip
 from cimlearn.chips.m2ru import NAMES
 from cimlearn.chips.m2ru.chip import M2RU
@@ -19,17 +20,18 @@ from cimlearn.gpu.lanes import SIMULATED
 from cimlearn.parameters import ParameterSet
 
 MOST: Final = 2048  # chips side by side: each has a thread of this process
+FEEDBACK: Final = "rule.feedback"  # brings parameters of its own
 FILL: Final = 0.8  # part of the card's free memory that chips may take
 _config: Any = config
 
 
-def check(chip: str, p: ParameterSet, usual: ParameterSet, *, on: str) -> None:
-    """Raise InputError for what no card here simulates; `usual` are the parameters of an unchanged chip."""
+def check(chip: str, p: ParameterSet, *, on: str) -> None:
+    """Raise InputError for a chip, with parameters `p` and placement `on`, that no card here simulates."""
     if chip not in NAMES:
         raise InputError(f"--on-device cuda simulates {', '.join(NAMES)}, not {chip}; leave --on-device away")
     if STRICT:
         raise InputError(f"{STRICTLY} = 1 promises the same bits everywhere, a GPU has its own; unset it")
-    served.check(p, usual, on=on)
+    served.check(p, chips.parameters(chip, {FEEDBACK: p[FEEDBACK]}), on=on)
     if SIMULATED and not _config.DISABLE_JIT:
         raise InputError("NUMBA_ENABLE_CUDASIM = 1 runs kernels as Python: set NUMBA_DISABLE_JIT=1 beside it")
     check_card()
