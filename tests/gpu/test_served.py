@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import cimlearn
 import pytest
+
+import cimlearn
 from cimlearn.chips.m2ru import parameters
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
