@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from cimlearn.chips.m2ru.chip import M2RU
 from cimlearn.errors import InputError
 from cimlearn.gpu import pack
-from cimlearn.gpu.lanes import SIMULATED
+from cimlearn.gpu.lanes import LANES, SIMULATED
 from cimlearn.gpu.layout import Many
 from cimlearn.gpu.programs import Programs, programs
 from cimlearn.install import install
 
-LANES: Final = 512  # threads of a block; with one lane's 128 registers a multiprocessor holds one block
 SIMULATED_LANES: Final = 4
 CHUNK: Final = 500  # examples that a chip brings at a time (experiments/loop.py)
 ROOM: Final = 48 * 1024  # bytes of memory that a block may share without asking for more

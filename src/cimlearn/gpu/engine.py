@@ -129,12 +129,14 @@ def _propose(many, chip, room):
         i, j = unit // hidden * 4, unit % hidden
         a, b, c, d = zero, zero, zero, zero
         if i + 4 <= count:
-            for t in range(steps):
-                e = delta[t, j]
-                a += rows[t, i] * e
-                b += rows[t, i + 1] * e
-                c += rows[t, i + 2] * e
-                d += rows[t, i + 3] * e
+            row, column, t = np.uint64(i), np.uint64(j), np.uint64(0)
+            while t < np.uint64(steps):
+                e = delta[t, column]
+                a += rows[t, row] * e
+                b += rows[t, row + np.uint64(1)] * e
+                c += rows[t, row + np.uint64(2)] * e
+                d += rows[t, row + np.uint64(3)] * e
+                t += np.uint64(1)
             change[i, j] += a
             change[i + 1, j] += b
             change[i + 2, j] += c

@@ -68,11 +68,13 @@ def _read_group(bar, chip, first, j, n, count, room, key, place):
     """What column j reports of `count` rows from `first` on, which lie in one tile, driven with room.drive."""
     total, variance = np.float32(0), np.float32(0)
     middle = np.float32(bar.scale * bar.reference)
-    for k in range(count):
-        w = bar.cells[chip, 1, first + k, j]
+    weight, row, column, k = bar.cells[chip, 1], np.uint64(first), np.uint64(j), np.uint64(0)
+    while k < np.uint64(count):
+        w = weight[row + k, column]
         g = w + middle
         total += room.drive[0, k] * w
         variance += (room.drive[1, k] * g) * g
+        k += np.uint64(1)
     return converted(bar, chip, tile_of(bar, first), j, n, total, variance, key, place)
 
 

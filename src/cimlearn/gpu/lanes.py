@@ -8,7 +8,7 @@ of numba (NUMBA_ENABLE_CUDASIM=1) lanes are threads of Python.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numba import config
@@ -21,6 +21,7 @@ from cimlearn.noise import mixed, normal_pair
 
 _config: Any = config
 cuda: Any = _numba_cuda
+LANES: Final = 512  # threads of a block on a card; with 128 registers each, a multiprocessor holds one block
 SIMULATED = bool(_config.ENABLE_CUDASIM)
 
 if SIMULATED:
@@ -105,7 +106,7 @@ def _on_cuda() -> None:
 
     @placed(lanes, **options)
     def _lanes() -> Any:
-        return lambda: cuda.blockDim.x
+        return lambda: LANES  # a constant, so that shares of columns are too
 
     @placed(sync, **options)
     def _sync() -> Any:

@@ -44,13 +44,15 @@ def parts(bar, chip, first, last, n, room):
     middle = np.float32(bar.scale * bar.reference)
     share, span = max(1, lanes() // n), last - first
     for unit in range(lane(), share * n, lanes()):
-        j, s = unit % n, unit // n
+        column, s = np.uint64(unit % n), unit // n  # unsigned: no index is looked at twice for its sign
+        i, end = np.uint64(first + span * s // share), np.uint64(first + span * (s + 1) // share)
         total, variance = np.float32(0), np.float32(0)
-        for i in range(first + span * s // share, first + span * (s + 1) // share):
-            w = weight[i, j]
+        while i < end:
+            w = weight[i, column]
             g = w + middle
             total += room.drive[0, i] * w
             variance += (room.drive[1, i] * g) * g
+            i += np.uint64(1)
         room.part[0, unit] = total
         room.part[1, unit] = variance
 

@@ -111,9 +111,11 @@ def _count(change, bit, room):
     share = max(1, lanes() // columns)
     for unit in range(lane(), share * columns, lanes()):
         j, s = unit % columns, unit // columns
-        limit, count = room.bits[j] | bit, 0
-        for i in range(rows * s // share, rows * (s + 1) // share):
-            count += 1 if _magnitude(change[i, j]) >= limit else 0
+        limit, count, column = room.bits[j] | bit, 0, np.uint64(j)
+        i, end = np.uint64(rows * s // share), np.uint64(rows * (s + 1) // share)
+        while i < end:
+            count += 1 if _magnitude(change[i, column]) >= limit else 0
+            i += np.uint64(1)
         room.part[0, unit] = np.float32(count)
     sync()
 
