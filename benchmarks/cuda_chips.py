@@ -54,9 +54,14 @@ def permuted(side: int, tasks: int, train: int, test: int, seed: int) -> list[tu
     return found
 
 
+def settings_of(rule: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """The default design with this feedback; through time without the read that a card does not simulate."""
+    return {"rule.feedback": rule, **settings} | ({"periphery.zero_read": False} if rule == "through" else {})
+
+
 def chip_of(rule: str, settings: dict[str, Any], side: int, seed: int) -> M2RU:
     """A chip with the parameters of the default design and this feedback."""
-    p = KIND.parameters({"rule.feedback": rule, **settings})
+    p = KIND.parameters(settings_of(rule, settings))
     return M2RU(p, StreamShape(side, side, CLASSES, False), seed=seed)
 
 
@@ -209,7 +214,7 @@ def agreement(
             "m2ru",
             stream=stream,
             seeds=seeds,
-            settings={"rule.feedback": rule, **settings},
+            settings=settings_of(rule, settings),
             out=folder,
             on_device=device,
             threads=min(8, seeds),

@@ -34,6 +34,7 @@ SMALL = {
 QUIET = {
     "cell.read_noise": 0.0,
     "periphery.thermal": 0.0,
+    "periphery.noise_factor": 0.0,
     "rule.winner_noise": 0.0,
     "device.cycle": 0.0,
     "replay.quantiser": "nearest",
@@ -58,7 +59,7 @@ def examples(count: int, seed: int = 0) -> tuple[Any, Any]:
 @pytest.mark.parametrize("feedback", ["probed", "through"])
 def test_without_noise_it_is_the_chip_of_the_cpu(feedback: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights and states to float32 rounding, whole-number counts exactly."""
-    settings: dict[str, Any] = {"rule.feedback": feedback, **QUIET}
+    settings: dict[str, Any] = {"rule.feedback": feedback, "periphery.zero_read": False, **QUIET}
     if lanes.SIMULATED:  # kernels are Python: both replay the same slots
         monkeypatch.setattr(replay, "random_below", lambda memory, n: int(n * 3) // 4)
         monkeypatch.setattr(engine, "below_at", lambda key, place, n: int(n * 3) // 4)

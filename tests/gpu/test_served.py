@@ -17,7 +17,12 @@ USUAL = parameters({"rule.feedback": "probed"})
 CHARGE: dict[str, Any] = {f"periphery.{name}_capacitance": 1e-11 for name in ("hidden", "output", "feedback")}
 OTHER: dict[str, dict[str, Any]] = {
     "device.kind": {"device.kind": "levels"},
-    "mapping.kind": {"mapping.kind": "pair"} | CHARGE,
+    "mapping.kind": {
+        "mapping.kind": "pair",
+        "periphery.reference_group": None,
+        "periphery.reference_spread": 0.0,
+    }
+    | CHARGE,
     "mapping.cells": {"mapping.cells": 2} | CHARGE,
     "write.least": {"write.least": 0.01},
     "write.tries": {"write.tries": 1},
@@ -26,7 +31,8 @@ OTHER: dict[str, dict[str, Any]] = {
     "rule.consolidate": {"rule.consolidate": "metaplastic"},
     "rule.feedback": {"rule.feedback": "timed"},
     "replay.random": {"replay.random": "lfsr"},
-    "periphery.reference_group": {"periphery.reference_group": 100},
+    "periphery.wire": {"periphery.wire": 1.0},
+    "periphery.zero_read with rule.feedback = through": {"rule.feedback": "through"},
     "operation.temperature": {"operation.temperature": (300.0, 350.0)},
     "cell.drift": {"cell.drift": 0.05},
 }
@@ -34,7 +40,7 @@ OTHER: dict[str, dict[str, Any]] = {
 
 def test_the_default_is_served() -> None:
     for feedback in served.FEEDBACK:
-        own = parameters({"rule.feedback": feedback})
+        own = parameters({"rule.feedback": feedback, "periphery.zero_read": feedback == "probed"})
         served.check(own, own, on="chip")
 
 

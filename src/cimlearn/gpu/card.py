@@ -22,7 +22,7 @@ from cimlearn.install import install
 SIMULATED_LANES: Final = 4
 CHUNK: Final = 500  # examples that a chip brings at a time (experiments/loop.py)
 ROOM: Final = 48 * 1024  # bytes of memory that a block may share without asking for more
-SHARED: Final = ("tiles", "ones", "hidden_rate", "output_rate")  # leaves without an axis of chips
+SHARED: Final = ("tiles", "hanging", "ones", "hidden_rate", "output_rate")  # leaves without an axis of chips
 SCRATCH: Final = ("rows", "candidate", "states", "delta", "x", "signs", "ask")  # that no copy needs
 
 Float = NDArray[np.float32]

@@ -67,13 +67,11 @@ def probed_deltas(many, chip, room):
 def _read_group(bar, chip, first, j, n, count, room, key, place):
     """What column j reports of `count` rows from `first` on, which lie in one tile, driven with room.drive."""
     total, variance = np.float32(0), np.float32(0)
-    middle = np.float32(bar.scale * bar.reference)
-    weight, row, column, k = bar.cells[chip, 1], np.uint64(first), np.uint64(j), np.uint64(0)
+    weight, noise = bar.cells[chip, 1], bar.cells[chip, 3]
+    row, column, k = np.uint64(first), np.uint64(j), np.uint64(0)
     while k < np.uint64(count):
-        w = weight[row + k, column]
-        g = w + middle
-        total += room.drive[0, k] * w
-        variance += (room.drive[1, k] * g) * g
+        total += room.drive[0, k] * weight[row + k, column]
+        variance += room.drive[1, k] * noise[row + k, column]
         k += np.uint64(1)
     return converted(bar, chip, tile_of(bar, first), j, n, total, variance, key, place)
 
@@ -214,10 +212,9 @@ def _read_alone(bar, chip, row, j, n, value, key, place):
     """What column j reports where `row` alone is driven, yet every tile is read and reports its offset and noise."""
     seen, own, zero = np.float32(0), tile_of(bar, row), np.float32(0)
     effective, weight, _, _ = encoded(bar, chip, value)
-    w = bar.cells[chip, 1, row, j]
-    g = w + np.float32(bar.scale * bar.reference)
+    w, v = bar.cells[chip, 1, row, j], bar.cells[chip, 3, row, j]
     for tile in range(bar.tiles.size - 1):
         total = effective * w if tile == own else zero
-        variance = weight * g * g if tile == own else zero
+        variance = weight * v if tile == own else zero
         seen += converted(bar, chip, tile, j, n, total, variance, key, place)
     return seen

@@ -46,6 +46,9 @@ KEY_NAMES: Final = (
 CONDUCTANCE: Final = 0  # places in Bars.cells
 WEIGHT: Final = 1
 GAIN: Final = 2
+VARIANCE: Final = 3  # of a read for a full input, in weight^2
+REFERENCE: Final = 4  # what is subtracted [S]
+PLANES: Final = 5
 WRITES: Final = 0  # places in Bars.wear
 LIMIT: Final = 1
 
@@ -97,7 +100,16 @@ class Bars(NamedTuple):
     ones: Any  # (codes,) int64
     code: Any  # (chips, 2, codes) float32
     column: Any  # (chips, 2, row tiles, columns) float32
-    cells: Any  # (chips, 3, rows, columns) float32: conductance [S], weight, gain
+    hanging: Any  # (groups + 1,) int64 rows that load a column together
+    loaded: bool  # weights depend on what else hangs on their column (arrays/circuit.py)
+    transconductance: float  # that holds a column [S]; 0 = ideal
+    calibration: int
+    noisy: bool  # what is subtracted comes from cells, whose reads are noisy
+    beside: bool  # a reference column hangs on the same virtual ground as its column
+    trim: Any  # (chips, row tiles, columns) float32
+    cells: (
+        Any  # (chips, PLANES, rows, columns) float32: conductance [S], weight, gain, variance, reference [S]
+    )
     wear: Any  # (chips, 2, rows, columns) int32: pulses seen, pulses until it sticks
     row_on: Any  # (chips, rows) float64 [S]
 

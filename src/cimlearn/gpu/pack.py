@@ -80,7 +80,14 @@ def _sized(array: Crossbar, chips: int, rows: int, columns: int) -> Bars:
         ones=p.ones,
         code=np.zeros((chips, *p.code.shape), np.float32),
         column=np.zeros((chips, *p.column.shape), np.float32),
-        cells=np.zeros((chips, 3, rows, columns), np.float32),
+        hanging=array.hanging,
+        loaded=array.state.seen.path.size > 0,
+        transconductance=float(array.loads.transconductance),
+        calibration=int(array.loads.calibration),
+        noisy=bool(array.loads.cells),
+        beside=bool(array.loads.beside),
+        trim=np.ones((chips, *p.column.shape[1:]), np.float32),
+        cells=np.zeros((chips, layout.PLANES, rows, columns), np.float32),
         wear=np.zeros((chips, 2, rows, columns), np.int32),
         row_on=np.zeros((chips, rows)),
     )
@@ -140,6 +147,11 @@ def put(chip: M2RU, seed: int, many: Many, place: int) -> None:
         bars.cells[place, layout.CONDUCTANCE] = cells.conductance[0]
         bars.cells[place, layout.WEIGHT] = array.state.weight
         bars.cells[place, layout.GAIN] = cells.gain[0]
+        bars.cells[place, layout.VARIANCE] = array.state.variance
+        seen = array.state.seen
+        bars.cells[place, layout.REFERENCE] = seen.reference if seen.path.size else array.reference
+        if seen.path.size:
+            bars.trim[place] = seen.trim
         bars.wear[place, layout.WRITES] = cells.writes[0]
         bars.wear[place, layout.LIMIT] = np.minimum(cells.limit[0], MOST)
         bars.row_on[place] = array.state.row_on

@@ -36,22 +36,16 @@ def drive(bar, chip, which, row, value, room):
 
 @kernel
 def parts(bar, chip, first, last, n, room):
-    """room.part (2, ...) = sums and variances of the rows first .. last - 1, every lane a part of a column.
-
-    The variance of a read of a conductance G is read_variance G^2; in weights G is w + scale G_ref.
-    """
-    weight = bar.cells[chip, 1]
-    middle = np.float32(bar.scale * bar.reference)
+    """room.part (2, ...) = sums and variances of the rows first .. last - 1, every lane a part of a column."""
+    weight, noise = bar.cells[chip, 1], bar.cells[chip, 3]
     share, span = max(1, lanes() // n), last - first
     for unit in range(lane(), share * n, lanes()):
         column, s = np.uint64(unit % n), unit // n  # unsigned: no index is looked at twice for its sign
         i, end = np.uint64(first + span * s // share), np.uint64(first + span * (s + 1) // share)
         total, variance = np.float32(0), np.float32(0)
         while i < end:
-            w = weight[i, column]
-            g = w + middle
-            total += room.drive[0, i] * w
-            variance += (room.drive[1, i] * g) * g
+            total += room.drive[0, i] * weight[i, column]
+            variance += room.drive[1, i] * noise[i, column]
             i += np.uint64(1)
         room.part[0, unit] = total
         room.part[1, unit] = variance
@@ -69,10 +63,10 @@ def reported(bar, chip, tile, j, n, room, key, place):
 
 @kernel
 def converted(bar, chip, tile, j, n, total, variance, key, place):
-    """What the periphery of column j of a tile reports of a sum and of the square of what read noise scales."""
+    """What the periphery of column j of a tile reports of a sum whose reads have this variance."""
     tiles = bar.tiles.size - 1
     if bar.read_variance > 0 or bar.thermal > 0:
-        spread = math.sqrt(np.float32(bar.read_variance) * variance + np.float32(bar.thermal))
+        spread = math.sqrt(variance + np.float32(bar.thermal))
         total += np.float32(spread) * normal_at(key, place * tiles + tile, j, n)
     reach, step = np.float32(bar.reach), np.float32(bar.step)
     seen = total * bar.column[chip, 0, tile, j] + bar.column[chip, 1, tile, j]
@@ -95,6 +89,5 @@ def tile_of(bar, row):
 def read_row(bar, chip, row, j, n, value, key, place):
     """What column j reports of a read of one row that is driven with `value`."""
     effective, weight, _, _ = encoded(bar, chip, value)
-    w = bar.cells[chip, 1, row, j]
-    g = w + np.float32(bar.scale * bar.reference)
-    return converted(bar, chip, tile_of(bar, row), j, n, effective * w, weight * g * g, key, place)
+    w, v = bar.cells[chip, 1, row, j], bar.cells[chip, 3, row, j]
+    return converted(bar, chip, tile_of(bar, row), j, n, effective * w, weight * v, key, place)

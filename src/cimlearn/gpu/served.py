@@ -15,11 +15,9 @@ FIXED: Final[dict[str, Any]] = {
     "write.scheme": "cells",
     "write.least": 0,
     "write.tries": 0,
-    "periphery.zero_read": False,
-    "periphery.reference_group": None,
     "periphery.reference_tracks": "no",
-    "periphery.transconductance": None,
     "periphery.wire": None,
+    "rule.update": "rows",
     "rule.consolidate": "none",
     "rule.keep_over": "column",
     "rule.follow": 0,
@@ -114,6 +112,14 @@ FREE_NAMES: Final = frozenset(
         "periphery.temperature",
         "periphery.calibration",
         "periphery.wire_ends",
+        "periphery.zero_read",
+        "periphery.reference_group",
+        "periphery.transconductance",
+        "periphery.feedback_transconductance",
+        "periphery.feedback_select",
+        "mapping.fitted",
+        "write.pulse_step",
+        "write.pulse_slots",
         "periphery.source_resistance",
         "periphery.sink_resistance",
         "periphery.wire_interval",
@@ -142,6 +148,8 @@ def check(p: ParameterSet, usual: ParameterSet, *, on: str) -> None:
         raise InputError(f"--on-device cuda simulates --on chip, not --on {on}; leave --on-device away")
     if p["rule.feedback"] not in FEEDBACK:
         _refuse("rule.feedback", p["rule.feedback"], " or ".join(FEEDBACK))
+    if p["rule.feedback"] == "through" and p["periphery.zero_read"]:
+        _refuse("periphery.zero_read with rule.feedback = through", True, False)
     if len(set(p["operation.temperature"])) > 1:
         _refuse("operation.temperature", p["operation.temperature"], "one temperature")
     for name, value in FIXED.items():

@@ -19,7 +19,7 @@ def write_block(bar, chip, which, first, change, key, turn, room):
     n, columns = change.shape
     cells, wear, all_rows = bar.cells[chip], bar.wear[chip], bar.row_on.shape[1]
     per_weight = np.float32(1.0 / bar.scale)
-    scale, reference = np.float32(bar.scale), np.float32(bar.reference)
+    scale, unit = np.float32(bar.scale), np.float32(bar.read_variance * bar.scale * bar.scale)
     for i in range(lane(), n, lanes()):
         room.touched[i] = 0
     sync()
@@ -43,7 +43,9 @@ def write_block(bar, chip, which, first, change, key, turn, room):
             reached = np.float32(reached) if seen <= wear[1, row, j] else now
             wear[0, row, j] = seen
             cells[0, row, j] = reached
-            cells[1, row, j] = (reached - reference) * scale
+            if not bar.loaded:
+                cells[1, row, j] = (reached - cells[4, row, j]) * scale
+                cells[3, row, j] = reached * reached * unit
             change[i, j] = reached - now
             room.mine[PULSES + which] += np.int64(pulsed)
             room.touched[i] = 1
@@ -56,6 +58,53 @@ def write_block(bar, chip, which, first, change, key, turn, room):
             bar.row_on[chip, first + i] += total
             room.mine[ROWS + which] += 1
     sync()
+    if bar.loaded:
+        _refresh(bar, chip, first, first + n, room)
+
+
+@kernel
+def _refresh(bar, chip, first, last, room):
+    """Weights and variances of all rows that load a column together with rows first .. last - 1 (arrays/refresh.py)."""
+    cells, columns = bar.cells[chip], bar.cells.shape[3]
+    held, share = np.float32(bar.transconductance), max(1, lanes() // columns)
+    scale, unit = np.float32(bar.scale), np.float32(bar.read_variance * bar.scale * bar.scale)
+    zero, one = np.float32(0), np.float32(1)
+    tile = 0
+    for n in range(bar.hanging.size - 1):
+        top, bottom = bar.hanging[n], bar.hanging[n + 1]
+        tile += 1 if top >= bar.tiles[tile + 1] else 0
+        if bottom <= first or top >= last:
+            continue
+        for unit_of in range(lane(), share * columns, lanes()):
+            j, s = unit_of % columns, unit_of // columns
+            load, span = zero, bottom - top
+            for i in range(top + span * s // share, top + span * (s + 1) // share):
+                load += cells[4, i, j] if bar.beside else zero
+                load += cells[0, i, j]
+            room.part[0, unit_of] = load
+        sync()
+        for j in range(lane(), columns, lanes()):
+            load = zero
+            for s in range(share):
+                load += room.part[0, s * columns + j]
+            room.part[1, j] = held / (held + load) if held > 0 else one
+        sync()
+        mean = zero
+        for j in range(columns):
+            mean += room.part[1, j] / np.float32(columns)
+        for place in range(lane(), (bottom - top) * columns, lanes()):
+            i, j = top + place // columns, place % columns
+            gain = room.part[1, j]
+            if bar.calibration == 1:
+                gain /= mean
+            elif bar.calibration == 2:
+                gain = one
+            gain *= bar.trim[chip, tile, j]
+            g, reference = cells[0, i, j], cells[4, i, j]
+            square = reference * reference if bar.noisy else zero
+            cells[1, i, j] = (g - reference) * (scale * gain)
+            cells[3, i, j] = (square + g * g) * (unit * gain * gain)
+        sync()
 
 
 @kernel
