@@ -21,7 +21,7 @@ step() { # NAME SECONDS COMMAND...
   echo "== $name: status $? after $((SECONDS - began)) s"
   tail -n "${TAIL:-40}" "$out/$name.txt"
 }
-TAIL=90 step speed 240 "$python" benchmarks/cuda_chips.py --out "$out/work" --rules "${RULES:-probed,through}"
+TAIL=90 step speed 300 "$python" benchmarks/cuda_chips.py --out "$out/work" --rules "${RULES:-probed,through}"
 cp "$out/work/cuda_chips.json" "$out/" 2>/dev/null
 step engine 150 "$python" -m pytest -q -x -p no:cacheprovider tests/gpu/on_card.py
 step torch 45 "$python" -m pytest -q -rs -p no:cacheprovider tests/gpu/test_torch_on_card.py
