@@ -27,7 +27,7 @@ FLOORS = (  # from the ground up; a room imports from its own floor and from tho
     "arrays report",
     "networks",
     "learning",
-    "chips",
+    "chips gpu",
     "experiments online continuum torch",
     "loggers studies spice avalanche sklearn river testing",
     "api papers",

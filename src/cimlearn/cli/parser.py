@@ -95,6 +95,11 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--on", metavar="PLACEMENT", help="chip (default), or a software twin of it: float, adam"
     )
+    parser.add_argument(
+        "--on-device",
+        choices=("cpu", "cuda"),
+        help="cuda: the chips of all seeds side by side on a GPU (m2ru; needs cimlearn[cuda])",
+    )
     parser.add_argument("--seeds", metavar="N|LIST", help="how many seeds, or which: 0,3,5 (default 1)")
     _add_set(parser)
     parser.add_argument("--out", metavar="DIR", help="new run folder (default runs/CHIP-STREAM-ON-N)")
