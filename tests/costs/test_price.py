@@ -98,7 +98,7 @@ def test_table_shows_the_same(capsys: pytest.CaptureFixture[str]) -> None:
         f"{1e6 * told['area_m2']:.2f} mm²",
         f"{1e6 * told['energy']['inference_J']:.2f} µJ",
         f"{told['digital']['ratio']:.2f} times as efficient",
-        f"{told['lifetime_years']['ten_percent']:.2f} years",
+        f"{told['lifetime_years']['ten_percent']:.1f} years",
     ):
         assert text in table, text
     for part, joules in told["energy"]["by_part"]["learning"].items():
