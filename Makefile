@@ -11,7 +11,7 @@ endif
 .PHONY: run test check bench fuzz clean
 
 run: .venv/run-installed
-	.venv/bin/cimlearn run m2ru --set stream.examples=6000 --set stream.held_out=2000 --set rule.batch=2
+	.venv/bin/cimlearn run m2ru --set stream.examples=6000 --set stream.held_out=2000
 
 test: .venv/test-installed
 	.venv/bin/python -m pytest -n auto --dist loadfile

@@ -21,7 +21,7 @@ import torch
 from cimlearn.chips import build, parameters
 from cimlearn.streams.base import StreamShape
 
-WANTED = 2.0
+WANTED = 1.5
 SHAPE = StreamShape(32, 96, 10, False)
 WARM = 3  # steps before any is timed
 

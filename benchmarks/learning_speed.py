@@ -1,9 +1,11 @@
 """How fast the chip learns, beside the machine's limit and a plain PyTorch program; and that memory stays.
 
     python benchmarks/learning_speed.py [--hidden 100] [--batch 1] [--repeats 7] [--quick]
+    python benchmarks/learning_speed.py --rules [--design m2ru-highohmic] [--batch 8] [--set KEY=VALUE ...]
 
 Examples of 28 x 28, 10 classes, one core, all hardware effects of the default chip, a write after each new
 example; a new example and a replayed one each count as learned. The programs take turns; medians count.
+`--rules` times probed feedback, by rows and by parallel writes, beside feedback through time instead.
 """
 
 from __future__ import annotations
@@ -49,10 +51,11 @@ def examples(count: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int
     return x, rng.integers(0, SHAPE.classes, count)
 
 
-def chip(hidden: int, batch: int, slots: int = 2000) -> M2RU:
-    """The default chip in the middle of a stream: compiled, its replay memory full."""
+def chip(hidden: int, batch: int, slots: int = 2000, design: str = "m2ru", **more: str) -> M2RU:
+    """A chip in the middle of a stream: compiled, its replay memory full. `rule__feedback` stands for rule.feedback."""
     settings = {"network.hidden": hidden, "rule.batch": batch, "replay.slots": slots}
-    made = M2RU(chips.parameters("m2ru", settings), SHAPE, seed=0)
+    settings |= {name.replace("__", "."): value for name, value in more.items()}
+    made = M2RU(chips.parameters(design, settings), SHAPE, seed=0)
     while made.memory.state.seen[0] < slots:
         made.learn(*examples(200, int(made.memory.state.seen[0])))
     made.memory.state.seen[0] = MIDDLE
@@ -105,6 +108,28 @@ def compare(hidden: int, batch: int, repeats: int, new: int) -> dict[str, list[f
     }
 
 
+RULES: dict[str, dict[str, str]] = {
+    "through time": {"rule__feedback": "through"},
+    "probed": {"rule__feedback": "probed"},
+    "probed, parallel writes": {"rule__feedback": "probed", "rule__update": "parallel"},
+}
+
+
+def rules(design: str, hidden: int, batch: int, repeats: int, new: int, more: dict[str, str]) -> None:
+    """Examples learned per second by each rule, and beside feedback through time."""
+    made = {name: chip(hidden, batch, design=design, **(own | more)) for name, own in RULES.items()}
+    times: dict[str, list[Time]] = {name: [] for name in made}
+    for turn in range(repeats + 1):  # the first turn warms up
+        x, y = examples(new, 10 + turn)
+        for name, one in made.items():
+            times[name].append(timed(lambda one=one, x=x, y=y: one.learn(x, y)))
+    print(f"{design}, {hidden} hidden units, batch {batch}; {repeats} turns, CPU time")
+    passes = new * (1 + made["probed"].rule.ratio)
+    rates = {name: passes / statistics.median(t.cpu for t in turns[1:]) for name, turns in times.items()}
+    for name, rate in rates.items():
+        print(f"  {name:<26}{rate:>9,.0f} examples/s{rate / rates['through time']:>7.2f} of through time")
+
+
 def show(rates: dict[str, list[float]]) -> None:
     what = {
         "chip": "the chip, simulated",
@@ -152,8 +177,17 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1, help="new examples between writes (default 1)")
     parser.add_argument("--repeats", type=int, default=7, help="turns of each program (default 7)")
     parser.add_argument("--quick", action="store_true", help="a tenth of the examples")
+    parser.add_argument("--rules", action="store_true", help="rules of feedback beside each other")
+    parser.add_argument("--design", default="m2ru", help="with --rules: the chip (default m2ru)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="with --rules: a setting"
+    )
     given = parser.parse_args()
     new = 40 if given.quick else 400
+    if given.rules:
+        more = dict(word.replace(".", "__", 1).split("=", 1) for word in given.set)
+        rules(given.design, given.hidden, given.batch, given.repeats, new, more)
+        return
     show(compare(given.hidden, given.batch, given.repeats, new))
     memory(given.hidden, given.batch, (200, 2_000) if given.quick else (2_000, 20_000))
 

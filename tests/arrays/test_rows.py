@@ -7,9 +7,10 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
-from hardware import bar, multiply
+from hardware import QUIET, UNIT, bar, multiply, unchecked
 
 from cimlearn.arrays.base import PULSES, VECTORS, product_rows, write_rows
+from cimlearn.arrays.build import crossbar
 from cimlearn.arrays.crossbar import row_tiles
 from cimlearn.arrays.plain import plain
 
@@ -74,3 +75,27 @@ def test_tiles_hold_whole_groups() -> None:
     """7 groups of 3 rows in tiles of at most 8 rows: two groups a tile, four tiles."""
     assert row_tiles(21, 8, 3).tolist() == [0, 3, 9, 15, 21]
     assert row_tiles(21, 8).tolist() == [0, 7, 14, 21]
+
+
+def test_rows_that_transistors_switch_off_load_no_column() -> None:
+    """Groups of 3 rows: the amplifier of g_m loses G / (g_m + G), G of a group's cells and references alone."""
+    changes: dict[str, Any] = {
+        "mapping.feedback_range": 2,
+        "periphery.transconductance": 9.0,
+        "periphery.feedback_transconductance": 6.0,
+        "periphery.feedback_select": "group",
+        "periphery.reference_group": 1,
+    }
+    array = crossbar(
+        UNIT, unchecked(QUIET | changes), np.asarray(WEIGHT, np.float32), name="feedback", seed=1, together=3
+    )
+    assert array.hanging.tolist() == [0, 3, 6, 9, 12] and array.tiles.tolist() == [0, 12]
+    assert array.periphery.thermal == 0  # nothing was asked for
+    g = array.state.cells.conductance[0].astype(float)
+    loaded = g.reshape(4, 3, 5).sum(axis=1) + 3 * 0.5
+    gain = np.repeat(6.0 / (6.0 + loaded), 3, axis=0)
+    assert array.state.weight == pytest.approx(4 * (g - 0.5) * gain, abs=1e-5)
+    before = array.state.weight.copy()
+    _write_rows(array, 6, np.full((1, 5), 0.25, np.float32))
+    same = [n for n in range(12) if np.array_equal(array.state.weight[n], before[n])]
+    assert same == [0, 1, 2, 3, 4, 5, 9, 10, 11]  # of its own group alone the load has changed

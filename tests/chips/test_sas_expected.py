@@ -32,7 +32,10 @@ CASES: dict[str, dict[str, Any]] = {
     "default": {},
     "last layer": {"network.train": "last"},
     "biases": {"network.train": "bias"},
+    "Rep-Net and biases": {"network.train": "repnet+bias"},
+    "integer norm and momentum": {"network.norm": "batch", "rule.momentum": 3},
     "everything": {"network.train": "full"},
+    "exponents of the last batch": {"network.exponents": "last"},
     "everything, transposable": {"network.train": "full", "array.transpose": "transposable"},
     "batches that tasks fill": {"rule.batch": 1},
     "one batch": {"rule.batch": 64},
@@ -51,6 +54,8 @@ CASES: dict[str, dict[str, Any]] = {
     "lines of two": {"line.bits": 2},
     "lines of three": {"line.bits": 3},
     "SRAM": {"cell.technology": "sram"},
+    "two of four": {"rule.sparsity": "2:4"},
+    "MRAM and SRAM": {"cell.technology": "sas-mram+sram"},
 }
 # What depends on data or chance. Every other count is exactly the expected one.
 DEPENDS = {"bits_flipped", "bits_driven"}

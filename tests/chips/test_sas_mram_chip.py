@@ -11,12 +11,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from cimlearn import chips  # noqa: E402
 from cimlearn.chips import build, parameters  # noqa: E402
 from cimlearn.chips.sas_mram.chip import SasMram  # noqa: E402
 from cimlearn.chips.sas_mram.task import _rate  # noqa: E402
 from cimlearn.errors import InputError  # noqa: E402
+from cimlearn.experiments.experiment import Experiment  # noqa: E402
 from cimlearn.networks.repnet import CONNECTORS  # noqa: E402
 from cimlearn.streams.base import StreamShape  # noqa: E402
+from cimlearn.streams.catalog import describe  # noqa: E402
+from cimlearn.streams.sources.find import find  # noqa: E402
 
 SHAPE = StreamShape(28, 28, 3, False)
 RECIPE: dict[str, Any] = {"rule.batch": 8, "rule.horizon": 300, "array.available": 0}
@@ -285,3 +289,13 @@ def test_replay_without_a_shared_network_is_refused() -> None:
 def test_sub_arrays_that_are_too_small_are_named() -> None:
     with pytest.raises(InputError, match=r"16 rows, 32 of them active .* \(array.rows, array.active\)"):
         make(array__rows=16).inventory()
+
+
+@pytest.mark.parametrize("stream", chips.kind("sas-mram").first_streams)
+def test_the_settings_of_a_default_stream_fit_it(stream: str) -> None:
+    """With and without MNIST: a run without a stream's name gets settings that its stream can serve."""
+    if not find(describe(stream).source, None):
+        pytest.skip("its data set is not here")
+    settings = {**chips.kind("sas-mram").first_settings[stream], "network.train": "last"}
+    opened = Experiment("sas-mram", stream, settings=settings).build(0)[0]
+    assert [task.examples for task in opened.tasks] == [1000] * 5

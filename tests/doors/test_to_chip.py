@@ -240,7 +240,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "setting": (lambda: crossbar({"periphery.converterbits": 8}), "did you mean 'periphery.converter_bits'"),
     "range": (lambda: crossbar({"drift.exponent": -1}), "out of range"),
     "no range": (lambda: crossbar({"periphery.saturation": None}), "periphery.converter_bits = none"),
-    "memory": (lambda: bit_serial({"cell.technology": "dram"}), "not one of"),
+    "memory": (lambda: bit_serial({"cell.technology": "dram"}), "unknown technology .dram."),
 }
 
 

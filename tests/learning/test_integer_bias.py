@@ -225,7 +225,7 @@ def examples(count: int, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np
     return x.astype(np.float32), y
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [*METHODS, "repnet+bias"])
 def test_before_its_first_step_it_is_the_frozen_backbone(method: str) -> None:
     """Bit for bit: the answers of the last layer, not only the classes."""
     x, _ = examples(12)

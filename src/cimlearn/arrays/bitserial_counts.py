@@ -9,11 +9,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from cimlearn.arrays.bitserial import BITS, Counts, SubArray, tiling
-from cimlearn.arrays.training import Layer, Place, bias_bits, step, stored_bits
+from cimlearn.arrays.training import STATISTICS_BITS, Layer, Place, bias_bits, norm_work, step, stored_bits
 from cimlearn.parameters import ParameterSet
 
 SRAM = SubArray(256, 256, 256)  # the unit for transposes and gradients, as large as a usual macro
 MASK_BITS = 1  # kept for the way back: the mask of a ReLU
+VELOCITY_BITS = 16  # of a weight that learns with momentum
 WORD_BITS = 8  # kept for the way back: an input of a trained layer
 
 
@@ -59,7 +60,8 @@ def _kept(layer: Layer) -> int:
     """Bits kept for one layer."""
     if not layer.trained:
         return MASK_BITS * layer.outputs * layer.groups * layer.windows
-    return WORD_BITS * _inputs(layer)
+    normed = WORD_BITS * layer.outputs * layer.groups * layer.windows if layer.norm else 0
+    return WORD_BITS * _inputs(layer) + normed
 
 
 def place(p: ParameterSet, layers: Sequence[Layer] = ()) -> Place:
@@ -69,12 +71,27 @@ def place(p: ParameterSet, layers: Sequence[Layer] = ()) -> Place:
     """
     mram = SubArray(p["array.rows"], p["array.columns"], p["array.active"], p["array.available"])
     made = Place(
-        mram, SRAM._replace(available=p["array.available"]), p["array.transpose"], p["array.gradient"]
+        mram,
+        SRAM._replace(available=p["array.available"]),
+        p["array.transpose"],
+        p["array.gradient"],
+        hybrid_memory(p),
     )
     if not layers or p["array.available"]:
         return made
     most = largest_layer(layers, made)
     return made._replace(mram=mram._replace(available=most), sram=SRAM._replace(available=most))
+
+
+def hybrid_memory(p: ParameterSet) -> bool:
+    """Whether weights that learn and weights that don't are in different memories."""
+    if "cell.frozen" not in p:
+        return False
+    frozen, trained = (
+        p["cell.technology"] if p[f"cell.{group}"] == "same" else p[f"cell.{group}"]
+        for group in ("frozen", "trained")
+    )
+    return bool(frozen != trained)
 
 
 def largest_layer(layers: Sequence[Layer], where: Place) -> int:
@@ -124,7 +141,7 @@ def phase_counts(
         moved += work.kept_bits * times if learning else 0
         read, wide = read + work.read * times, wide + work.sum_bits * times
     found = {name: dict(parts.get(name, {})) for name in products}
-    found["digital"] = {"narrowed": narrowed}
+    found["digital"] = {"narrowed": narrowed} | _norms(batches, learning=learning)
     found["memory"] = {"activation_bits_written": moved, "activation_bits_read": moved}
     if features:
         wide = wide if held else 0
@@ -137,6 +154,16 @@ def phase_counts(
     return found
 
 
+def _norms(batches: Sequence[tuple[BatchWork, int]], *, learning: bool) -> dict[str, int]:
+    """The work of norms, where there are any."""
+    total: Counter[str] = Counter()
+    for work, times in batches:
+        for layer in work.layers:
+            for action, n in norm_work(layer, learning=learning).get("norm", {}).items():
+                total[f"norm_{action}"] += n * times
+    return dict(total)
+
+
 def inventory(
     layers: Sequence[Layer], tasks: int, p: ParameterSet, memory: Mapping[str, int]
 ) -> dict[str, dict[str, int]]:
@@ -147,15 +174,21 @@ def inventory(
     once, own = stored_bits(list(frozen), where), stored_bits(list(owned), where)
     per_task = sum(own.values()) + bias_bits(list(layers))
     bits = sum(once.values()) + tasks * per_task
-    arrays = sum(tiling(layer.forward, where.mram).arrays for layer in layers)
-    if p["array.transpose"] == "copy":
-        arrays += sum(tiling(layer.backward, where.mram).arrays for layer in layers if layer.error)
+    held = [_arrays(group, where) for group in (frozen, owned)]
+    arrays = sum(held)
     gradients = [tiling(layer.gradient, where.sram).arrays for layer in owned]
     side = [max(gradients, default=0)]
     working = min(arrays, where.mram.available)
     _warn_of_idle(working, largest_layer(layers, where))
+    size = {"rows": p["array.rows"], "columns": p["array.columns"]}
+    groups = {"mram": {"bits": bits, "subarrays": arrays, **size}}
+    if where.hybrid:
+        groups = {
+            "mram": {"bits": tasks * per_task, "subarrays": held[1], **size},
+            "frozen": {"bits": sum(once.values()), "subarrays": held[0], **size},
+        }
     return {
-        "mram": {"bits": bits, "subarrays": arrays, "rows": p["array.rows"], "columns": p["array.columns"]},
+        **groups,
         "sram": {
             "bits": max(side) * SRAM.rows * SRAM.columns,
             "subarrays": max(side),
@@ -170,8 +203,28 @@ def inventory(
             "forward_bits": sum_bits(max(layer.fan_in for layer in layers)),
             "error_bits": sum_bits(max(layer.outputs for layer in layers)),
             "gradient_bits": sum_bits(max([layer.windows for layer in owned], default=1) * _batch(p)),
+            **(
+                {"norm_units": working * p["array.columns"] // BITS}
+                if any(one.norm for one in layers)
+                else {}
+            ),
         },
     }
+
+
+def _arrays(layers: Sequence[Layer], where: Place) -> int:
+    """Sub-arrays that hold the weights of `layers` and their transposed copies."""
+    found = sum(tiling(layer.forward, where.mram).arrays for layer in layers)
+    if where.transpose == "copy":
+        found += sum(tiling(layer.backward, where.mram).arrays for layer in layers if layer.error)
+    return found
+
+
+def learning_state(layers: Sequence[Layer], p: ParameterSet) -> int:
+    """Bits of SRAM that a task's learning needs beside its weights: running statistics, velocities."""
+    normed = sum(STATISTICS_BITS * layer.outputs * layer.groups for layer in layers if layer.norm)
+    weights = sum(layer.fan_in * layer.outputs * layer.groups for layer in layers if layer.trained)
+    return normed + (VELOCITY_BITS * weights if p["rule.momentum"] else 0)
 
 
 def _batch(p: ParameterSet) -> int:

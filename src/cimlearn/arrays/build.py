@@ -25,6 +25,17 @@ from cimlearn.parameters import ParameterSet
 from cimlearn.random import kernel_state
 
 
+def is_selected(p: ParameterSet, name: str) -> bool:
+    """Whether transistors switch the cells of array `name` off, but those of the rows that are driven together."""
+    return name == "feedback" and rules.known(p, "periphery.feedback_select", "tile") == "group"
+
+
+def held_by(p: ParameterSet, name: str) -> float | None:
+    """Transconductance [S] that holds the virtual grounds of array `name`; None = ideal."""
+    own = rules.known(p, f"periphery.{name}_transconductance", None)
+    return p["periphery.transconductance"] if own is None else own
+
+
 def describe_periphery(p: ParameterSet, name: str) -> PeripheryDescription:
     """The periphery that the parameters ask for; `name` is 'hidden', 'output' or 'feedback'."""
     rules.check(p, ())
@@ -39,7 +50,7 @@ def describe_periphery(p: ParameterSet, name: str) -> PeripheryDescription:
         column_mismatch=p["periphery.column_mismatch"],
         offset=p["periphery.offset"],
         thermal=p["periphery.thermal"],
-        transconductance=p["periphery.transconductance"],
+        transconductance=held_by(p, name),
         noise_factor=p["periphery.noise_factor"],
         temperature=p["periphery.temperature"],
     )
@@ -79,7 +90,8 @@ def crossbar(
     wear = Wear(p["cell.endurance"], p["cell.endurance_spread"], p["cell.stuck"], p["cell.stuck_at"])
     tiles = row_tiles(rows, p["tile.rows"], together)
     circuit = circuit_of(device, p, (rows, columns), name=name, seed=seed, together=together)
-    tallest = int(np.diff(tiles).max())
+    together_on = np.arange(0, rows + 1, together) if is_selected(p, name) and rows else tiles
+    tallest = int(np.diff(together_on).max())
     hanging = len(sign) + (cells if circuit.group == 1 else 0)  # cells of a row on one virtual ground
     fresh = new_cells(device, shape, variation=p["cell.variation"], wear=wear, seed=seed, name=name)
     laws = ageing.describe(p, device, shape, group_of(circuit), seed=seed, name=name)
@@ -104,6 +116,7 @@ def crossbar(
         reference=float(reference),
         read_variance=float(p["cell.read_noise"] ** 2),
         tiles=tiles,
+        hanging=together_on,
         loads=loads(circuit),
         ageing=laws,
         state=CrossbarState(

@@ -72,7 +72,8 @@ def describe(
     spread, mismatch = p["periphery.reference_spread"], p["periphery.copy_mismatch"]
     cells = middle * np.maximum(1 + spread * draw.standard_normal((layers, rows, count)), 0.0)
     copies = 1 + mismatch * draw.standard_normal((row_tiles, columns))
-    held = p["periphery.transconductance"] or 0.0
+    own = rules.known(p, f"periphery.{name}_transconductance", None)
+    held = own or p["periphery.transconductance"] or 0.0
     wires = None
     if p["periphery.wire"] is not None:
         sink = p["periphery.sink_resistance"] + (1 / held if held else 0.0)

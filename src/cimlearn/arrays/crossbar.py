@@ -77,6 +77,9 @@ class Crossbar(NamedTuple):
     reference: float  # G_ref [S]
     read_variance: float  # (relative standard deviation of a cell's read, per cycle)^2
     tiles: NDArray[np.int64]  # (row tiles + 1,) first row of each tile, then the number of rows
+    hanging: NDArray[
+        np.int64
+    ]  # the same of the rows whose cells load a column together: a tile, or a selected group
     loads: Loads
     ageing: Laws
     state: CrossbarState

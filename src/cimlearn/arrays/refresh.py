@@ -15,25 +15,33 @@ from cimlearn.compiled import kernel
 def refresh(bar, first, last):
     """Bring the weights and their read variances of rows first .. last - 1 in step with the cells.
 
-    Where the circuit isn't exact, every column sees all of its cells, so all rows are brought in step.
+    Where the circuit isn't exact, a column sees all cells that hang on its virtual ground together, so these are all
+    brought in step.
     """
     if bar.state.seen.path.size > 0:
-        _refresh_seen(bar)
+        _refresh_seen(bar, first, last)
     else:
         _refresh_exact(bar, first, last)
 
 
 @kernel
-def _refresh_seen(bar):
-    """Weights and read variances through shares, references, loads and gains (arrays/circuit.py)."""
+def _refresh_seen(bar, first, last):
+    """Weights and read variances through shares, references, loads and gains (arrays/circuit.py), of the groups of rows
+    that hold one of the rows first .. last - 1.
+    """
     weight, variance, seen, loads = bar.state.weight, bar.state.variance, bar.state.seen, bar.loads
     unit = np.float32(bar.read_variance * bar.scale * bar.scale)
     held, columns = np.float32(loads.transconductance), weight.shape[1]
     load = bar.scratch.column[1]
-    for tile in range(bar.tiles.size - 1):
+    tile = 0
+    for n in range(bar.hanging.size - 1):
+        top, bottom = bar.hanging[n], bar.hanging[n + 1]
+        tile += 1 if top >= bar.tiles[tile + 1] else 0
+        if bottom <= first or top >= last:
+            continue
         for j in range(columns):
             load[j] = 0
-        for i in range(bar.tiles[tile], bar.tiles[tile + 1]):
+        for i in range(top, bottom):
             for j in range(columns):
                 reference = seen.reference[i, j]
                 weight[i, j] = -reference
@@ -56,19 +64,19 @@ def _refresh_seen(bar):
             elif loads.calibration == 2:
                 load[j] = np.float32(1)
             load[j] *= seen.trim[tile, j]
-        for i in range(bar.tiles[tile], bar.tiles[tile + 1]):
+        for i in range(top, bottom):
             for j in range(columns):
                 weight[i, j] *= np.float32(bar.scale) * load[j]
                 variance[i, j] *= unit * load[j] * load[j]
         if bar.ageing.trap.size > 0:
-            _refresh_traps(bar, tile, load)
+            _refresh_traps(bar, top, bottom, load)
 
 
 @kernel
-def _refresh_traps(bar, tile, load):
-    """What traps do to the weights of a tile whose columns have gains load (columns,)."""
+def _refresh_traps(bar, first, last, load):
+    """What traps do to the weights of rows first .. last - 1, whose columns have gains load (columns,)."""
     aged, seen, scale = bar.state.aged, bar.state.seen, np.float32(bar.scale)
-    for i in range(bar.tiles[tile], bar.tiles[tile + 1]):
+    for i in range(first, last):
         for j in range(load.size):
             for k in range(bar.sign.size):
                 reached = seen_of(bar, k, i, j) * seen.path[k, i, j]

@@ -15,6 +15,7 @@ from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet, load
 
 ARRAYS: Final = ("hidden", "output")
+PULSED: Final = ("continuous", "ideal")  # devices whose cells move by what a pulse asks for
 # What cimlearn.torch does not simulate, and the value at which it is off.
 CIRCUIT: Final[dict[str, Any]] = {
     "periphery.reference_group": None,
@@ -121,6 +122,11 @@ def _circuit(p: ParameterSet) -> None:
         raise InputError(
             f"periphery.reference_group = {group} with mapping.kind = pair: pairs have no reference; set one of them"
         )
+    if known(p, "periphery.feedback_select", "tile") == "group" and wire is not None:
+        raise InputError(
+            f"periphery.feedback_select = group with periphery.wire = {wire:g} ohm: wires are solved with all rows of "
+            "a tile switched on; set periphery.feedback_select = tile, or periphery.wire = none"
+        )
     if p["periphery.noise_factor"] > 0 and p["periphery.transconductance"] is None:
         raise InputError(
             f"periphery.noise_factor = {p['periphery.noise_factor']:g} needs an amplifier: "
@@ -131,6 +137,29 @@ def _circuit(p: ParameterSet) -> None:
 def ages(p: ParameterSet) -> bool:
     """Whether time or temperature change the cells."""
     return any(p[name] != off for name, off in AGEING.items())
+
+
+def check_pulses(p: ParameterSet) -> None:
+    """Raise InputError for cells and schemes that equal pulses are not simulated with."""
+    off: dict[str, tuple[Any, ...]] = {
+        "device.kind": PULSED,
+        "mapping.kind": ("reference",),
+        "mapping.cells": (1,),
+        "write.scheme": ("cells",),
+        "write.least": (0,),
+        "write.tries": (0,),
+    }
+    for name, allowed in off.items():
+        if p[name] not in allowed:
+            raise InputError(
+                f"{name} = {p[name]} is not simulated with rule.update = parallel; set {name} = {allowed[0]}, "
+                "or rule.update = rows"
+            )
+    if ages(p):
+        raise InputError(
+            "cells that age are not simulated with rule.update = parallel, which would flatter the chip; "
+            "set cell.ageing = none, or rule.update = rows"
+        )
 
 
 def known(p: ParameterSet, name: str, otherwise: Any) -> Any:

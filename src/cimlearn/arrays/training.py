@@ -34,6 +34,7 @@ OPERANDS: Final = tuple(
     f"{p}_{side}" for p in ("forward", "error", "gradient") for side in ("driven", "stored")
 )
 BIAS_WORDS: Final = 2  # int8 words of a 16-bit bias
+STATISTICS_BITS: Final = 64  # of a channel's running statistics, in SRAM
 
 
 class Place(NamedTuple):
@@ -43,6 +44,13 @@ class Place(NamedTuple):
     sram: SubArray
     transpose: Transpose
     gradient: Gradient
+    hybrid: bool = (
+        False  # weights that don't learn are in a memory of their own: counted as `frozen`, not `mram`
+    )
+
+    def unit(self, layer: Layer) -> str:
+        """Where a layer's weights are counted."""
+        return "frozen" if self.hybrid and not layer.trained else "mram"
 
 
 class Layer(NamedTuple):
@@ -61,11 +69,24 @@ class Layer(NamedTuple):
     error: bool  # the error goes on to the layer below
     inputs: int = 0  # values of the layer's input over the whole batch; 0: as many as its windows see
     bias: bool = False  # its biases learn
+    norm: bool = False  # an integer norm follows, whose scale and offset learn
+    kept: tuple[int, int] = (0, 0)  # N of M weights of a filter are stored; (0, 0): all
 
     @property
     def forward(self) -> Shape:
-        """W (fan_in, outputs) stored, a vector for each window."""
-        return Shape(self.fan_in, self.outputs, self.windows, self.groups)
+        """W (fan_in, outputs) stored, a vector for each window; of N:M, the rows that are kept."""
+        return Shape(self.stored_rows, self.outputs, self.windows, self.groups)
+
+    @property
+    def stored_rows(self) -> int:
+        """Weights of a filter that are stored."""
+        n, m = self.kept
+        return self.fan_in * n // m if m else self.fan_in
+
+    @property
+    def index_bits(self) -> int:
+        """Bits beside each stored weight that say which input drives it."""
+        return (self.kept[1] - 1).bit_length() if self.kept[1] else 0
 
     @property
     def backward(self) -> Shape:
@@ -79,8 +100,13 @@ class Layer(NamedTuple):
 
 
 def forward(layer: Layer, place: Place) -> Counts:
-    """The work of Y = W X."""
-    return multiplied(layer.forward, place.mram)
+    """The work of Y = W X. Of N:M, all inputs are driven past the kept rows; index bits are read once an input."""
+    found = multiplied(layer.forward, place.mram, part=place.unit(layer))
+    if layer.index_bits:
+        (n, m), unit = layer.kept, found[place.unit(layer)]
+        unit["row_activations"] = unit["row_activations"] * m // n
+        unit["index_bits_read"] = layer.forward.products * layer.index_bits
+    return found
 
 
 def error(layer: Layer, place: Place) -> Counts:
@@ -91,10 +117,10 @@ def error(layer: Layer, place: Place) -> Counts:
     _checked(place)
     overlap: Counts = {"adders": {"window_adds": layer.backward.columns * layer.windows * layer.groups}}
     if place.transpose == "copy":
-        return added([multiplied(layer.backward, place.mram), overlap])
+        return added([multiplied(layer.backward, place.mram, part=place.unit(layer)), overlap])
     if place.transpose == "transposable":
-        return added([multiplied_transposed(layer.forward, place.mram), overlap])
-    out = moved(layer.forward, place.mram, part="mram", write=False)
+        return added([multiplied_transposed(layer.forward, place.mram, part=place.unit(layer)), overlap])
+    out = moved(layer.forward, place.mram, part=place.unit(layer), write=False)
     into = moved(layer.backward, place.sram, part="sram", write=True)
     return added([out, into, multiplied(layer.backward, place.sram, part="sram"), overlap])
 
@@ -110,6 +136,26 @@ def gradient(layer: Layer, place: Place) -> Counts:
 def bias_gradient(layer: Layer) -> Counts:
     """The work of adding up the errors of every channel."""
     return {"adders": {"bias_adds": layer.outputs * layer.groups * layer.windows}}
+
+
+def norm_work(layer: Layer, *, learning: bool) -> Counts:
+    """The work of a norm (`learning.integer.norm`): additions and multiplications for each output.
+
+    Forward: s - m, beta; 1/d and gamma. Learning also sums s and |s - m|, and on the way back g and g x, sign x, and
+    takes two means off: 9 additions and 4 multiplications in all. Two divisions of 32 bits a channel: 64 additions.
+    """
+    if not layer.norm:
+        return {}
+    values = layer.outputs * layer.groups * layer.windows
+    channels = layer.outputs * layer.groups
+    adds, products = (9, 4) if learning else (2, 2)
+    return {
+        "norm": {
+            "add": adds * values + (64 * channels if learning else 0),
+            "multiply": products * values,
+            "state_bits": 2 * STATISTICS_BITS * channels if learning else STATISTICS_BITS * channels,
+        }
+    }
 
 
 def bias_update(layer: Layer, place: Place) -> Counts:
@@ -132,6 +178,7 @@ def update(layer: Layer, place: Place) -> Counts:
 def step(layers: list[Layer], place: Place) -> dict[str, Counts]:
     """A training step: 'forward', 'error', 'gradient' and 'update' -> counts, layers one after the other."""
     trained, biased = [layer for layer in layers if layer.trained], [one for one in layers if one.bias]
+    words = [*biased, *(one for one in layers if one.norm for _ in range(2))]  # gamma and beta are two
     return {
         "forward": added(forward(layer, place) for layer in layers),
         "error": added(error(layer, place) for layer in layers if layer.error),
@@ -139,7 +186,7 @@ def step(layers: list[Layer], place: Place) -> dict[str, Counts]:
             [*(gradient(layer, place) for layer in trained), *(bias_gradient(one) for one in biased)]
         ),
         "update": added(
-            [*(update(layer, place) for layer in trained), *(bias_update(one, place) for one in biased)]
+            [*(update(layer, place) for layer in trained), *(bias_update(one, place) for one in words)]
         ),
     }
 
@@ -147,14 +194,19 @@ def step(layers: list[Layer], place: Place) -> dict[str, Counts]:
 def stored_bits(layers: list[Layer], place: Place) -> dict[str, int]:
     """Bits of memory that hold weights: 'weights', and 'copy', the transposed copies of layers that pass errors."""
     _checked(place)
-    bits = {layer.name: layer.fan_in * layer.outputs * layer.groups * 8 for layer in layers}
-    copies = sum(bits[layer.name] for layer in layers if layer.error) if place.transpose == "copy" else 0
+    bits = {
+        layer.name: layer.stored_rows * layer.outputs * layer.groups * (8 + layer.index_bits)
+        for layer in layers
+    }
+    dense = (layer.fan_in * layer.outputs * layer.groups * 8 for layer in layers if layer.error)
+    copies = sum(dense) if place.transpose == "copy" else 0
     return {"weights": sum(bits.values()), "copy": copies}
 
 
 def bias_bits(layers: list[Layer]) -> int:
-    """Bits of memory that hold biases that learn."""
-    return sum(_biases(layer).rows * layer.outputs * layer.groups * 8 for layer in layers if layer.bias)
+    """Bits of memory that hold biases, scales and offsets that learn."""
+    words = sum(layer.outputs * layer.groups * (layer.bias + 2 * layer.norm) for layer in layers)
+    return BIAS_WORDS * 8 * words
 
 
 def _biases(layer: Layer) -> Shape:

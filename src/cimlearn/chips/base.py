@@ -135,7 +135,12 @@ class Kind:
         "permuted-mnist",
         "permuted-digits",
     )  # where none is named: the first there
-    first_settings: Mapping[str, Any] = field(default_factory=dict)  # that keep such a run short
+    first_settings: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict
+    )  # stream -> settings that keep such a run short
+    priced_stream: str = (
+        ""  # whose examples a price is for where none is named; "": the first of `first_streams`
+    )
     packages: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict
     )  # placement -> what else decides its bytes

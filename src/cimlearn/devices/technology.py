@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from cimlearn import parameters
 from cimlearn.devices import mtj, sas_mram, sensing, sizing
@@ -228,6 +228,9 @@ _KNOWN: Final[dict[str, tuple[tuple[str, ...], Callable[[str, ParameterSet], Tec
 }
 
 
+GROUPS: Final = ("frozen", "trained")  # of weights, each may have a memory of its own
+
+
 def names() -> list[str]:
     """The names of all technologies."""
     return sorted(_KNOWN)
@@ -272,6 +275,43 @@ def memory_cell(p: ParameterSet) -> Technology:
     known = technology_parameters(name)
     changes = {key: p[key] for key in known if key in p and p.entry(key).changed}
     return _cell(name, tuple(sorted(changes.items())))
+
+
+class Cells(NamedTuple):
+    """The memories of both groups of weights."""
+
+    frozen: Technology
+    trained: Technology
+
+    @property
+    def hybrid(self) -> bool:
+        """Whether they are two."""
+        return self.frozen.name != self.trained.name
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures of the trained group's cell, and those of the frozen group's under 'frozen' where they differ."""
+        found = self.trained.as_dict()
+        return found | ({"frozen": self.frozen.as_dict()} if self.hybrid else {})
+
+
+def memory_cells(p: ParameterSet) -> Cells:
+    """The memories that `cell.frozen` and `cell.trained` name; one that isn't `cell.technology` is as it comes.
+
+    Raises
+    ------
+    InputError
+        If all weights learn and `cell.frozen` names a memory of its own.
+    """
+    own = memory_cell(p)
+    found = [
+        own if p[f"cell.{group}"] in ("same", own.name) else technology(p[f"cell.{group}"])
+        for group in GROUPS
+    ]
+    if p["network.train"] == "full" and found[0].name != found[1].name:
+        raise InputError(
+            f"cell.frozen = {found[0].name} with network.train = full: all weights learn, none are frozen; leave it out"
+        )
+    return Cells(*found)
 
 
 @lru_cache(maxsize=256)

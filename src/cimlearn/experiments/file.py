@@ -94,4 +94,5 @@ def first_stream(
 ) -> tuple[str, dict[str, Any]]:
     """The stream of a run that names none, and the settings with those that keep it short."""
     kind = chips.kind(chip)
-    return streams.default_stream(data, kind.first_streams), {**kind.first_settings, **settings}
+    stream = streams.default_stream(data, kind.first_streams)
+    return stream, {**kind.first_settings.get(stream, {}), **settings}

@@ -26,7 +26,8 @@ PREDICTED: Final = 1000  # examples classified; all costs are per example
 
 def usual_stream(chip: str) -> str:
     """The stream whose shape is taken where none is given; InputError for an unknown chip."""
-    return chips.kind(chip).first_streams[0]
+    kind = chips.kind(chip)
+    return kind.priced_stream or kind.first_streams[0]
 
 
 def price_design(

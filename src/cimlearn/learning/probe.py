@@ -23,7 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.arrays.base import freeze, product_rows, write_rows
+from cimlearn.arrays.pulses import write_pulses
 from cimlearn.compiled import kernel
+from cimlearn.learning.parallel import coincide
 from cimlearn.learning.replay import lfsr_step
 from cimlearn.networks.miru import onward
 
@@ -148,7 +150,21 @@ def predict_change(rule, steps, first, last):
 
 
 @kernel
-def probe(rule, net, x, trace):
+def teach_by_pulses(rule, parallel, top, signs):
+    """Write rate * miss (classes,) x signs (hidden,) to the rows from `top` on by pulses."""
+    miss, pulses = rule.scratch.before, parallel.scratch.feedback
+    for k in range(miss.size):
+        miss[k] = -miss[k]  # a term is subtracted
+    coincide(
+        parallel, miss, parallel.probe_rate, signs, 1.0, parallel.feedback, pulses, parallel.state.feedback
+    )
+    for k in range(miss.size):
+        miss[k] = -miss[k]
+    write_pulses(rule.array, top, pulses[0], pulses[1], parallel.feedback)
+
+
+@kernel
+def probe(rule, net, x, trace, parallel):
     """One probe with x (steps, features), whose first pass `trace` holds; the trace is spent."""
     steps, classes = x.shape[0], trace.out.size
     first = int(rule.state.turn[0]) * rule.together
@@ -165,6 +181,9 @@ def probe(rule, net, x, trace):
         before[k] = (trace.out[k] - before[k]) / np.float32(rule.sigma) - predicted[k]
     for t in range(first, last):
         signs = rule.scratch.signs[t - first]
+        if parallel.longest > 0:
+            teach_by_pulses(rule, parallel, group(rule, steps, t) * classes, signs)
+            continue
         for k in range(classes):
             step = np.float32(rule.rate) * before[k]
             for j in range(signs.size):

@@ -1,8 +1,9 @@
 """The matrix products of a whole network for one image, from sizes alone: backbone, Rep-Net modules, head.
 
-What learns (`train`): repnet, the modules and the head; last, the head only; bias, the backbone's biases and the head;
-full, its weights too. An error goes through every block above the first that learns, and through a module unless it
-reads the image; none goes below the first layer. Every convolution has a bias once its batch norm is folded into it.
+What learns (`train`): repnet, the modules and the head; repnet+bias, the backbone's biases too; last, the head only;
+bias, the backbone's biases and the head; full, its weights too. An error goes through every block above the first that
+learns, and through a module unless it reads the image; none goes below the first layer. Every convolution has a bias
+once its batch norm is folded into it.
 The integer network that is really run (learning/integer/repnet.py) finds the same by a pass; the tests compare both.
 """
 
@@ -14,14 +15,26 @@ from functools import lru_cache
 from cimlearn.arrays.training import Layer
 from cimlearn.networks.connectors import CONNECTORS, Connector, check_modules
 from cimlearn.networks.sizes import Sizes, sizes
+from cimlearn.networks.sparsity import Pattern, check_divides
 
 IMAGE = 3  # channels of an image
-TUNED = ("bias", "full")  # what learns is inside the backbone
+MODULES = ("repnet", "repnet+bias")  # modules stand beside the backbone
+TUNED = ("repnet+bias", "bias", "full")  # something inside the backbone learns
 
 
 @lru_cache(maxsize=256)
-def layers(backbone: str, side: int, classes: int, train: str = "repnet") -> tuple[Layer, ...]:
+def layers(
+    backbone: str,
+    side: int,
+    classes: int,
+    train: str = "repnet",
+    norm: bool = False,
+    kept: tuple[int, int] = (0, 0),
+) -> tuple[Layer, ...]:
     """Every layer with weights in the order of the pass, for one image of `side` x `side` pixels.
+
+    `norm`: integer norms behind all convolutions that learn, which then have no bias. `kept`: N of M weights of filters
+    that learn, but for those that read the image.
 
     Raises
     ------
@@ -50,15 +63,26 @@ def layers(backbone: str, side: int, classes: int, train: str = "repnet") -> tup
                     trained=train == "full",
                     error=error and bool(found),
                     inputs=w.inputs(side),
-                    bias=tuned,
+                    bias=tuned and not (norm and train == "full"),
+                    norm=norm and train == "full",
                 )
             )
         if place in places:
             number = places[place]
-            found += _module(net, number, connectors[number], place, side, error=error)
+            module = _module(net, number, connectors[number], place, side, error=error and place > 0)
+            found += (layer._replace(norm=norm) for layer in module)
     below = tuned or bool(connectors)
     found.append(Layer("head.head", net.width, classes, 1, 1, trained=True, error=below, inputs=net.width))
-    return tuple(found)
+    dense = {found[0].name} | {
+        f"module{number}.conv1" for place, number in places.items() if connectors[number].image or place == 0
+    }
+    sparse = (
+        {layer.name for layer in found if layer.trained and layer.name not in dense} if kept[1] else set()
+    )
+    for layer in found:
+        if layer.name in sparse:
+            check_divides(layer.name, layer.fan_in, Pattern(*kept))
+    return tuple(layer._replace(kept=kept) if layer.name in sparse else layer for layer in found)
 
 
 def check_images(backbone: str, side: int, train: str = "repnet") -> None:
@@ -71,7 +95,7 @@ def check_images(backbone: str, side: int, train: str = "repnet") -> None:
 
 def _connectors(backbone: str, train: str) -> tuple[Connector, ...]:
     """The modules that stand beside a backbone."""
-    return CONNECTORS[backbone] if train == "repnet" else ()
+    return CONNECTORS[backbone] if train in MODULES else ()
 
 
 def _module(net: Sizes, number: int, c: Connector, place: int, side: int, *, error: bool) -> Iterator[Layer]:

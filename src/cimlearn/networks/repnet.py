@@ -11,7 +11,9 @@ published counts of parameters and products fix what its text leaves open; see c
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 
@@ -31,10 +33,14 @@ class StandardConv(nn.Conv2d):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(images, out, height, width)."""
+        w = self.standardised()
+        return functional.conv2d(x, w, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+    def standardised(self) -> torch.Tensor:
+        """(out, into, height, width) the weights that are used."""
         w = self.weight
         w = w - w.mean(dim=(1, 2, 3), keepdim=True)
-        w = w / (w.std(dim=(1, 2, 3), keepdim=True) + STANDARD_EPSILON)
-        return functional.conv2d(x, w, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        return w / (w.std(dim=(1, 2, 3), keepdim=True) + STANDARD_EPSILON)
 
 
 class Reprogram(nn.Module):
@@ -85,12 +91,14 @@ class RepNet(nn.Module):
         norm: str = "batch",
         resize: str = "bilinear",
         connectors: tuple[Connector, ...] | None = None,
+        biases: bool = False,
         seed: int = 0,
         task: int = 0,
     ) -> None:
         """norm 'batch' (published; convolutions standardised) or 'none' (for whole numbers).
 
-        The backbone becomes frozen. Modules of different tasks start differently.
+        The backbone becomes frozen. With `biases` (the authors' public default, reprogram+bias) a copy of it is made
+        whose biases learn too, those of batch norms. Modules of different tasks start differently.
 
         Raises
         ------
@@ -106,7 +114,10 @@ class RepNet(nn.Module):
             raise InputError(f"no connectors are known for {name}; give them as `connectors`")
         self.connectors = CONNECTORS[name] if connectors is None else connectors
         freeze(backbone)
-        self.backbone = backbone
+        self.biases = biases
+        self.backbone = copy.deepcopy(backbone) if biases else backbone
+        for parameter_name, parameter in self.backbone.blocks.named_parameters() if biases else ():
+            parameter.requires_grad_(parameter_name.endswith(".bias"))
         self.places = {backbone.index(c.block): number for number, c in enumerate(self.connectors)}
         made = [Reprogram(c, *self._channels(c), norm, resize) for c in self.connectors]
         self.reprogram = nn.ModuleList(made)
@@ -145,11 +156,13 @@ class RepNet(nn.Module):
 
     def trained(self) -> Iterator[nn.Parameter]:
         """The parameters that learn; those of the head come on top."""
-        return self.reprogram.parameters()
+        return chain(
+            self.reprogram.parameters(), (p for p in self.backbone.blocks.parameters() if p.requires_grad)
+        )
 
     def own(self) -> nn.Module:
         """The part that belongs to a task: its tensors are what a task stores, besides the head's."""
-        return self.reprogram
+        return nn.ModuleList([self.reprogram, self.backbone.blocks]) if self.biases else self.reprogram
 
     def train(self, mode: bool = True) -> RepNet:
         """Training mode of the modules only: the backbone's batch norms keep their statistics."""

@@ -78,7 +78,7 @@ class Learner:
         self.settings = {**DEFAULTS, **(settings or {})}
         mine = {name: value for name, value in self.settings.items() if is_price(name)}
         rest = for_chip(self.settings, chips.parameters("m2ru"))
-        self.prices = prices.parameters(mine, m2ru.KIND.costs)
+        self.prices = prices.parameters(mine, m2ru.KIND.costs, m2ru.KIND.prices)
         self.shape = StreamShape(steps, features, classes, signed=scaling is None)
         self.chip = M2RU(chips.parameters("m2ru", rest), self.shape, seed=seed, on=on)
         self.ranges = Ranges(features)

@@ -19,7 +19,14 @@ Kind = Literal["crossbar", "bit-serial"]
 ANALOG: Final = ("tile", "mapping", "cell", "write", "periphery", "digital", "network.state_bits")
 DIGITAL: Final = ("array", "cell", "faults")
 LOGIC: Final = ("price.table_bits", "price.logic_area")
-OTHERS: Final = ("mapping.hidden", "mapping.output", "periphery.hidden", "periphery.output")
+OTHERS: Final = (  # of a chip of its own
+    "mapping.hidden",
+    "mapping.output",
+    "periphery.hidden",
+    "periphery.output",
+    "cell.frozen",
+    "cell.trained",
+)
 EXACT: Final = {
     "periphery.input_bits": None,
     "periphery.converter_bits": None,

@@ -65,8 +65,25 @@ def _aim(bar, count):
 
 
 @kernel
+def draw_write_noise(bar, count):
+    """Draw what chance does to a write of `count` chosen cells."""
+    fill_normal(bar.state.write_words, bar.scratch.asked[2][:count])
+    if bar.ageing.relaxation > 0:
+        fill_normal(bar.state.write_words, bar.scratch.asked[5][:count])
+    if bar.gambles:
+        fill_uniform(bar.state.write_words, bar.scratch.asked[3][:count])
+
+
+@kernel
 def pulse(bar, count):
-    """A write of each of the `count` chosen cells; answers the pulses that rows see one after the other.
+    """A write of each of the `count` chosen cells; answers the pulses that rows see one after the other."""
+    draw_write_noise(bar, count)
+    return pulse_drawn(bar, count)
+
+
+@kernel
+def pulse_drawn(bar, count):
+    """The same with the chance that `draw_write_noise` drew.
 
     A worn cell sees its pulses and stays; one that a write of several pulses wears out stays where that write began.
     """
@@ -85,11 +102,6 @@ def pulse(bar, count):
     )
     _, rows, columns = bar.state.cells.conductance.shape
     ages, settles = bar.ageing.on, bar.scratch.asked[5]
-    fill_normal(bar.state.write_words, normals[:count])
-    if bar.ageing.relaxation > 0:
-        fill_normal(bar.state.write_words, settles[:count])
-    if bar.gambles:
-        fill_uniform(bar.state.write_words, uniforms[:count])
     pulses = np.int64(0)
     for n in range(count):
         k, i, j = pick[0, n], pick[1, n], pick[2, n]

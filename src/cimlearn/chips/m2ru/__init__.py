@@ -20,14 +20,17 @@ SOFTWARE: Final = ("ewc", "si")  # of the Adam twin
 AGEING: Final = "cell.ageing"  # names a preset of what time and temperature do to cells
 
 
-# Designs: the chip's name, and presets of what it has otherwise than m2ru.toml, and of its prices.
+# Designs: names of the chip with one circuit or the other (docs/decisions/0023-twins-and-designs.md).
+M2RU: Final = "m2ru"  # the served circuit around its own cells; around another device that of LOWOHMIC
 LOWOHMIC: Final = "m2ru-lowohmic"  # the window of the HfO2 table: no circuit serves it as it is set
 HIGHOHMIC: Final = "m2ru-highohmic"  # the window of the laboratory's other chips, served
-CELL: Final = "continuous"  # that a design with presets of its own is made around
+CELL: Final = "continuous"  # that the served circuit is made around
+SERVED: Final = "m2ru_highohmic"  # preset of what the served circuit has otherwise than m2ru.toml
+SERVED_PRICES: Final = ("prices_m2ru_highohmic",)
 
 
-def parameters(changes: Mapping[str, Any], design: tuple[str, ...] = ()) -> ParameterSet:
-    """Every parameter with the changes applied; device, probed feedback and presets of a `design` bring their own.
+def parameters(changes: Mapping[str, Any], circuit: str = M2RU) -> ParameterSet:
+    """Every parameter with the changes applied; device, probed feedback and the served circuit bring their own.
 
     Raises
     ------
@@ -35,24 +38,41 @@ def parameters(changes: Mapping[str, Any], design: tuple[str, ...] = ()) -> Para
         For parameters that contradict each other, and for another device in a design around its own.
     """
     name, usual = devices.chosen(changes), load("m2ru")
-    if design and name != CELL:
+    if circuit == HIGHOHMIC and name != CELL:
         raise InputError(
             f"device.kind = {name} stands in no circuit of {HIGHOHMIC}, which is made around its own cells; "
-            "take m2ru, or leave device.kind"
+            f"take {LOWOHMIC}, or leave device.kind"
         )
+    if changes.get("rule.update", usual["rule.update"]) == "parallel":
+        usual = usual.merged(load("m2ru_parallel"))
     own = devices.parameters(name)
     if changes.get("rule.feedback", usual["rule.feedback"]) == "probed":
         usual = usual.merged(load("m2ru_probed"))
     found = own.merged(usual).merged(rules.around(name)).merged(own).merged(_clock())
-    for preset in design:
-        found = found.merged(load(preset))
+    if circuit != LOWOHMIC and name == CELL:
+        found = found.merged(load(SERVED))
     chosen = found.replace({AGEING: changes[AGEING]} if AGEING in changes else {})[AGEING]
     if chosen != "none":
         found = found.merged(load(f"ageing_{chosen}"))
     found = found.replace(changes)
     probed = ("feedback",) if found["rule.feedback"] == "probed" else ()
     rules.check(found, (*rules.ARRAYS, *probed))
+    _check_parallel(found)
     return found
+
+
+def _check_parallel(p: ParameterSet) -> None:
+    """Raise InputError for what parallel writes don't go with."""
+    if p["rule.update"] != "parallel":
+        return
+    rules.check_pulses(p)
+    off = {"rule.keep_hidden": None, "rule.keep_output": None, "rule.consolidate": "none", "rule.follow": 0}
+    for name, only in off.items():
+        if p[name] != only:
+            raise InputError(
+                f"{name} = {p[name]} needs the changes themselves, and rule.update = parallel forms none; "
+                f"set {name} = {'none' if only is None else only}, or rule.update = rows"
+            )
 
 
 def check_consolidation(on: str, p: ParameterSet) -> None:
@@ -92,24 +112,20 @@ def design(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int)
 
 
 KIND: Final = Kind(
-    name="m2ru",
+    name=M2RU,
     placements=("chip", "float", "adam"),
     parameters=parameters,
     build=build,
     design=design,
     device=DEVICE,
     costs="crossbar",
+    prices=SERVED_PRICES,
     first_streams=("permuted-mnist", "permuted-digits"),
     packages={"adam": ("torch",)},
 )
 KINDS: Final = (
     KIND,
-    replace(KIND, name=LOWOHMIC),
-    replace(
-        KIND,
-        name=HIGHOHMIC,
-        parameters=partial(parameters, design=("m2ru_highohmic",)),
-        prices=("prices_m2ru_highohmic",),
-    ),
+    replace(KIND, name=LOWOHMIC, parameters=partial(parameters, circuit=LOWOHMIC), prices=()),
+    replace(KIND, name=HIGHOHMIC, parameters=partial(parameters, circuit=HIGHOHMIC)),
 )
 NAMES: Final = tuple(kind.name for kind in KINDS)

@@ -19,7 +19,7 @@ from cimlearn.arrays.crossbar import Crossbar
 from cimlearn.arrays.crossbar_counts import ArrayTally
 from cimlearn.arrays.plain import plain
 from cimlearn.chips.m2ru import answering, kernels, resting
-from cimlearn.chips.m2ru.counts import M2RUTally, phase_counts
+from cimlearn.chips.m2ru.counts import M2RUTally, PulseTally, phase_counts
 from cimlearn.chips.m2ru.kernels import LearnState
 from cimlearn.chips.m2ru.setup import (
     Float,
@@ -30,7 +30,14 @@ from cimlearn.chips.m2ru.setup import (
     make_rule,
     make_work,
 )
-from cimlearn.chips.m2ru.sizes import feedback_size, inventory, is_probed, memory_bits
+from cimlearn.chips.m2ru.sizes import (
+    feedback_size,
+    fitted,
+    inventory,
+    is_parallel,
+    is_probed,
+    memory_bits,
+)
 from cimlearn.devices.catalog import device
 from cimlearn.learning.metaplastic import ASKED, RISEN
 from cimlearn.learning.replay import BufferState
@@ -60,7 +67,7 @@ class M2RU:
     """The chip (`on='chip'`) or its float twin (`on='float'`)."""
 
     def __init__(self, parameters: ParameterSet, shape: StreamShape, *, seed: int, on: str = "chip") -> None:
-        p = parameters
+        p = fitted(parameters, shape)
         self.parameters, self.shape, self.on = p, shape, on
         first, second, psi = initial_weights(p, shape, seed)
         hidden: Any
@@ -254,7 +261,15 @@ class M2RU:
             asked=int(held[ASKED]),
             risen=int(held[RISEN]),
             calibrations=int(self._state.rested[resting.CALIBRATIONS]),
+            given=self._given(),
         )
+
+    def _given(self) -> dict[str, PulseTally]:
+        """What parallel writes did, by array."""
+        if not is_parallel(self.parameters):
+            return {}
+        counts = self.work.state.pulses._asdict()
+        return {name: PulseTally(*(int(n) for n in counts[name])) for name in self.arrays()}
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Everything that `load` needs."""

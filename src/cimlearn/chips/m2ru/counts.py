@@ -7,6 +7,7 @@ follows from sizes. `chips/m2ru/expected.py` fills the same tallies without a ru
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from cimlearn.arrays.crossbar_counts import ArraySize, ArrayTally, Counts, array_counts
@@ -21,6 +22,7 @@ from cimlearn.chips.m2ru.sizes import (
     importance_bits,
     inverse_bits,
     is_direct,
+    is_parallel,
     is_probed,
     is_recursive,
     is_sparse,
@@ -32,6 +34,16 @@ from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
 
 WORD_BITS: Final = 64  # of a word of the importance memory
+
+
+class PulseTally(NamedTuple):
+    """What parallel writes did in one array (learning/parallel.py)."""
+
+    slots: int = 0  # that took time
+    rows: int = 0  # on, over slots
+    columns: int = 0
+    drawn: int = 0  # random numbers compared
+    steps: int = 0  # terms with at least one slot
 
 
 class M2RUTally(NamedTuple):
@@ -51,6 +63,7 @@ class M2RUTally(NamedTuple):
     asked: int = 0  # changes asked of weights that have an importance
     risen: int = 0  # times that an importance rose
     calibrations: int = 0  # of all columns
+    given: Mapping[str, PulseTally] = {}  # by array, of parallel writes
 
 
 def buffer_counts(
@@ -94,6 +107,10 @@ def phase_counts(
             replayed=tally.replayed,
         )
         parts |= _memories(p, shape, tally) | _held_memories(p, shape, tally)
+        if is_parallel(p) and tally.arrays is not None:
+            for name, one in tally.given.items():
+                parts[name] |= {"row_strobes": one.rows, "column_strobes": one.columns}
+            parts["rowwise"] = _rowwise(p, shape, tally)
     return {**parts, "digital": digital}
 
 
@@ -109,7 +126,9 @@ def _array_counts(
         time["convert_cycles"] += one.vectors * size.convert_cycles
     if learning and is_probed(p):
         size, one = all_sizes(p, shape)["feedback"], (tally.arrays or {})["feedback"]
-        parts["feedback"] = _feedback_counts(size, shape, tally, one)
+        parts["feedback"] = _feedback_counts(
+            size, shape, tally, one, selected=p["periphery.feedback_select"] == "group"
+        )
         alone = (
             one.vectors - tally.driven
         )  # a probe waits for its rows; errors go back while the next example runs
@@ -120,13 +139,21 @@ def _array_counts(
     if learning:
         rows = sum(array.row_writes for array in (tally.arrays or {}).values())
         parts["time"] |= {"update_row_cycles": rows, "updates": tally.updates}
+        if is_parallel(p):
+            parts["time"] |= {"pulse_slots": sum(one.slots for one in tally.given.values())}
     return parts
 
 
-def _feedback_counts(size: ArraySize, shape: StreamShape, tally: M2RUTally, one: ArrayTally) -> Counts:
-    """Counts of the feedback array: a vector drives the rows of one group, or one row, and reads their tile alone."""
+def _feedback_counts(
+    size: ArraySize, shape: StreamShape, tally: M2RUTally, one: ArrayTally, *, selected: bool
+) -> Counts:
+    """Counts of the feedback array: a vector drives the rows of one group, or one row, and reads their tile alone.
+
+    Selected: the transistors of a group are switched on for each vector.
+    """
     rows = tally.driven * shape.classes + (one.vectors - tally.driven)
-    return array_counts(size._replace(row_tiles=1), one) | {"products": rows * size.columns}
+    counts = array_counts(size._replace(row_tiles=1), one) | {"products": rows * size.columns}
+    return counts | ({"selected_rows": one.vectors * shape.classes} if selected else {})
 
 
 def _digital_cycles(p: ParameterSet, shape: StreamShape, tally: M2RUTally, *, learning: bool) -> Counts:
@@ -141,6 +168,8 @@ def _digital_cycles(p: ParameterSet, shape: StreamShape, tally: M2RUTally, *, le
         back = shape.steps * -(-hidden * _projected(p, shape) // lanes)
         final = (hidden + 1) * -(-shape.classes // lanes)
         outer = formed_rows(p, shape, tally) * -(-hidden // lanes)
+        if is_parallel(p):  # the largest delta of each step, and of the errors
+            final, outer = 1, tally.passes * shape.steps * -(-hidden // lanes)
         cycles["gradient_cycles"] = outer + tally.passes * (back + final)
         if is_probed(p):
             size = all_sizes(p, shape)["feedback"]
@@ -151,7 +180,8 @@ def _digital_cycles(p: ParameterSet, shape: StreamShape, tally: M2RUTally, *, le
         if is_recursive(p):  # a lane takes a product of P in parts of its own width
             parts = -(-INVERSE_BITS // (p["network.state_bits"] or 32)) * -(-INVERSE_BITS // FEEDBACK_BITS)
             cycles["gradient_cycles"] += -(-_inverse_products(p, shape, tally) * parts // lanes)
-        cycles["sweep_cycles"] = tally.updates * -(-weights // lanes) * (2 if is_sparse(p) else 1)
+        sweeps = 0 if is_parallel(p) else 2 if is_sparse(p) else 1
+        cycles["sweep_cycles"] = tally.updates * -(-weights // lanes) * sweeps
     return cycles
 
 
@@ -199,6 +229,15 @@ def _learning(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> Counts:
     steps, arrays = passes * shape.steps, sizes(p, shape)
     weights = sum(size.weights for size in arrays.values())
     softmax = p["rule.answer"] == "softmax"
+    if is_parallel(p):
+        return {
+            "gradient": steps * hidden * _projected(p, shape),
+            "exp": passes * classes if softmax else 0,
+            "kwta": 0 if softmax else passes,
+            "compare": steps * hidden + passes * classes,
+            "scale": 0,
+            "pulse_bits": sum(one.drawn for one in tally.given.values()),
+        }
     outer = formed_rows(p, shape, tally) * hidden + passes * arrays["output"].weights
     return {
         "gradient": steps * hidden * _projected(p, shape) + outer,
@@ -207,6 +246,24 @@ def _learning(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> Counts:
         "compare": tally.updates * weights if is_sparse(p) else 0,
         "scale": tally.updates * weights,
     }
+
+
+def _rowwise(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> Counts:
+    """What a digital chip does for the same changes, without cells to multiply in: gathers them, writes them all."""
+    rows = p.replace({"rule.update": "rows"})
+    same = tally._replace(updates=tally.updates // p["rule.batch"])
+    digital, memories = _learning(rows, shape, same), _memories(rows, shape, same)
+    counts = {name: digital[name] for name in ("gradient", "scale", "compare")}
+    counts["scale"] += _probing(p, shape, same).get("scale", 0)
+    for name in ("trace", "deltas", "changes"):
+        counts[f"{name}_bits"] = sum(memories[name].values()) if name in memories else 0
+    for name, size in sizes(p, shape).items():
+        counts[f"{name}_writes"] = same.updates * size.weights
+    if is_probed(p):
+        disturbed, _ = probe_steps(p, shape, tally.probes)
+        counts["feedback_writes"] = disturbed * shape.classes * p["network.hidden"]
+    cycles = _digital_cycles(rows, shape, same, learning=True)
+    return counts | {name: cycles[name] for name in ("gradient_cycles", "sweep_cycles")}
 
 
 def _holding(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> Counts:
@@ -302,6 +359,8 @@ def _memories(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str
             "bits_written": copied * FEEDBACK_BITS,
             "bits_read": steps * hidden * back * FEEDBACK_BITS,
         }
+    if is_parallel(p):
+        return feedback | _pulse_memories(p, shape, tally)
     return {
         **gathered,
         **feedback,
@@ -314,4 +373,21 @@ def _memories(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str
             "bits_read": formed_rows(p, shape, tally) * hidden * word,
         },
         **_changes(p, shape, tally),
+    }
+
+
+def _pulse_memories(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str, Counts]:
+    """The same of parallel writes: candidates are read for the deltas, what drove the array in steps with pulses alone.
+
+    The trace of a new example waits for its replays, in a memory of its own.
+    """
+    hidden, rows = p["network.hidden"], sizes(p, shape)["hidden"].rows
+    word, steps = p["network.state_bits"] or 32, tally.passes * shape.steps
+    drawn = tally.given["hidden"].steps if tally.given else 0
+    return {
+        "trace": {
+            "bits_written": steps * (rows + hidden) * word,
+            "bits_read": (steps * hidden + drawn * rows) * word,
+        },
+        "deltas": {"bits_written": steps * hidden * word, "bits_read": 2 * drawn * hidden * word},
     }

@@ -6,19 +6,21 @@ bits that are 1, the mean conductance, how changes become pulses. Their defaults
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from cimlearn.arrays.crossbar_counts import ArraySize, ArrayTally
 from cimlearn.chips.base import Design
-from cimlearn.chips.m2ru.counts import M2RUTally, kept, phase_counts
+from cimlearn.chips.m2ru.counts import M2RUTally, PulseTally, kept, phase_counts
 from cimlearn.chips.m2ru.sizes import (
     all_sizes,
     feedback_groups,
     feedback_size,
     held,
     inventory,
+    is_parallel,
     is_probed,
     is_recursive,
     probe_steps,
@@ -71,7 +73,7 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> M2RUTally:
     """`new` examples learned, with their replays, readings of the feedback copies and writes."""
     arrays, slots = sizes(p, shape), p["replay.slots"]
     replayed = new * p["replay.ratio"] if slots else 0
-    updates, refresh = new // p["rule.batch"], p["rule.refresh"]
+    updates, refresh = new if is_parallel(p) else new // p["rule.batch"], p["rule.refresh"]
     copies = -(-new // refresh) if refresh and p["rule.feedback"] == "through" else 0
     passes = new + replayed
     rows = copies * p["network.hidden"]  # each copy reads every recurrent and output row alone
@@ -79,6 +81,7 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> M2RUTally:
     probes = new // p["rule.probe_every"] if probed_together(p, shape) else 0
     disturbed, again = probe_steps(p, shape, probes)
     vectors = {"hidden": passes * shape.steps + again, "output": passes + probes}
+    given = _given(p, shape, passes, disturbed) if is_parallel(p) else {}
     tallies, asked, risen = {}, 0, 0
     for name, size in arrays.items():
         reads = _reads(p, name, size, vectors[name], alone=rows, zeros=zeros)
@@ -93,12 +96,18 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> M2RUTally:
             verify_reads=verify,
             row_writes=round(updates * size.rows * due * let.rows),
         )
+        if is_parallel(p):
+            pulses = _pulses(given[name])
+            tallies[name] = reads._replace(pulses=pulses, row_writes=0)
         if name in held(p, shape):
             asked, risen = asked + proposed, risen + round(let.risen * size.weights)
     stored, driven = expected_stored(new, slots), 0
     if is_probed(p):
         driven = round(passes * p["expected.taught"]) * feedback_groups(p, shape)
         tallies["feedback"] = _feedback(p, shape, driven, disturbed, updates)
+        if is_parallel(p):
+            pulses = _pulses(given["feedback"])
+            tallies["feedback"] = tallies["feedback"]._replace(pulses=pulses, row_writes=0)
     return M2RUTally(
         tallies,
         passes,
@@ -113,7 +122,35 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> M2RUTally:
         lit=round(passes * shape.steps * shape.features * p["expected.inputs_on"]),
         asked=asked,
         risen=risen,
+        given=given,
     )
+
+
+MEASURED_STEP = 0.0002  # write.pulse_step of the run that expected.pulse_* was measured in
+
+
+def _given(p: ParameterSet, shape: StreamShape, passes: int, disturbed: int) -> dict[str, PulseTally]:
+    """Parallel writes of `passes` examples and of `disturbed` steps of probes, by array."""
+    found = {}
+    for n, (name, size) in enumerate(all_sizes(p, shape).items()):
+        terms = {"hidden": passes * shape.steps, "output": passes, "feedback": disturbed}[name]
+        driven = shape.classes if name == "feedback" else size.rows
+        each = p["expected.pulse_slots"][n] * MEASURED_STEP / p["write.pulse_step"]
+        rows, columns = p["expected.pulse_rows"][n] * driven, p["expected.pulse_columns"][n] * size.columns
+        slots = terms * each
+        found[name] = PulseTally(
+            slots=round(slots),
+            rows=round(slots * rows),
+            columns=round(slots * columns),
+            drawn=round(terms + slots * (driven + size.columns)),
+            steps=round(terms * (1 - math.exp(-each))),
+        )
+    return found
+
+
+def _pulses(given: PulseTally) -> int:
+    """Coincidences of rows and columns that are on by chance, each in its slots."""
+    return round(given.rows * given.columns / given.slots) if given.slots else 0
 
 
 MOMENTS = 64  # of a run at which the chance that a row is written is looked at

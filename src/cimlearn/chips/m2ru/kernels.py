@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.arrays.base import freeze, product, write
+from cimlearn.arrays.pulses import write_pulses
 from cimlearn.compiled import entry, kernel
 from cimlearn.learning.dfa import add_products, deltas, deltas_through
 from cimlearn.learning.kwta import Kwta, kwta
 from cimlearn.learning.metaplastic import ImportanceState, Metaplastic, gate
+from cimlearn.learning.parallel import Parallel, PulseState, coincide
 from cimlearn.learning.probe import Probed, ProbeState, follow, probe, probed_deltas
 from cimlearn.learning.recursive import Recursive, linear_share, observe, solve_change
 from cimlearn.learning.replay import recall, store
@@ -66,6 +68,7 @@ class LearnState(NamedTuple):
     answer_words: NDArray[np.uint64]  # (4,) generator of the K-WTA's noise
     importance: ImportanceState  # of the weights
     inverse: NDArray[np.float32]  # P of recursive least squares
+    pulses: PulseState  # of parallel writes
 
 
 class LearnScratch(NamedTuple):
@@ -89,6 +92,7 @@ class LearningLoop(NamedTuple):
     probed: Probed
     metaplastic: Metaplastic
     recursive: Recursive
+    parallel: Parallel
 
 
 @kernel
@@ -147,9 +151,44 @@ def read_copies(net, work, features, zero_read):
 
 
 @kernel
+def give_pulses(net, work):
+    """Give both arrays the pulses that coincided."""
+    parallel = work.parallel
+    up, down = parallel.scratch.hidden[0], parallel.scratch.hidden[1]
+    write_pulses(net.hidden, 0, up, down, parallel.hidden)
+    write_pulses(net.output, 0, parallel.scratch.output[0], parallel.scratch.output[1], parallel.output)
+
+
+@kernel
+def draw_pulses(rule, work):
+    """Draw the pulses that work.scratch.error and the deltas ask for, step after step."""
+    parallel, trace = work.parallel, work.scratch.trace
+    scale = 1.0 / (rule.batch * (1 + rule.ratio))
+    pulses, counts = parallel.scratch.hidden, parallel.state.hidden
+    for t in range(work.scratch.delta.shape[0]):
+        coincide(
+            parallel,
+            trace.rows[t],
+            rule.hidden_rate,
+            work.scratch.delta[t],
+            scale,
+            parallel.hidden,
+            pulses,
+            counts,
+        )
+    pulses, counts = parallel.scratch.output, parallel.state.output
+    error = work.scratch.error
+    coincide(parallel, trace.readout, rule.output_rate, error, scale, parallel.output, pulses, counts)
+    work.state.progress[LEARNED] += 1
+
+
+@kernel
 def write_changes(net, rule, work):
     """Scale, sparsify, hold back and write what waits, then forget it."""
     work.state.progress[UPDATES] += 1
+    if work.parallel.longest > 0:
+        give_pulses(net, work)
+        return
     scale = 1.0 / (rule.batch * (1 + rule.ratio))
     scaled(work.state.hidden, rule.hidden_rate, scale)
     sparsify(work.state.hidden, rule.keep_hidden, rule.whole, work)
@@ -245,6 +284,9 @@ def propose(rule, work, weight):
             work.scratch.delta,
             back,
         )
+    if work.parallel.longest > 0:
+        draw_pulses(rule, work)
+        return
     add_products(work.state.hidden, trace.rows, work.scratch.delta)
     for i in range(work.state.output.shape[0]):
         for k in range(work.scratch.error.size):
@@ -291,13 +333,13 @@ def learn(net, memory, rule, work, x, y):
             work.scratch.error[k] = reached(work, k) - (np.float32(1) if k == y[n] else np.float32(0))
         propose(rule, work, np.float32(1))
         if work.probed.together > 0 and work.state.progress[NEW] % work.probed.every == 0:
-            probe(work.probed, net, work.scratch.x, work.scratch.trace)
+            probe(work.probed, net, work.scratch.x, work.scratch.trace, work.parallel)
         if memory.state.labels.size > 0:
             store(memory, x[n], y[n], work.scratch.share)
             for _ in range(rule.ratio):
                 replay(net, memory, rule, work)
         work.state.progress[WAITING] += 1
-        if work.state.progress[WAITING] == rule.batch:
+        if work.state.progress[WAITING] == rule.batch or work.parallel.longest > 0:
             work.state.progress[WAITING] = 0
             write_changes(net, rule, work)
 
@@ -310,7 +352,7 @@ def replay_alone(net, memory, rule, work, count):
     if work.state.progress[WAITING] > 0:
         work.state.progress[WAITING] = 0
         write_changes(net, rule, work)
-    together = rule.batch * (1 + rule.ratio)
+    together = (1 if work.parallel.longest > 0 else rule.batch) * (1 + rule.ratio)
     for n in range(1, count + 1):
         replay(net, memory, rule, work)
         if n % together == 0 or n == count:

@@ -11,6 +11,7 @@ from cimlearn.chips.m2ru.kernels import PROGRESS, LearningLoop, LearnScratch, Le
 from cimlearn.chips.m2ru.sizes import (
     feedback_groups,
     held,
+    is_parallel,
     is_probed,
     is_recursive,
     probed_together,
@@ -19,6 +20,8 @@ from cimlearn.chips.m2ru.sizes import (
 from cimlearn.learning.dfa import feedback
 from cimlearn.learning.kwta import Kwta
 from cimlearn.learning.metaplastic import COUNTED, ImportanceState, Metaplastic
+from cimlearn.learning.parallel import COUNTED as PULSES_COUNTED
+from cimlearn.learning.parallel import Parallel, PulseScratch, PulseState
 from cimlearn.learning.probe import Probed, ProbeScratch, ProbeState
 from cimlearn.learning.recursive import Recursive, RecursiveScratch
 from cimlearn.learning.replay import Buffer, buffer
@@ -206,6 +209,7 @@ def make_work(
     widest = max(hidden, shape.classes)
     example = (shape.steps, shape.features)
     metaplastic, recursive = make_metaplastic(p, shape, seed=seed), make_recursive(p, shape)
+    parallel = make_parallel(p, shape, seed=seed)
     state = LearnState(
         hidden=np.zeros((rows, hidden), np.float32),
         output=np.zeros((hidden + 1, shape.classes), np.float32),
@@ -218,6 +222,7 @@ def make_work(
         answer_words=rule.circuit.words,
         importance=metaplastic.state,
         inverse=recursive.inverse,
+        pulses=parallel.state,
     )
     scratch = LearnScratch(
         trace=trace(shape.steps, shape.features, hidden, shape.classes),
@@ -229,7 +234,31 @@ def make_work(
         threshold=np.zeros(widest, np.float32),
         counted=np.zeros(widest, np.float32),
     )
-    return LearningLoop(state, scratch, probed, metaplastic, recursive)
+    return LearningLoop(state, scratch, probed, metaplastic, recursive, parallel)
+
+
+def make_parallel(p: ParameterSet, shape: StreamShape, *, seed: int) -> Parallel:
+    """The scheme of parallel writes; with no slots and no memory where changes are written row by row."""
+    hidden, classes = p["network.hidden"], shape.classes
+    rows, used = shape.features + hidden + 1, is_parallel(p)
+    signs = max(1, probed_together(p, shape)) * hidden
+    size = 1 if used else 0
+    return Parallel(
+        longest=int(p["write.pulse_slots"]) if used else 0,
+        hidden=2.0 * p["write.pulse_step"] * p["mapping.hidden_range"],
+        output=2.0 * p["write.pulse_step"] * p["mapping.output_range"],
+        feedback=2.0 * p["write.pulse_step"] * p["mapping.feedback_range"],
+        probe_rate=np.full(classes, p["rule.probe_rate"] / signs, np.float32),
+        state=PulseState(
+            kernel_state(seed, "pulses"), *(np.zeros(PULSES_COUNTED, np.int64) for _ in range(3))
+        ),
+        scratch=PulseScratch(
+            hidden=np.zeros((2, rows * size, hidden), np.int32),
+            output=np.zeros((2, (hidden + 1) * size, classes), np.int32),
+            feedback=np.zeros((2, classes * size, hidden), np.int32),
+            lit=np.zeros(max(hidden, classes), np.int32),
+        ),
+    )
 
 
 def make_metaplastic(p: ParameterSet, shape: StreamShape, *, seed: int) -> Metaplastic:

@@ -16,6 +16,9 @@ FEEDBACK_BITS = 8  # a feedback number is kept as the converter gives it
 INVERSE_BITS = 32  # a number of P, as it is simulated
 
 
+FITTED_INPUTS, FITTED_UNITS = 28, 100  # of the network whose ranges stand in the presets
+
+
 MOST_GROUPS = 32  # of steps that have a probed feedback matrix of their own
 
 
@@ -24,9 +27,28 @@ def is_probed(p: ParameterSet) -> bool:
     return bool(p["rule.feedback"] == "probed")
 
 
+def is_parallel(p: ParameterSet) -> bool:
+    """Whether changes are written by pulses that coincide on rows and columns."""
+    return bool(p["rule.update"] == "parallel")
+
+
 def is_recursive(p: ParameterSet) -> bool:
     """Whether the output weights are learned by recursive least squares."""
     return bool(p["rule.consolidate"] == "recursive")
+
+
+def fitted(p: ParameterSet, shape: StreamShape) -> ParameterSet:
+    """Parameters whose ranges of weights fit a network of few inputs or few units (`mapping.fitted`).
+
+    Weights start, and stay, larger where fewer add up: by 1 / sqrt(inputs) in the hidden array, by 1 / sqrt(units) in
+    the others.
+    """
+    if not p["mapping.fitted"]:
+        return p
+    inputs, units = math.sqrt(FITTED_INPUTS / shape.features), math.sqrt(FITTED_UNITS / p["network.hidden"])
+    wider = {"hidden": inputs, "output": units, "feedback": units}
+    names = {f"mapping.{array}_range": max(1.0, factor) for array, factor in wider.items()}
+    return p.replace({name: factor * p[name] for name, factor in names.items() if not p.entry(name).changed})
 
 
 def held(p: ParameterSet, shape: StreamShape) -> dict[str, tuple[int, int]]:
@@ -130,7 +152,7 @@ def is_sparse(p: ParameterSet) -> bool:
 def accumulates(p: ParameterSet) -> bool:
     """Whether changes wait in a memory: of several passes, or because the largest of them are looked for."""
     alone = p["rule.batch"] == 1 and not (p["replay.slots"] and p["replay.ratio"])
-    return is_sparse(p) or not alone
+    return not is_parallel(p) and (is_sparse(p) or not alone)
 
 
 def memory_bits(p: ParameterSet, shape: StreamShape, *, on_chip: bool) -> Counts:
@@ -150,6 +172,8 @@ def memory_bits(p: ParameterSet, shape: StreamShape, *, on_chip: bool) -> Counts
         "trace": shape.steps * (arrays["hidden"].rows + hidden) * word,
         "deltas": shape.steps * hidden * word,
     }
+    if is_parallel(p) and p["replay.slots"]:  # the traces of the examples that are written together
+        bits["waiting"] = p["replay.ratio"] * bits["trace"]
     if accumulates(p):
         bits["changes"] = weights * p["digital.change_bits"]
     if on_chip and p["write.least"] > 0:

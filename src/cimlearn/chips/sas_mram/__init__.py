@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from cimlearn.chips.base import Chip, Design, Kind
+from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet, load
 from cimlearn.streams.base import StreamShape
 
 DEVICE: Final = "cell.technology"
+FROZEN: Final = "cell.frozen"
 
 
 def parameters(changes: Mapping[str, Any]) -> ParameterSet:
@@ -17,8 +19,26 @@ def parameters(changes: Mapping[str, Any]) -> ParameterSet:
     from cimlearn.devices.technology import technology_parameters
 
     base = load("sas_mram")
-    name = base.replace({k: v for k, v in changes.items() if k == DEVICE})[DEVICE]
+    name = str(base.replace({k: v for k, v in changes.items() if k == DEVICE})[DEVICE])
+    if "+" in name:
+        frozen, name = pair(name)
+        if changes.get(FROZEN, frozen) != frozen:
+            raise InputError(
+                f"{DEVICE} = {changes[DEVICE]} and {FROZEN} = {changes[FROZEN]} name two memories of what is frozen; "
+                "leave one out"
+            )
+        changes = {**changes, DEVICE: name, FROZEN: frozen}
     return technology_parameters(name).merged(base).replace(changes)
+
+
+def pair(name: str) -> tuple[str, str]:
+    """(frozen, trained) technologies that 'sas-mram+sram' names. Raises InputError where it doesn't name two."""
+    parts = [part.strip() for part in name.split("+")]
+    if len(parts) != 2 or not all(parts):
+        raise InputError(
+            f"{DEVICE} = {name}: name one memory, or two as FROZEN+TRAINED, such as sas-mram+sram"
+        )
+    return parts[0], parts[1]
 
 
 def told_tasks(p: ParameterSet) -> bool:
@@ -48,8 +68,12 @@ KIND: Final = Kind(
     design=design,
     device=DEVICE,
     costs="bitserial",
-    first_streams=("split-mnist-domain", "split-digits-domain"),
-    first_settings={"stream.examples": 1000, "stream.held_out": 400},
+    first_streams=("rotated-mnist", "rotated-digits"),
+    first_settings={
+        "rotated-mnist": {"stream.examples": 1000, "stream.held_out": 400},
+        "rotated-digits": {"stream.examples": 1000, "stream.held_out": 300, "network.fit": "resize"},
+    },
+    priced_stream="split-mnist-domain",
     packages={"chip": ("torch",), "float": ("torch",)},
     told_tasks=told_tasks,
 )

@@ -15,18 +15,25 @@ from cimlearn.arrays.faults import ErrorRates, error_rate
 from cimlearn.arrays.training import Layer
 from cimlearn.chips.sas_mram.counts import SasMramTally, ledger, memory_bits
 from cimlearn.chips.sas_mram.images import fitted
-from cimlearn.chips.sas_mram.setup import check_replay, frozen_backbone, image_size, stick, wear_law
+from cimlearn.chips.sas_mram.setup import (
+    check_exponents,
+    check_replay,
+    frozen_backbone,
+    image_size,
+    stick,
+    wear_law,
+)
 from cimlearn.chips.sas_mram.task import (
     OPERAND_COUNTS,
-    TUNED,
+    Failures,
     InSoftware,
     Learner,
     OnChip,
     image_exponent,
-    network,
+    integers,
     read_error,
 )
-from cimlearn.devices.technology import memory_cell
+from cimlearn.devices.technology import memory_cells
 from cimlearn.learning.adam_miru import pytorch
 from cimlearn.learning.integer.graph import IntGraph
 from cimlearn.learning.integer.repnet import IntRepNet, frozen
@@ -35,7 +42,6 @@ from cimlearn.learning.reservoir import Reservoir, ReservoirState
 from cimlearn.ledger import Ledger
 from cimlearn.networks.backbone import prepare
 from cimlearn.networks.layers import check_images
-from cimlearn.networks.repnet import head
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import generator
 from cimlearn.state import copied, load
@@ -74,9 +80,10 @@ class SasMram:
         self.shape, self.seed, self.on = shape, seed, on
         self.size = image_size(shape, p["network.side"])
         check_replay(p)
+        check_exponents(p)
         check_images(p["network.backbone"], p["network.side"], p["network.train"])
         self.backbone = frozen_backbone(p, equal=on == "chip")
-        self.cell = memory_cell(p)
+        self.cells = memory_cells(p)
         for name in ("faults.write_error", "faults.read_error"):
             error_rate(p, name, 0.0)  # a wrong one is an error now, not after a task
         self.learners: dict[int, Learner] = {}
@@ -191,13 +198,15 @@ class SasMram:
         )
         return learner.answers(self._prepared(images), self._failures(), draw)
 
-    def _failures(self) -> ErrorRates:
-        """Probabilities that any stored bit is wrong while it is used: misread at random, or lost at rest."""
+    def _failures(self) -> Failures:
+        """Probabilities that a stored bit of each group is wrong while it is used: misread, or lost at rest."""
         p = self.parameters
-        read = read_error(p, self.cell)
-        lost = self.cell.retention_failure(p["faults.rest_years"] * YEAR)
-        either = read + lost - read * lost
-        return ErrorRates(either, either)
+        found = []
+        for cell in self.cells:
+            read, lost = read_error(p, cell), cell.retention_failure(p["faults.rest_years"] * YEAR)
+            either = read + lost - read * lost
+            found.append(ErrorRates(either, either))
+        return Failures(*found)
 
     # --- what it is made of
 
@@ -211,7 +220,7 @@ class SasMram:
         """The Rep-Net and head of a task that has learned nothing, beside the frozen `blocks`."""
         p, classes = self.parameters, self.shape.classes
         if self.on == "chip":
-            return OnChip(blocks, self.backbone, p, self.cell, classes, seed=self.seed, task=task)
+            return OnChip(blocks, self.backbone, p, self.cells, classes, seed=self.seed, task=task)
         return InSoftware(self.backbone, p, classes, seed=self.seed, task=task)
 
     def _quantised(self, images: NDArray[np.uint8]) -> Any:
@@ -224,7 +233,7 @@ class SasMram:
         blocks = self._frozen([x] if self.parameters["network.static"] else [])
         share = self.parameters["faults.stuck"]
         if share and self.parameters["network.train"] != "full":  # cells that learn have lines of their own
-            stick(blocks, wear_law(self.parameters, self.cell), seed=self.seed)
+            stick(blocks, wear_law(self.parameters, self.cells.frozen), seed=self.seed)
         return blocks
 
     def _frozen(self, batches: list[Int8]) -> list[IntGraph]:
@@ -250,10 +259,7 @@ class SasMram:
     def _layout(self) -> IntRepNet:
         """The integer network of one task, for its layers; blocks without calibration if nothing was seen."""
         blocks = self._blocks or self._frozen([])
-        net = network(self.backbone, self.parameters, "none", seed=self.seed, task=0)
-        top = head(net.width, self.shape.classes, seed=self.seed, task=0)
-        tuned = TUNED[self.parameters["network.train"]]
-        return IntRepNet(blocks, net, top, self.parameters["network.side"], tuned=tuned)
+        return integers(blocks, self.backbone, self.parameters, self.shape.classes, seed=self.seed, task=0)
 
     def _layers(self) -> list[Layer]:
         """The matrix products of one image, learning."""
@@ -290,13 +296,13 @@ class SasMram:
 
     def figures(self) -> dict[str, Any]:
         """What a cell costs and how it fails, from the physics of its device; empty for the float twin."""
-        return self.cell.as_dict() if self.on == "chip" else {}
+        return self.cells.as_dict() if self.on == "chip" else {}
 
     def writes(self) -> dict[str, NDArray[np.int64]]:
         """Per trained layer (8 bits, outputs, inputs): writes seen by each cell; tasks side by side."""
         chips = [one for _, one in sorted(self.learners.items()) if isinstance(one, OnChip)]
         names = chips[0].lines if chips else {}
-        return {name: np.concatenate([one.lines[name].seen() for one in chips], axis=1) for name in names}
+        return {name: np.concatenate([one.seen(name) for one in chips], axis=1) for name in names}
 
     def worn(self) -> dict[str, int]:
         """Per trained layer: cells that no longer change, of all tasks."""

@@ -10,7 +10,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from cimlearn.arrays.bitserial_counts import WORD_BITS, batch_work, phase_counts, place, sum_bits
+from cimlearn.arrays.bitserial_counts import (
+    VELOCITY_BITS,
+    WORD_BITS,
+    batch_work,
+    learning_state,
+    phase_counts,
+    place,
+    sum_bits,
+)
 from cimlearn.arrays.training import Layer
 from cimlearn.ledger import Ledger
 from cimlearn.networks.layers import scaled
@@ -38,9 +46,13 @@ def ledger(
     """The ledger of what was `done` on images of `size` by a network whose layers for one image are `one`."""
     where, learned = place(p, one), sum(n * times for n, times in done.steps)
     batches = [(batch_work(scaled(one, n), learning=True), times) for n, times in done.steps]
-    held = not p["network.static"]
+    held = holds_sums(p)
     learn = phase_counts(batches, where, learning=True, examples=learned, features=True, held=held)
     learn["memory"]["loaded_bits"] = sum(n * times for n, times in done.steps) * math.prod(size) * WORD_BITS
+    if p["rule.momentum"]:
+        weights = sum(one_.fan_in * one_.outputs * one_.groups for one_ in one if one_.trained)
+        moved = VELOCITY_BITS * weights * sum(times for _, times in done.steps)
+        learn["memory"]["velocity_bits"] = 2 * moved
     learn["operands"] = dict(done.ones)
     learn["digital"]["softmax"] = learned * classes
     bits = example_bits(size)
@@ -72,7 +84,7 @@ def memory_bits(p: ParameterSet, one: Sequence[Layer], size: tuple[int, ...], sl
     (network.static) leaves 8 bits of them.
     """
     work = batch_work(scaled(one, p["rule.batch"]), learning=True)
-    held = not p["network.static"]
+    held = holds_sums(p)
     largest = max(
         layer.windows
         * layer.groups
@@ -80,4 +92,11 @@ def memory_bits(p: ParameterSet, one: Sequence[Layer], size: tuple[int, ...], sl
         * (WORD_BITS + (sum_bits(layer.fan_in) if held else WORD_BITS))
         for layer in work.layers
     )
-    return {"replay": slots * example_bits(size), "kept": work.kept_bits, "activations": largest}
+    found = {"replay": slots * example_bits(size), "kept": work.kept_bits, "activations": largest}
+    state = learning_state(one, p)
+    return found | ({"state": state} if state else {})
+
+
+def holds_sums(p: ParameterSet) -> bool:
+    """Whether sums wait for the exponent that the largest of them decides; a norm needs them twice in any case."""
+    return p["network.norm"] == "batch" or not (p["network.static"] or p["network.exponents"] == "last")

@@ -18,11 +18,12 @@ from cimlearn.arrays.faults import error_rate
 from cimlearn.arrays.training import OPERANDS, Layer, bias_bits
 from cimlearn.chips.base import Design
 from cimlearn.chips.sas_mram.counts import SasMramTally, ledger, memory_bits
-from cimlearn.chips.sas_mram.setup import check_replay, image_size
-from cimlearn.devices.technology import memory_cell
+from cimlearn.chips.sas_mram.setup import check_exponents, check_replay, image_size
+from cimlearn.devices.technology import memory_cells
 from cimlearn.errors import InputError
 from cimlearn.learning.reservoir import expected_stored
 from cimlearn.networks.layers import layers
+from cimlearn.networks.sparsity import pattern
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
 
@@ -49,16 +50,20 @@ def design(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int)
     InputError
         If the examples are no images, or the backbone can't take them.
     """
-    size, cell = image_size(shape, p["network.side"]), memory_cell(p)
+    size, cells = image_size(shape, p["network.side"]), memory_cells(p)
     check_replay(p)
     for name in ("faults.write_error", "faults.read_error"):
         error_rate(p, name, 0.0)
-    one = layers(p["network.backbone"], p["network.side"], shape.classes, p["network.train"])
+    check_exponents(p)
+    normed = p["network.norm"] == "batch"
+    one = layers(
+        p["network.backbone"], p["network.side"], shape.classes, p["network.train"], normed, _kept(p)
+    )
     networks = p["expected.tasks"] if p["network.tasks"] == "own" else 1
-    done = _tally(p, _trained_bits(one), cell.bits_per_write, learned, predicted)
+    done = _tally(p, _trained_bits(one), cells.trained.bits_per_write, learned, predicted)
     counted = ledger(p, one, size, shape.classes, done)
     made_of = inventory(one, networks, p, memory_bits(p, one, size, _slots(p)))
-    return Design(counted, made_of, cell.as_dict(), networks * _trained_bits(one), done.driven)
+    return Design(counted, made_of, cells.as_dict(), networks * _trained_bits(one), done.driven)
 
 
 def _tally(p: ParameterSet, trained: int, line: int, learned: int, predicted: int) -> SasMramTally:
@@ -75,6 +80,11 @@ def _tally(p: ParameterSet, trained: int, line: int, learned: int, predicted: in
         classified=predicted,
         ones=_ones(p),
     )
+
+
+def _kept(p: ParameterSet) -> tuple[int, int]:
+    """N and M of sparse weights; (0, 0): all are kept."""
+    return pattern(p["rule.sparsity"]) or (0, 0)
 
 
 def _ones(p: ParameterSet) -> dict[str, int]:
@@ -126,5 +136,5 @@ def _steps(p: ParameterSet, learned: int) -> Counter[int]:
 
 def _trained_bits(one: tuple[Layer, ...]) -> int:
     """Cells of one network that updates write, without transposed copies, which see the same writes."""
-    weights = sum(layer.fan_in * layer.outputs * layer.groups * BITS for layer in one if layer.trained)
+    weights = sum(layer.stored_rows * layer.outputs * layer.groups * BITS for layer in one if layer.trained)
     return weights + bias_bits(list(one))

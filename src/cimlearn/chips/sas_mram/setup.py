@@ -41,6 +41,25 @@ def check_replay(p: ParameterSet) -> None:
             )
 
 
+def check_exponents(p: ParameterSet) -> None:
+    """Raise InputError where two settings say what exponents are."""
+    if p["network.static"] and p["network.exponents"] == "last":
+        raise InputError(
+            "network.exponents = last with network.static = true: exponents of the frozen blocks can't be fixed and "
+            "follow the last batch; leave one of them out"
+        )
+    if p["network.norm"] == "batch" and p["network.train"] in ("last", "bias"):
+        raise InputError(
+            f"network.norm = batch has no effect with network.train = {p['network.train']}, where no layer in front "
+            "of a norm learns; use repnet, repnet+bias or full, or leave it out"
+        )
+    if p["network.norm"] == "batch" and p["network.train"] == "full" and p["network.weights"] == "shipped":
+        raise InputError(
+            "network.norm = batch with network.train = full: the norms of the shipped backbone are folded already; "
+            "name a file of another with network.weights, or train repnet"
+        )
+
+
 def frozen_backbone(p: ParameterSet, *, equal: bool) -> Backbone:
     """The frozen network with its weights, its channels equalised if that is asked for and `equal` (for INT8)."""
     from cimlearn.networks.equalise import equalised

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from cimlearn.arrays.training import OPERANDS
 from cimlearn.arrays.wear import Lines
 from cimlearn.chips.sas_mram.setup import wear_law
 from cimlearn.devices.risks import Risks
-from cimlearn.devices.technology import Technology
+from cimlearn.devices.technology import Cells, Technology
 from cimlearn.learning.adam_repnet import RepNetFloat, RepNetSettings
 from cimlearn.learning.integer.operands import Operands
 from cimlearn.learning.integer.repnet import IntRepNet
@@ -25,17 +25,33 @@ from cimlearn.learning.integer.tensor import Int8, from_float, torch
 from cimlearn.learning.integer.update import rate_rule
 from cimlearn.networks.backbone import Backbone
 from cimlearn.networks.baselines import Tuned
+from cimlearn.networks.layers import MODULES
 from cimlearn.networks.repnet import RepNet, head
+from cimlearn.networks.sparsity import pattern
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import generator
 from cimlearn.state import check
 
 Float = NDArray[np.float32]
 Labels = NDArray[np.int64]
-TUNED: Final[dict[str, TunedPart]] = {"repnet": "no", "last": "no", "bias": "bias", "full": "full"}
+TUNED: Final[dict[str, TunedPart]] = {
+    "repnet": "no",
+    "last": "no",
+    "repnet+bias": "bias",
+    "bias": "bias",
+    "full": "full",
+}
+MEMORY: Final = "memory."  # before the names of what changes beside stored words
 LOOKED_AT: Final = 32  # of so many steps one has the ones of its operands counted, the first of a task too
 OPERAND_COUNTS: Final = tuple(f"{name}_{kind}" for name in OPERANDS for kind in ("bits", "ones"))
 TOGETHER: Final = 100  # images classified together; exponents are found over as many
+
+
+class Failures(NamedTuple):
+    """How often stored bits of each group of weights are wrong while they are used."""
+
+    frozen: ErrorRates
+    trained: ErrorRates
 
 
 class Learner(Protocol):
@@ -44,7 +60,7 @@ class Learner(Protocol):
     def step(self, x: Float, y: Labels, seen: int) -> None:
         """Learn x (examples, 3, side, side), y (examples,); `seen` examples of the task came before."""
 
-    def answers(self, x: Float, rates: ErrorRates, draw: np.random.Generator) -> Labels:
+    def answers(self, x: Float, rates: Failures, draw: np.random.Generator) -> Labels:
         """(examples,) classes of x (examples, 3, side, side) while stored bits fail at `rates`."""
 
     def tensors(self) -> dict[str, NDArray[Any]]:
@@ -54,10 +70,34 @@ class Learner(Protocol):
         """Go on from those `tensors` whose names begin with `start`."""
 
 
-def network(backbone: Backbone, p: ParameterSet, norm: str, *, seed: int, task: int) -> RepNet:
+def network(
+    backbone: Backbone, p: ParameterSet, norm: str, *, seed: int, task: int, biases: bool = False
+) -> RepNet:
     """The Rep-Net of a task; without modules where something else learns."""
-    connectors: Any = None if p["network.train"] == "repnet" else ()
-    return RepNet(backbone, norm=norm, resize="nearest", connectors=connectors, seed=seed, task=task)
+    connectors: Any = None if p["network.train"] in MODULES else ()
+    return RepNet(
+        backbone, norm=norm, resize="nearest", connectors=connectors, biases=biases, seed=seed, task=task
+    )
+
+
+def integers(
+    blocks: Any, backbone: Backbone, p: ParameterSet, classes: int, *, seed: int, task: int
+) -> IntRepNet:
+    """The integer network of a task beside the frozen `blocks`."""
+    normed = p["network.norm"] == "batch"
+    net = network(backbone, p, "batch" if normed else "none", seed=seed, task=task)
+    return IntRepNet(
+        blocks,
+        net,
+        head(net.width, classes, seed=seed, task=task),
+        p["network.side"],
+        last_exponent=p["network.last_exponent"],
+        tuned=TUNED[p["network.train"]],
+        accumulator=p["array.accumulator"],
+        norm=normed,
+        follow=p["network.exponents"] == "last",
+        sparsity=pattern(p["rule.sparsity"]),
+    )
 
 
 class OnChip:
@@ -72,30 +112,22 @@ class OnChip:
         blocks: Any,
         backbone: Backbone,
         p: ParameterSet,
-        cell: Technology,
+        cells: Cells,
         classes: int,
         *,
         seed: int,
         task: int,
     ) -> None:
-        net = network(backbone, p, "none", seed=seed, task=task)
-        top = head(net.width, classes, seed=seed, task=task)
-        last, tuned = p["network.last_exponent"], TUNED[p["network.train"]]
-        self.net = IntRepNet(
-            blocks,
-            net,
-            top,
-            p["network.side"],
-            last_exponent=last,
-            tuned=tuned,
-            accumulator=p["array.accumulator"],
-        )
-        self.p, self.cell, self.seed, self.task = p, cell, seed, task
+        self.net = integers(blocks, backbone, p, classes, seed=seed, task=task)
+        self.p, self.cells, self.seed, self.task = p, cells, seed, task
+        cell = cells.trained
         self.exponent = image_exponent(backbone)
         self.risks = write_risks(p, cell)
-        rate = read_error(p, cell)
-        self.read_error = ErrorRates(rate, rate)
+        self.read_error = Failures(
+            *(ErrorRates(rate, rate) for rate in (read_error(p, one) for one in cells))
+        )
         self.taken = 0
+        self.masks = self.net.masks()
         self.stored, law = self.net.weights(), wear_law(p, cell)
         self.lines = {
             name: Lines(w, cell.bits_per_write, law, seed=seed, names=(str(task), name))
@@ -111,11 +143,13 @@ class OnChip:
 
     def _weak(self) -> dict[str, weak.Weak]:
         """The cells that are misread again and again; frozen ones are the same for every task."""
-        margins = self.cell.margins
-        if self.p["faults.read_error"] != "device" or margins is None:
+        if self.p["faults.read_error"] != "device":
             return {}
         found = {}
         for name, words in self.sizes.items():
+            margins = (self.cells.trained if name in self.stored else self.cells.frozen).margins
+            if margins is None:
+                continue
             owner = (str(self.task),) if name in self.stored else ("frozen",)
             found[name] = weak.drawn(words, margins, seed=self.seed, names=(*owner, name))
         return {name: cells for name, cells in found.items() if len(cells.place)}
@@ -130,11 +164,18 @@ class OnChip:
         read = generator(self.seed, "read", "learn", str(self.task), str(self.taken))
         with self._misread(self.read_error, read), self._observed():
             self.net.differentiate(self._image(x), torch.from_numpy(y), draw)
-        head, modules, backbone = (
-            rate_rule(_rate(p, f"rule.bits_{part}", seen), p["rule.scale"], p["rule.rounding"], draw)
-            for part in ("head", "modules", "backbone")
+        head, modules, backbone, norm = (
+            rate_rule(
+                _rate(p, f"rule.bits_{part}", seen),
+                p["rule.scale"],
+                p["rule.rounding"],
+                draw,
+                momentum=p["rule.momentum"],
+                moving=p["rule.exponents"] == "moving",
+            )
+            for part in ("head", "modules", "backbone", "norm")
         )
-        self.net.update(head=head, modules=modules, backbone=backbone)
+        self.net.update(head=head, modules=modules, backbone=backbone, norm=norm)
         self._write(self.net.weights())
         self.taken += 1
 
@@ -163,7 +204,7 @@ class OnChip:
         if any(self.stored[name] is not new for name, new in wanted.items()):
             self.net.load(self.stored)
 
-    def answers(self, x: Float, rates: ErrorRates, draw: np.random.Generator) -> Labels:
+    def answers(self, x: Float, rates: Failures, draw: np.random.Generator) -> Labels:
         """Classes, by batches of 100."""
         found = []
         with self._misread(rates, draw):
@@ -173,9 +214,18 @@ class OnChip:
         return np.concatenate(found).astype(np.int64)
 
     @contextmanager
-    def _misread(self, rates: ErrorRates, draw: np.random.Generator) -> Iterator[None]:
+    def _misread(self, rates: Failures, draw: np.random.Generator) -> Iterator[None]:
         """While it lasts, stored bits, frozen and trained, are wrong at `rates`, and weak cells are misread."""
-        wrong = misread(self.sizes, self.net.read, rates, generator=draw)
+        groups = [(self.sizes, rates.trained)]
+        if self.cells.hybrid:
+            frozen = {name: words for name, words in self.sizes.items() if name not in self.stored}
+            groups = [
+                (frozen, rates.frozen),
+                ({name: self.sizes[name] for name in self.stored}, rates.trained),
+            ]
+        wrong: dict[str, NDArray[np.int8]] = {}
+        for words, rate in groups:
+            wrong |= misread(words, self.net.read, rate, generator=draw)
         wrong |= weak.misread(
             self.weak, lambda name: wrong[name] if name in wrong else self.net.read(name), draw=draw
         )
@@ -194,6 +244,7 @@ class OnChip:
         found: dict[str, NDArray[Any]] = {f"weight.{n}": w for n, w in self.stored.items()}
         found |= {f"writes.{n}": lines.writes for n, lines in self.lines.items()}
         found["ones"] = self.ones.copy()
+        found |= {f"{MEMORY}{name}": values for name, values in self._memory().items()}
         return found | {"counters": np.array([self.taken, self.flipped], np.int64)}
 
     def load(self, tensors: dict[str, NDArray[Any]], start: str) -> None:
@@ -206,6 +257,22 @@ class OnChip:
         self.ones = tensors[f"{start}ones"].copy()
         self.taken, self.flipped = (int(n) for n in tensors[f"{start}counters"])
         self.net.load(self.stored)
+        memory = start + MEMORY
+        self.net.remember({n.removeprefix(memory): v for n, v in tensors.items() if n.startswith(memory)})
+
+    def seen(self, name: str) -> NDArray[np.int64]:
+        """(8 bits, outputs, inputs) writes of each stored cell of a tensor."""
+        found = self.lines[name].seen()
+        if name not in self.masks:
+            return found
+        stored = self.masks[name].reshape(found.shape[1:])
+        return found[:, stored].reshape(len(found), len(stored), -1)
+
+    def _memory(self) -> dict[str, NDArray[np.int64]]:
+        """What changes beside stored words, where anything does."""
+        p = self.p
+        more = p["rule.momentum"] or p["rule.exponents"] == "moving" or p["network.norm"] == "batch"
+        return self.net.memory() if more or p["network.exponents"] == "last" else {}
 
 
 class InSoftware:
@@ -216,7 +283,7 @@ class InSoftware:
         net: Any = (
             Tuned(backbone, method)
             if method in ("bias", "full")
-            else network(backbone, p, p["float.norm"], seed=seed, task=task)
+            else network(backbone, p, p["float.norm"], seed=seed, task=task, biases=method == "repnet+bias")
         )
         settings = RepNetSettings(
             rate_head=p["float.rate_head"],
@@ -230,7 +297,7 @@ class InSoftware:
         """One step."""
         self.learner.step(x, y)
 
-    def answers(self, x: Float, rates: ErrorRates, draw: np.random.Generator) -> Labels:
+    def answers(self, x: Float, rates: Failures, draw: np.random.Generator) -> Labels:
         """Classes; nothing fails in software."""
         return self.learner.predict(x)
 

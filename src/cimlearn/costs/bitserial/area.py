@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cimlearn.costs.base import Parts
 from cimlearn.costs.bitserial.activity import merge_bits
 from cimlearn.costs.bitserial.machine import PRODUCTS, WORD_BITS, DigitalMachine
 from cimlearn.costs.logic import logic_area, memory_area
 from cimlearn.parameters import ParameterSet
+
+NORM_BITS: Final = 16  # of the factors of an integer norm
 
 
 def tree(inputs: int) -> dict[int, int]:
@@ -28,7 +32,8 @@ def digital_area(m: DigitalMachine, p: ParameterSet) -> Parts:
 
     A popcount column: the tree of its longest popcount, an eighth of what puts the columns of a word together, and of
     its accumulator. Each of `active` rows of a column has a sense path of its own, and a latch where stored bits are
-    latched; they belong to every sub-array, at work or not. A narrower: two adders.
+    latched; they belong to every sub-array, at work or not. A narrower: two adders; of an integer norm
+    also a multiplier of 16 x 16 bits, 16 adders of 16 bits and a sum.
     Registers and control take as much more area as they take energy (price.logic_overhead; an assumption).
     """
     scale = (p["technology.feature"] / p["price.logic_feature"]) ** 2 * (1 + p["price.logic_overhead"])
@@ -44,8 +49,12 @@ def digital_area(m: DigitalMachine, p: ParameterSet) -> Parts:
     unit_bits = max((m.width(product) for product in PRODUCTS if m.in_unit(product)), default=m.sum_bits)
     adder_bits = m.adders * column(longest, max(m.width(product) for product in outside))
     adder_bits += m.unit_adders * column(m.sram.rows, unit_bits)
-    paths = m.mram.subarrays * m.mram.columns * m.active * p["technology.feature"] ** 2
-    weights, unit = m.mram.cells * m.cell.area, m.sram.cells * p["technology.sram_cell"]
+    columns = sum(array.subarrays * array.columns for array, _ in m.weights)
+    paths = columns * m.active * p["technology.feature"] ** 2
+    weights, unit = (
+        sum(array.cells * cell.area for array, cell in m.weights),
+        m.sram.cells * p["technology.sram_cell"],
+    )
     return {
         "weight_cells": weights,
         "unit_cells": unit,
@@ -55,5 +64,6 @@ def digital_area(m: DigitalMachine, p: ParameterSet) -> Parts:
         "adders": adder_bits * bit,
         "narrowers": m.narrowers * 2 * m.sum_bits * bit,
         **({"logic": logic_area(p, m.lanes, WORD_BITS, WORD_BITS, m.sum_bits)} if m.lanes else {}),
+        **({"norms": m.norm_units * (NORM_BITS**2 + m.sum_bits) * bit} if m.norm_units else {}),
         "memories": memory_area(p, sum(m.memory_bits.values())),
     }

@@ -76,12 +76,13 @@ def digital_estimate(
 def leakage(m: DigitalMachine, p: ParameterSet) -> float:
     """Power of the chip at rest [W]: cells, SRAM unit, memories."""
     static = m.sram.cells + sum(m.memory_bits.values())
-    return float(m.mram.cells * m.cell.leakage + static * p["technology.sram_leakage"])
+    held = sum(array.cells * cell.leakage for array, cell in m.weights)
+    return float(held + static * p["technology.sram_leakage"])
 
 
 def int8_products(counts: Counts) -> int:
     """Multiply-adds of two int8 numbers in one phase."""
-    units = ("mram_bits_read", "sram_bits_read")
+    units = ("mram_bits_read", "frozen_bits_read", "sram_bits_read")
     return sum(counts.get(product, {}).get(unit, 0) for product in PRODUCTS for unit in units) // READS
 
 

@@ -14,6 +14,8 @@ Symbols: n_x number of x, V_dd supply, E_+(b) an addition of b bits (energy.add_
     feature_maps, held_sums    bits moved x E_memory(a bank);   interconnect: feature bits x bus (bus_energy)
     loading      n_loaded_bits x price.load
     rounding     n_narrowed 2 E_+(b_s): the largest is looked for, half a step is added; n_relu E_+(8)
+    norms        n_norm_add E_+(b_s) + n_norm_multiply (16 x 16 bits multiplied, added) + state bits x E_memory
+    momentum     velocity bits x E_memory + 3 E_+(16) a weight and update
     softmax      n_exp: 8 x 16 bits multiplied (log2 e), added
     logic        n_multiply_add: 8 x 8 bits multiplied, added; n_add E_+(b_s); n_tanh table look-ups (cimlearn.torch)
     memories     n_bits E_memory(capacity)                   (energy.memory_energy)
@@ -41,6 +43,7 @@ from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 
 WORK: Final = (*PRODUCTS, "update")
+NORM_BITS: Final = 16  # of a norm's factors, and of a velocity
 LOG_BITS: Final = 16  # of the constant log2 e in the integer softmax
 Counts = Mapping[str, Mapping[str, int]]  # part -> action -> count
 
@@ -113,13 +116,17 @@ def _product(
         "mram": (m.cell.read_energy, m.cell.write_energy),
         "sram": (p["price.unit_read"], p["price.unit_write"]),
     }
+    if m.frozen_cell is not None:
+        cells["frozen"] = (m.frozen_cell.read_energy, m.frozen_cell.write_energy)
     parts: Parts = {}
     for unit, (read, write) in cells.items():
         row = _row(unit, m, p)
         seen = on if not latched else 1 / WORD_BITS
-        parts[f"{unit}_reads"] = (get(f"{unit}_bits_read") * seen + get(f"{unit}_bits_out")) * read
+        once = get(f"{unit}_bits_out") + get(f"{unit}_index_bits_read")
+        parts[f"{unit}_reads"] = (get(f"{unit}_bits_read") * seen + once) * read
         if latched:
-            parts["latches"] = get("mram_bits_read") * (p["price.latch"] / WORD_BITS + on * _and_energy(p))
+            sensed = get("mram_bits_read") + get("frozen_bits_read")
+            parts["latches"] = sensed * (p["price.latch"] / WORD_BITS + on * _and_energy(p))
         driven_rows = get(f"{unit}_row_activations") * (on + (1 / WORD_BITS if latched else 0))
         rows = driven_rows + get(f"{unit}_rows_out") + get(f"{unit}_rows_written")
         parts[f"{unit}_rows"] = rows * row
@@ -149,6 +156,8 @@ def tree_add_energy(p: ParameterSet) -> float:
 
 def _row(unit: str, m: DigitalMachine, p: ParameterSet) -> float:
     """Energy of driving a row of one unit [J]."""
+    if unit == "frozen" and m.frozen is not None and m.frozen_cell is not None:
+        return row_energy(p, m.frozen.columns, m.frozen_cell.area)
     area = m.cell.area if unit == "mram" else p["technology.sram_cell"]
     return row_energy(p, (m.mram if unit == "mram" else m.sram).columns, area)
 
@@ -199,6 +208,26 @@ def bus_energy(area: float, p: ParameterSet) -> float:
     return float(0.5 * math.sqrt(area) * p["price.wire"] * p["technology.supply"] ** 2)
 
 
+def _norms(n: Mapping[str, int], m: DigitalMachine, p: ParameterSet) -> Parts:
+    """Integer norms, where there are any: additions, 16 x 16 bit products, running statistics."""
+    if not n.get("norm_multiply"):
+        return {}
+    products = n["norm_multiply"] * multiply_add_energy(p, NORM_BITS, NORM_BITS, m.sum_bits)
+    state = n["norm_state_bits"] * memory_energy(p, m.memory_bits["state"])
+    return {"norms": n["norm_add"] * add_energy(p, m.sum_bits) + products + state}
+
+
+def _velocities(n: Mapping[str, int], m: DigitalMachine, p: ParameterSet) -> Parts:
+    """The memory of momentum, read and written in each update, and three additions of 16 bits."""
+    if not n.get("velocity_bits"):
+        return {}
+    words = n["velocity_bits"] / (2 * NORM_BITS)
+    return {
+        "momentum": n["velocity_bits"] * memory_energy(p, m.memory_bits["state"])
+        + 3 * words * add_energy(p, NORM_BITS)
+    }
+
+
 def _rest(counts: Counts, m: DigitalMachine, p: ParameterSet) -> Parts:
     """Rounding, softmax and memories."""
     digital, memory, buffer = (counts.get(part, {}) for part in ("digital", "memory", "buffer"))
@@ -208,6 +237,8 @@ def _rest(counts: Counts, m: DigitalMachine, p: ParameterSet) -> Parts:
         **_logic(digital, m, p),
         "rounding": digital.get("narrowed", 0) * 2 * add_energy(p, m.sum_bits)
         + digital.get("relu", 0) * add_energy(p, WORD_BITS),
+        **_norms(digital, m, p),
+        **_velocities(memory, m, p),
         "softmax": digital.get("softmax", 0) * multiply_add_energy(p, WORD_BITS, LOG_BITS, m.sum_bits),
         "activation_memory": activations * memory_energy(p, m.kept_bits),
         **_features(memory, m, p),

@@ -89,10 +89,19 @@ class DigitalMachine:
     transpose: str  # where the transposed product is computed: copy, transposable, sram
     gradient: str  # where the weight gradient is computed: mram, sram
     lanes: int = 0  # multiply-add units for layers that are not on sub-arrays
+    frozen: Array | None = None  # weights that don't learn, where they are in a memory of their own
+    frozen_cell: Cell | None = None  # of these
+    norm_units: int = 0  # multipliers of integer norms, one beside each narrower
     latched: bool = False  # weight bits are read once for the 8 bits of an input
     product_bits: Mapping[str, int] = field(
         default_factory=dict
     )  # of a sum of each product, where it is known
+
+    @property
+    def weights(self) -> tuple[tuple[Array, Cell], ...]:
+        """The memories that hold weights, each with its cell."""
+        more = ((self.frozen, self.frozen_cell),) if self.frozen and self.frozen_cell else ()
+        return ((self.mram, self.cell), *more)
 
     @property
     def copies(self) -> int:
@@ -160,6 +169,9 @@ def digital_machine(
         transpose=parameters["array.transpose"],
         gradient=parameters["array.gradient"],
         lanes=inventory["digital"].get("lanes", 0),
+        frozen=Array(**inventory["frozen"]) if "frozen" in inventory else None,
+        frozen_cell=cell(instead or figures["frozen"]) if "frozen" in inventory else None,
+        norm_units=inventory["digital"].get("norm_units", 0),
         latched=bool(parameters["array.latch"]) if "array.latch" in parameters else False,
         product_bits={
             name[: -len("_bits")]: bits

@@ -2,7 +2,7 @@
 
     cycle      T = max(1 / array.clock, read time of the cell)
     products   (forward + error + gradient cycles) T
-    rounding   narrowed / (narrowers x clock)
+    rounding   (narrowed + products of norms) / (narrowers x clock)
     update     update cycles x (T + t_w ceil(columns / bits written together)); T, the read, only where it is made
     logic      digital cycles / clock, of layers that are not on sub-arrays (cimlearn.torch)
     phase      max(products, rounding) + logic + update where pipelined, else their sum
@@ -41,7 +41,7 @@ class DigitalSeconds:
 
 def cycle(m: DigitalMachine) -> float:
     """One cycle of the sub-arrays [s]: the clock's, or a read of the cell if that is longer."""
-    return max(1.0 / m.clock, m.cell.read_time)
+    return max(1.0 / m.clock, *(cell.read_time for _, cell in m.weights))
 
 
 def row_write(m: DigitalMachine, p: ParameterSet) -> float:
@@ -55,7 +55,8 @@ def digital_seconds(counts: Counts, m: DigitalMachine, p: ParameterSet) -> Digit
     """The time of one phase."""
     n = counts.get("time", {})
     products = {name: n.get(f"{name}_cycles", 0) * cycle(m) for name in PRODUCTS}
-    rounding = counts.get("digital", {}).get("narrowed", 0) / (m.narrowers * m.clock)
+    digital = counts.get("digital", {})
+    rounding = (digital.get("narrowed", 0) + digital.get("norm_multiply", 0)) / (m.narrowers * m.clock)
     if p["operation.pipelined"]:
         rounding = max(0.0, rounding - math.fsum(products.values()))
     return DigitalSeconds(

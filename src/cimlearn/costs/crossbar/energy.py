@@ -7,6 +7,7 @@ integrator capacitor, N_bits converter resolution, n_x number of x.
     read drive    the same conductance times V_r (V_dd - V_r) a T: currents are drawn from V_dd
     copies        G_mean n_pulses columns V_r V_dd a T           of references that columns share (in read drive)
     shifters      n_pulses (C_shifter V_dd^2 + C_row V_r V_dd),  C_row = columns of a tile x cell pitch x wire
+                  + n_selected (C_row + columns C_gate) V_dd^2           of rows whose cells a transistor switches on
                   sized: C_shifter and the gate of a driver of R = drop / ((1 - drop) G_row) on its row (drivers.py)
     integrators   n_integrations T V_dd I,  I = branches g_m / (g_m/I_D)
                   g_m = ln(2^(N_bits + 1)) (1 + load) C_f / (s T), or what holds the virtual ground where that is more
@@ -16,6 +17,7 @@ integrator capacitor, N_bits converter resolution, n_x number of x.
                   what feeds all lanes at once (feedback, changes, importance, P): at the capacity of one of price.banks
     logic         additions ~ bits, multiplications ~ product of bits, times 1 + overhead       (Horowitz 2014)
     writes        n_writes V_w^2 G_mean t_w, from a supply of V_w
+                  in parallel: + n_row strobes (as n_selected) + n_column strobes C_column V_w^2
                   a verifying read: one cell read for T, its shifter, two cycles of an integrator, one conversion
 
 G_mean is the mean conductance of the cells that inputs switched on, from the ledger itself; the references have
@@ -89,7 +91,7 @@ def _of_bits(p: ParameterSet, name: str, bits: int) -> float:
 
 def integrator_transconductance(p: ParameterSet, m: Machine, name: str) -> float:
     """Transconductance of an integrator's amplifier [S]: settling asks for one, holding the column for another."""
-    return max(settling_transconductance(p, m, name), m.transconductance or 0.0)
+    return max(settling_transconductance(p, m, name), m.holding(name) or 0.0)
 
 
 def settling_transconductance(p: ParameterSet, m: Machine, name: str) -> float:
@@ -108,6 +110,24 @@ def row_capacitance(p: ParameterSet, columns: int) -> float:
     """Capacitance of a row wire over `columns` cells [F]."""
     pitch = math.sqrt(p["price.cell_features"]) * p["technology.feature"]
     return columns * pitch * p["price.wire"]
+
+
+def select_energy(p: ParameterSet, m: Machine, name: str) -> float:
+    """Energy of switching on the transistors of one row of a tile, and off again [J]: its wire and a gate a cell."""
+    columns = m.tile_columns(name) + references(m, p, name)
+    line = row_capacitance(p, m.tile_columns(name)) + columns * p["price.select_gate"]
+    return float(line * m.layers(name) * m.column_tiles(name) * p["technology.supply"] ** 2)
+
+
+def pulse_energy(digital: Mapping[str, int], m: Machine, p: ParameterSet) -> float:
+    """Energy of drawing and comparing the random numbers of parallel writes [J]."""
+    return 2 * digital.get("pulse_bits", 0) * add_energy(p, m.change_bits)
+
+
+def column_energy(p: ParameterSet, m: Machine, name: str) -> float:
+    """Energy of a write pulse on the wires of one column, in all row tiles [J]."""
+    wire = row_capacitance(p, m.tile_rows(name)) * m.row_tiles(name) * m.layers(name)
+    return float(wire * p["price.write_voltage"] ** 2)
 
 
 def energy(ledger: Ledger, machine: Machine, p: ParameterSet) -> dict[str, Parts]:
@@ -168,20 +188,25 @@ def _array(name: str, n: Mapping[str, int], on: float, mean: float, m: Machine, 
     charge = on * m.read_voltage * driven  # [C]
     copies = pulses * mean * copied(m, name) * m.read_voltage * driven  # [C]
     wire = row_capacitance(p, m.tile_columns(name))
+    chosen = get("selected_rows") * select_energy(p, m, name)
     gates = p["price.shifter_load"] + driver_width(p, m, name, mean) * p["price.driver_gate"]
     shifter = gates * supply**2 + wire * m.read_voltage * source
     amplifier = integrator_power(p, m, name)
     conversion = conversion_energy(p, m.converter_bits)
-    write = p["price.write_voltage"] ** 2 * mean * p["price.write_pulse"]
+    length = p["price.slot"] if "row_strobes" in n else p["price.write_pulse"]
+    write = p["price.write_voltage"] ** 2 * mean * length
     read = m.read_voltage * source * mean * driven + shifter
     verify = read + VERIFY_CYCLES * cycle * amplifier + conversion
     return {
         "cells": charge * m.read_voltage,
         "read_drive": charge * (source - m.read_voltage) + copies * source,
-        "level_shifters": pulses * shifter,
+        "level_shifters": pulses * shifter + chosen,
         "integrators": get("integrations") * cycle * amplifier,
         "converters": get("conversions") * conversion,
-        "writes": get("writes") * write + get("verify_reads") * verify,
+        "writes": get("writes") * write
+        + get("verify_reads") * verify
+        + get("row_strobes") * select_energy(p, m, name)
+        + get("column_strobes") * column_energy(p, m, name),
     }
 
 
@@ -240,5 +265,6 @@ def _learning(counts: Mapping[str, Mapping[str, int]], m: Machine, p: ParameterS
         "sparsifier": digital.get("compare", 0) * add_energy(p, m.change_bits),
         "replay_memory": moved("replay"),
         "random_numbers": (buffer.get("random_numbers", 0) + digital.get("random_signs", 0))
-        * add_energy(p, p["price.random_bits"]),
+        * add_energy(p, p["price.random_bits"])
+        + pulse_energy(digital, m, p),
     }

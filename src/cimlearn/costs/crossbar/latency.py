@@ -4,7 +4,8 @@
     learning  = forward + g + sweep over the changes + writes
     g         = gradient + reads of a feedback array; where pipelined only what outlasts forward:
               = u g + (1 - u) max(0, g + state - forward),   u = updates / passes
-    writes    = rows of cells x parts of a row x phases x pulse + verifying reads
+    writes    = (rows of cells, or slots of parallel pulses) x parts of a row x phases x length of a pulse
+              + verifying reads
 
 Stream, conversions and a feedback array's reads take cycles of periphery.clock; state, gradient and sweep cycles of
 digital.clock. Pipelined: the state unit takes what one group of converters gives while the next group converts, and
@@ -57,7 +58,8 @@ def seconds(ledger: Ledger, phase: str, machine: Machine, p: ParameterSet) -> Se
         gradient = alone * gradient + (1 - alone) * max(0.0, gradient + state - forward)
     layers = max(machine.layers(name) for name in machine.arrays)
     groups = max(_write_groups(machine, p, name) for name in machine.arrays)
-    pulses = get("update_row_cycles") * layers * groups * p["price.write_phases"] * p["price.write_pulse"]
+    trains = get("update_row_cycles") * p["price.write_pulse"] + get("pulse_slots") * p["price.slot"]
+    pulses = trains * layers * groups * p["price.write_phases"]
     verify = sum(_verify_cycles(ledger, phase, machine, name) for name in machine.arrays)
     return Seconds(
         forward=forward,

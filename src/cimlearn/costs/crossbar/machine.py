@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cimlearn.errors import InputError
@@ -32,6 +32,10 @@ class Machine:
     reference_group: int | None = None  # columns that share a reference column; None: price.reference_columns
     digital_clock: float | None = None  # of the digital part [Hz]; None: that of the arrays
     transconductance: float | None = None  # that holds a column's virtual ground [S]; None: as settling asks
+    own_transconductance: Mapping[str, float] = field(default_factory=dict)  # of arrays that have another [S]
+    selected_rows: Mapping[str, int] = field(
+        default_factory=dict
+    )  # rows of arrays whose other rows are switched off
 
     @property
     def digital_cycle(self) -> float:
@@ -61,6 +65,14 @@ class Machine:
     def tile_rows(self, name: str) -> int:
         """Rows of the tallest tile of an array."""
         return -(-self.arrays[name]["rows"] // self.row_tiles(name))
+
+    def hanging_rows(self, name: str) -> int:
+        """Rows whose cells load a column together: of the tallest tile, or those that are read at once."""
+        return min(self.tile_rows(name), self.selected_rows.get(name, self.tile_rows(name)))
+
+    def holding(self, name: str) -> float | None:
+        """Transconductance that holds the virtual grounds of an array [S]; None: as settling asks."""
+        return self.own_transconductance.get(name, self.transconductance)
 
     def row_tiles(self, name: str) -> int:
         """Row tiles of an array."""
@@ -93,8 +105,23 @@ def machine(inventory: Mapping[str, Mapping[str, int]], p: Mapping[str, Any]) ->
         state_bits=p["network.state_bits"] or 32,
         word_bits=8,
         change_bits=p["digital.change_bits"],
+        own_transconductance=_own(p, names),
+        selected_rows=_selected(p, inventory),
         **circuit(p),
     )
+
+
+def _own(p: Mapping[str, Any], names: list[str]) -> dict[str, float]:
+    """Transconductances of arrays that have one of their own [S]."""
+    given = {name: p.get(f"periphery.{name}_transconductance") for name in names}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _selected(p: Mapping[str, Any], inventory: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """Rows read at once of the feedback array, where transistors switch off all others."""
+    if "feedback" not in inventory or p.get("periphery.feedback_select", "tile") == "tile":
+        return {}
+    return {"feedback": inventory["output"]["columns"]}
 
 
 def circuit(p: Mapping[str, Any]) -> dict[str, Any]:

@@ -192,12 +192,12 @@ def sized_width(p: ParameterSet, m: Machine, name: str, mean: float) -> float:
 def column_conductance(m: Machine, name: str, mean: float) -> float:
     """Conductance on a column's virtual ground [S]: its cells, and a reference column beside it."""
     beside = 1 if m.referenced and m.reference_group == 1 else 0
-    return m.tile_rows(name) * (m.layers(name) + beside) * mean
+    return m.hanging_rows(name) * (m.layers(name) + beside) * mean
 
 
 def column_noise(m: Machine, p: ParameterSet, chip: Mapping[str, Any], name: str, mean: float) -> float:
     """Noise of amplifier and column in one cycle [V], by the equation of arrays/periphery.py."""
-    held = m.transconductance or settling_transconductance(p, m, name)
+    held = m.holding(name) or settling_transconductance(p, m, name)
     column = column_conductance(m, name, mean)
     factor = chip.get("periphery.noise_factor") or NOISE_FACTOR
     density = 4 * BOLTZMANN * chip.get("periphery.temperature", 300.0) * (factor / held * column**2 + column)
@@ -207,7 +207,7 @@ def column_noise(m: Machine, p: ParameterSet, chip: Mapping[str, Any], name: str
 def _column(m: Machine, chip: Mapping[str, Any], p: ParameterSet, name: str, mean: float) -> Iterator[Note]:
     """What a column's conductance does to its amplifier."""
     column, held = column_conductance(m, name, mean), settling_transconductance(p, m, name)
-    if m.transconductance is None and column:
+    if m.holding(name) is None and column:
         yield Note(
             "unserved",
             f"amplifiers of {name}",

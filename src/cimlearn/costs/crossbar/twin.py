@@ -16,8 +16,10 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from cimlearn.costs.base import Parts
+from cimlearn.costs.crossbar.energy import pulse_energy
 from cimlearn.costs.crossbar.machine import Machine
 from cimlearn.costs.logic import (
+    add_energy,
     logic_area,
     logic_scale,
     memory_area,
@@ -144,6 +146,35 @@ def _operations(counts: Mapping[str, Mapping[str, int]]) -> int:
     return sum(counts.get("digital", {}).values()) + counts.get("buffer", {}).get("random_numbers", 0)
 
 
+def in_rows(counts: Mapping[str, Mapping[str, int]]) -> Mapping[str, Mapping[str, int]]:
+    """The counts of a phase with the digital work of parallel writes replaced by that of a chip that can't write so."""
+    if "rowwise" not in counts:
+        return counts
+    own = counts["rowwise"]
+    digital = dict(counts["digital"]) | {name: own[name] for name in ("gradient", "scale", "compare")}
+    time = dict(counts["time"]) | {name: own[name] for name in ("gradient_cycles", "sweep_cycles")}
+    digital.pop("pulse_bits", None)
+    return {**counts, "digital": digital, "time": time}
+
+
+def _gathering(done: Mapping[str, Mapping[str, int]], chip: Parts, m: Machine, p: ParameterSet) -> Parts:
+    """Gradients, their memories, sparsifier and random numbers of a chip that gathers changes, where `chip` doesn't."""
+    own = done["rowwise"]
+    weights = sum(m.arrays[name]["weights"] for name in ("hidden", "output"))
+    capacity = {
+        "trace": m.memory_bits["trace"],
+        "deltas": m.register_bits,
+        "changes": weights * m.change_bits / p["price.banks"],
+    }
+    return {
+        "gradient": own["gradient"] * multiply_add_energy(p, m.state_bits, m.word_bits, m.change_bits)
+        + own["scale"] * multiply_add_energy(p, m.change_bits, m.word_bits, m.change_bits),
+        "gradient_memory": sum(own[f"{n}_bits"] * memory_energy(p, bits) for n, bits in capacity.items()),
+        "sparsifier": own["compare"] * add_energy(p, m.change_bits),
+        "random_numbers": chip["random_numbers"] - pulse_energy(done["digital"], m, p),
+    }
+
+
 def twin_energy(
     ledger: Ledger, chip: dict[str, Parts], m: Machine, p: ParameterSet, kind: str | None = None
 ) -> dict[str, Parts]:
@@ -151,22 +182,26 @@ def twin_energy(
     arrays, instruction = memories(m, p, kind), _first(m, p, kind).instruction
     gone = REPLACED if instruction is None else (*REPLACED, *LOGIC)
     twin = {}
-    for phase, counts in ledger.counts.items():
-        parts: Parts = {}
+    for phase, done in ledger.counts.items():
+        counts, parts = in_rows(done), dict[str, float]()
+        rowwise = counts.get("rowwise", {})
         for name, one in arrays.items():
             n = counts.get(name, {})
             for part, joules in one.product.items():
-                taken = n.get("products", 0) * joules + n.get("writes", 0) * one.write.get(part, 0.0)
+                taken = n.get("products", 0) * joules + rowwise.get(
+                    f"{name}_writes", n.get("writes", 0)
+                ) * one.write.get(part, 0.0)
                 parts[part] = parts.get(part, 0.0) + taken
         if instruction is not None:
             parts["instructions"] += _operations(counts) * instruction
-        twin[phase] = parts | {part: value for part, value in chip[phase].items() if part not in gone}
+        rest = chip[phase] | (_gathering(done, chip[phase], m, p) if rowwise else {})
+        twin[phase] = parts | {part: value for part, value in rest.items() if part not in gone}
     return twin
 
 
 def twin_seconds(ledger: Ledger, phase: str, m: Machine, p: ParameterSet, kind: str | None = None) -> float:
     """Time of one phase on the twin [s]: its multiplications and the digital part, one after the other."""
-    one, counts = _first(m, p, kind), ledger.counts[phase]
+    one, counts = _first(m, p, kind), in_rows(ledger.counts[phase])
     products = sum(counts.get(name, {}).get("products", 0) for name in m.arrays)
     if one.instruction is not None:
         return (products + _operations(counts)) / one.rate

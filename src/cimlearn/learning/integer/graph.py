@@ -24,12 +24,16 @@ from cimlearn.arrays.training import Layer
 from cimlearn.errors import InputError, nearest
 from cimlearn.learning.integer.bias import bias_from_words, bias_updated, bias_words
 from cimlearn.learning.integer.operands import Operands
-from cimlearn.learning.integer.tensor import ACCUMULATOR, Int8, add, torch
+from cimlearn.learning.integer.sparse import is_dense, mask
+from cimlearn.learning.integer.tensor import ACCUMULATOR, Int8, added, torch
 from cimlearn.learning.integer.trace import INPUT, Step, TraceSettings, traced
-from cimlearn.learning.integer.update import UpdateRule, updated
+from cimlearn.learning.integer.update import UpdateRule, refitted, updated, with_momentum
 from cimlearn.learning.integer.weighted import Narrowing, Weighted
+from cimlearn.networks.sparsity import Pattern, check_divides
 
 BIAS: Final = ".bias"  # after a layer's name
+NORM: Final = ("gamma", "beta")  # of a layer's norm
+NONE: Final = -(10**6)  # stands for no exponent
 
 
 class IntGraph:
@@ -44,13 +48,14 @@ class IntGraph:
         spread: int = 0,
         clip: bool = False,
         exponents: Mapping[str, int] | None = None,
+        norm: bool = False,
     ) -> None:
         """Trace `block`, an nn.Module of one input and one output; it is not changed.
 
         trained: all layers with weights, none, or the named ones. accumulator: its width in bits. spread: how far
         exponents of a frozen layer's output channels may differ (0 = one for the layer). clip: outliers of
         activations, where that loses less than coarser steps. exponents: of the weights of named layers, where
-        their values should not decide (all zero at the start, say).
+        their values should not decide (all zero at the start, say). norm: batch norms behind layers that learn stay.
         Raises InputError naming what can't be run.
         """
         precision = torch.get_float32_matmul_precision()
@@ -60,7 +65,7 @@ class IntGraph:
                 "call torch.set_float32_matmul_precision('highest')"
             )
         self.steps: list[Step] = traced(
-            block, TraceSettings(trained, accumulator, spread, clip, exponents or {})
+            block, TraceSettings(trained, accumulator, spread, clip, exponents or {}, norm)
         )
         self._weighted = {
             s.operation.name: s.operation for s in self.steps if isinstance(s.operation, Weighted)
@@ -68,6 +73,7 @@ class IntGraph:
         self._last = _last_uses(self.steps)
         self._needs = {from_input: _needs(self.steps, from_input) for from_input in (True, False)}
         self._merged, self._accumulator = 0, accumulator
+        self._merges = {n: Narrowing(accumulator) for n in range(INPUT, len(self.steps))}
 
     @property
     def gradients(self) -> dict[str, Any]:
@@ -100,11 +106,13 @@ class IntGraph:
             below = step.operation.backward(errors.pop(n), wanted=wanted)
             for i, e in zip(step.inputs, below, strict=False):
                 if needs[i]:
-                    errors[i] = self._sum(errors[i], e) if i in errors else e
+                    errors[i] = self._sum(i, errors[i], e) if i in errors else e
         return errors.get(INPUT)
 
-    def update(self, rule: UpdateRule) -> dict[str, Flips]:
+    def update(self, rule: UpdateRule, norm: UpdateRule | None = None) -> dict[str, Flips]:
         """w <- clip(w - g) in every layer that learns, g scaled by `rule`; layer -> stored bits that changed.
+
+        Scales and offsets of norms take the rule `norm`; None: the same.
 
         Uses the gradients up: the next update needs another `backward`.
         """
@@ -115,9 +123,115 @@ class IntGraph:
             if layer.gradient is None:
                 raise InputError(f"{name} has no gradient yet; call forward and backward first")
             before, gradient, layer.gradient = layer.weight, layer.gradient, None
-            layer.weight = updated(before, gradient, rule, examples=layer.examples, steps=layer.steps)
+            steps = None if layer.norm is not None else layer.steps
+            if rule.momentum:
+                old = layer.velocity
+                if old is None:
+                    old = torch.zeros_like(before.mantissa, dtype=torch.int64)
+                layer.weight, layer.velocity = with_momentum(before, gradient, old, rule, steps=steps)
+            else:
+                layer.weight = updated(before, gradient, rule, examples=layer.examples, steps=steps)
+            if layer.mask is not None:
+                layer.weight = Int8(layer.weight.mantissa * layer.mask, layer.weight.exponent)
+            if rule.moving and layer.norm is None:
+                layer.weight = refitted(layer.weight)
             changed[name] = flips(_stored(before), _stored(layer.weight))
-        return changed | self._update_biases(rule)
+        self.commit()
+        return changed | self._update_biases(rule) | self._update_norms(rule if norm is None else norm)
+
+    def _update_norms(self, rule: UpdateRule) -> dict[str, Flips]:
+        """The same for gamma and beta of norms."""
+        changed: dict[str, Flips] = {}
+        for name, layer in self._weighted.items():
+            if layer.norm is None:
+                continue
+            for part in NORM:
+                gradient = getattr(layer.norm, f"{part}_gradient")
+                if gradient is None:
+                    raise InputError(f"{name}.{part} has no gradient yet; call forward and backward first")
+                before = getattr(layer.norm, part)
+                after = bias_updated(before, gradient, rule, examples=layer.examples)
+                setattr(layer.norm, part, after)
+                changed[f"{name}.{part}"] = flips(bias_words(before), bias_words(after))
+            layer.norm.gamma_gradient = layer.norm.beta_gradient = None
+        return changed
+
+    def commit(self) -> None:
+        """A batch was learned: exponents that follow move to what it asked for."""
+        for one in self._registers():
+            one.learned()
+
+    def again(self, block: Any) -> IntGraph:
+        """`block`, of which this is the frozen form, traced with everything in it learning and its norms kept."""
+        one = self._narrowings()
+        made = IntGraph(
+            block, trained=True, accumulator=self._accumulator, clip=any(n.clip for n in one), norm=True
+        )
+        for layer in made._weighted.values():
+            layer.bias_learns = layer.bias is not None
+        made._needs = {from_input: _needs(made.steps, from_input) for from_input in (True, False)}
+        return made
+
+    def sparsify(self, one: Pattern) -> None:
+        """Keep N of M weights of each filter that learns, for good; InputError where M doesn't divide a filter."""
+        for name, layer in self._weighted.items():
+            w = layer.weight.mantissa
+            groups = layer.geometry.groups if layer.geometry is not None else 1
+            if not layer.trained or is_dense(w.shape[1], groups):
+                continue
+            check_divides(name, w[0].numel(), one)
+            layer.sparsity, layer.mask = one, mask(w, one)
+            layer.weight = Int8(w * layer.mask, layer.weight.exponent)
+
+    def masks(self) -> dict[str, NDArray[np.bool_]]:
+        """Layer -> (outputs, ...) which of its weights are stored, where not all are."""
+        layers = self._weighted.items()
+        return {
+            name: np.asarray(layer.mask.bool().numpy()) for name, layer in layers if layer.mask is not None
+        }
+
+    def statistics(self, *, learning: bool) -> None:
+        """Let norms take the statistics of each batch, and follow them, or the running ones."""
+        for layer in self._weighted.values():
+            if layer.norm is not None:
+                layer.norm.learning = learning
+
+    def follow(self) -> None:
+        """Let every exponent be the one that the last learned batch would have chosen."""
+        for one in (*self._narrowings(), *self._merges.values()):
+            one.follows = True
+
+    def memory(self) -> dict[str, NDArray[np.int64]]:
+        """What changes beside weights and biases: running statistics, velocities, exponents that move or follow."""
+        found: dict[str, NDArray[np.int64]] = {}
+        for name, layer in self._weighted.items():
+            if layer.trained:
+                found[f"{name}.exponent"] = np.array([layer.weight.exponent], np.int64)
+            if layer.norm is not None:
+                found[f"{name}.statistics"] = layer.norm.state()
+            if layer.velocity is not None:
+                found[f"{name}.velocity"] = np.asarray(layer.velocity.numpy())
+        rows = [(one.fixed, *one.back) for one in self._registers() if one.follows]
+        if rows:
+            found["registers"] = np.array([[NONE if v is None else v for v in row] for row in rows], np.int64)
+        return found
+
+    def remember(self, memory: Mapping[str, NDArray[np.int64]]) -> None:
+        """Go on from `memory`."""
+        for name, layer in self._weighted.items():
+            if f"{name}.exponent" in memory:
+                layer.weight = Int8(layer.weight.mantissa, int(memory[f"{name}.exponent"][0]))
+            if layer.norm is not None:
+                layer.norm.load(memory[f"{name}.statistics"])
+            if f"{name}.velocity" in memory:
+                layer.velocity = torch.from_numpy(memory[f"{name}.velocity"].copy())
+        if "registers" in memory:
+            for one, row in zip(self._registers(), memory["registers"].tolist(), strict=True):
+                one.fixed, *back = (None if v == NONE else v for v in row)
+                one.back = tuple(back)
+
+    def _registers(self) -> list[Narrowing]:
+        return [*self._narrowings(), *self._merges.values()]
 
     def _update_biases(self, rule: UpdateRule) -> dict[str, Flips]:
         """The same for biases that learn; layer.bias -> stored bits that changed."""
@@ -137,17 +251,24 @@ class IntGraph:
 
         Layers keep the exponents, those of single channels too, that they have; a layer without a bias stays so.
         """
+        made = self.copied()
+        for operation in (step.operation for step in made.steps):
+            if isinstance(operation, Weighted):
+                operation.trained, operation.bias_learns = weights, operation.bias is not None
+        made._needs = {from_input: _needs(made.steps, from_input) for from_input in (True, False)}
+        return made
+
+    def copied(self) -> IntGraph:
+        """A copy that shares what does not change, with weights and exponents of its own from here on."""
         made = copy(self)
+        made._merges = {n: replace(one) for n, one in self._merges.items()}
         made.steps = [step._replace(operation=copy(step.operation)) for step in self.steps]
         for operation in (step.operation for step in made.steps):
             if hasattr(operation, "narrowing"):
                 operation.narrowing = replace(operation.narrowing)
-            if isinstance(operation, Weighted):
-                operation.trained, operation.bias_learns = weights, operation.bias is not None
         made._weighted = {
             s.operation.name: s.operation for s in made.steps if isinstance(s.operation, Weighted)
         }
-        made._needs = {from_input: _needs(made.steps, from_input) for from_input in (True, False)}
         return made
 
     def observe(self, seen: Operands | None) -> None:
@@ -163,8 +284,15 @@ class IntGraph:
         """What learns, copied: layer -> its int8 weights, layer.bias -> (outputs, 2) the words of its 16-bit biases."""
         layers = self._weighted.items()
         found = {name: _stored(layer.weight) for name, layer in layers if layer.trained}
+        norms = {
+            f"{name}.{part}": getattr(layer.norm, part)
+            for name, layer in layers
+            if layer.norm is not None
+            for part in NORM
+        }
         biases = {name + BIAS: layer.bias for name, layer in layers if layer.bias_learns}
-        return found | {name: bias_words(bias) for name, bias in biases.items() if bias is not None}
+        found |= {name: bias_words(bias) for name, bias in biases.items() if bias is not None}
+        return found | {name: bias_words(one) for name, one in norms.items()}
 
     def sizes(self) -> dict[str, int]:
         """How many int8 weights each layer has."""
@@ -172,17 +300,17 @@ class IntGraph:
 
     def read(self, name: str) -> NDArray[np.int8]:
         """One of `weights` or `learned`."""
-        layer = self._weighted.get(name.removesuffix(BIAS))
-        if name.endswith(BIAS) and layer is not None and layer.bias is not None:
-            return bias_words(layer.bias)
+        owner, part = self._words(name)
+        if owner is not None:
+            return bias_words(getattr(owner, part))
         return _stored(self._named(name).weight)
 
     def load(self, weights: Mapping[str, NDArray[np.int8]]) -> None:
         """Replace the mantissas of the named layers or biases: a checkpoint, or bits that failed (-128 is allowed)."""
         for name, values in weights.items():
-            of_bias = self._weighted.get(name.removesuffix(BIAS)) if name.endswith(BIAS) else None
-            if of_bias is not None and of_bias.bias is not None:
-                of_bias.bias = bias_from_words(values, of_bias.bias)
+            owner, part = self._words(name)
+            if owner is not None:
+                setattr(owner, part, bias_from_words(values, getattr(owner, part)))
                 continue
             layer = self._named(name)
             old = layer.weight.mantissa
@@ -190,9 +318,19 @@ class IntGraph:
                 raise InputError(
                     f"weights of shape {values.shape} do not fit {name}, which has {tuple(old.shape)}"
                 )
-            layer.weight = Int8(
-                torch.from_numpy(values.astype(np.float32)).to(old.device), layer.weight.exponent
-            )
+            loaded = torch.from_numpy(values.astype(np.float32)).to(old.device)
+            if layer.mask is not None:
+                loaded *= layer.mask  # what isn't stored doesn't fail
+            layer.weight = Int8(loaded, layer.weight.exponent)
+
+    def _words(self, name: str) -> tuple[Any, str]:
+        """What holds the 16-bit numbers called `name` (layer.bias, layer.gamma), and where; None where none do."""
+        layer, _, part = name.rpartition(".")
+        owner: Any = self._weighted.get(layer)
+        if owner is not None and part in NORM:
+            owner = owner.norm
+        held = getattr(owner, part, None) if part in (BIAS[1:], *NORM) else None
+        return (owner, part) if held is not None else (None, part)
 
     def calibrate(self, batches: Iterable[Int8]) -> None:
         """Run `batches` and fix every activation's exponent at the largest that came up."""
@@ -221,6 +359,8 @@ class IntGraph:
             operation = copy(step.operation)  # what the last forward kept stays
             if hasattr(operation, "narrowing"):
                 operation.narrowing = Narrowing()
+            if isinstance(operation, Weighted) and operation.norm is not None:
+                operation.norm = replace(operation.norm, learning=False)
             values[n] = operation.forward(*[values[i] for i in step.inputs], keep=False)
             if isinstance(operation, Weighted):
                 passed = any(needs[i] for i in step.inputs)
@@ -253,9 +393,9 @@ class IntGraph:
         found = [getattr(step.operation, "narrowing", None) for step in self.steps]
         return [one for one in found if isinstance(one, Narrowing)]
 
-    def _sum(self, a: Int8, b: Int8) -> Int8:
+    def _sum(self, place: int, a: Int8, b: Int8) -> Int8:
         self._merged += a.mantissa.numel()
-        return add(a, b, accumulator=self._accumulator)
+        return self._merges[place].backward(added(a, b))
 
 
 def _stored(weight: Int8) -> NDArray[np.int8]:

@@ -23,6 +23,7 @@ from typing import Any, Final, NamedTuple
 from cimlearn.learning.integer.tensor import LARGEST, SINGLE, Int8, Sums, Tensor, largest, torch
 
 STORED: Final = 128  # a stored weight may be -128 once its bits have failed
+_SUMS: Final = "_cimlearn_sums"  # attribute of a tensor of weights
 CAREFUL: Final = 1.001  # the squares are summed in float32, which rounds
 torch.backends.nnpack.set_flags(False)
 
@@ -55,7 +56,7 @@ def convolved(x: Int8, weight: Int8, geometry: Geometry, bias: Tensor | None = N
 def convolution_error(error: Int8, weight: Int8, geometry: Geometry, size: tuple[int, ...]) -> Sums:
     """E_in (size) of error (examples, out, h', w') and weight (out, in / groups, kh, kw)."""
     w = weight.mantissa
-    dtype = _enough(w.unflatten(0, (geometry.groups, -1)), 2, 0)
+    dtype = _enough(w, 2, 0, geometry.groups)
     like = error.mantissa.new_empty(1, dtype=dtype).expand(size)  # only its size is looked at
     sums = _backward(error.mantissa.to(dtype), like, w.to(dtype), geometry, 0)
     return Sums(sums, error.exponent + weight.exponent)
@@ -92,20 +93,33 @@ def connection_gradient(x: Int8, error: Int8) -> Sums:
     return Sums(sums, x.exponent + error.exponent)
 
 
-def _enough(weight: Tensor, kept: int, start: int) -> torch.dtype:
+def _enough(weight: Tensor, kept: int, start: int, groups: int = 0) -> torch.dtype:
     """float32 if every partial sum of int8 inputs times `weight` is exact in it, else float64.
 
-    Sums run over all axes of `weight` but `kept` (and, where weight is cut into groups, the first); `start` is
-    what they start from at most.
+    Sums run over all axes of `weight`, cut into `groups` where there are any, but `kept` (and that of the groups);
+    `start` is what they start from at most.
     """
     room = (SINGLE - 1 - start) // LARGEST
-    terms = weight.numel() // weight.shape[kept]
-    if kept == 2:
-        terms //= weight.shape[0]
+    cut = weight.unflatten(0, (groups, -1)) if groups else weight
+    terms = cut.numel() // cut.shape[kept]
+    if groups:
+        terms //= cut.shape[0]
     if terms * STORED <= room:
         return torch.float32
-    axes = tuple(n for n in range(weight.dim()) if n != kept and not (kept == 2 and n == 0))
-    return torch.float32 if float(weight.double().abs().sum(axes).max()) <= room else torch.float64
+    return torch.float32 if _largest_sum(weight, cut, kept, groups) <= room else torch.float64
+
+
+def _largest_sum(weight: Tensor, cut: Tensor, kept: int, groups: int) -> float:
+    """Of |weight| over the axes of a product. Kept with the tensor, which is replaced, never changed."""
+    known = getattr(weight, _SUMS, None)
+    if known is None or known[0] != weight._version:
+        known = (weight._version, {})
+        setattr(weight, _SUMS, known)
+    sums: dict[tuple[int, int], float] = known[1]
+    if (kept, groups) not in sums:
+        axes = tuple(n for n in range(cut.dim()) if n != kept and not (groups and n == 0))
+        sums[kept, groups] = float(cut.double().abs().sum(axes).max())
+    return sums[kept, groups]
 
 
 def _in_pieces(x: Tensor, error: Tensor, product: Callable[[Tensor, Tensor], Tensor]) -> Tensor:

@@ -6,8 +6,8 @@ The same network as `networks.repnet.RepNet` with norm 'none': a module's last c
 network starts equal to its backbone. Without a norm the scale of a module is that of its weights' exponents, which
 never change.
 
-The baselines: `tuned` = bias or full, where no module stands beside the backbone and its own biases, or its biases and
-weights, learn instead.
+`tuned` = bias or full: the backbone's own biases, or its biases and weights, learn too; without modules these are the
+baselines, bias beside modules is the authors' public default.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ from numpy.typing import NDArray
 from cimlearn.arrays.faults import Flips
 from cimlearn.arrays.training import Layer
 from cimlearn.errors import InputError
-from cimlearn.learning.integer.graph import IntGraph
+from cimlearn.learning.integer.graph import NONE, IntGraph
 from cimlearn.learning.integer.loss import softmax_error
 from cimlearn.learning.integer.operands import Operands
-from cimlearn.learning.integer.tensor import ACCUMULATOR, Int8, add, torch
+from cimlearn.learning.integer.tensor import ACCUMULATOR, Int8, added, torch
 from cimlearn.learning.integer.update import UpdateRule
+from cimlearn.learning.integer.weighted import Narrowing
 from cimlearn.networks.backbone import Backbone
-from cimlearn.networks.repnet import RepNet, Reprogram
+from cimlearn.networks.repnet import RepNet, Reprogram, StandardConv
+from cimlearn.networks.sparsity import Pattern
 
 nn = torch.nn
 
@@ -41,13 +43,27 @@ class Fixed(nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
 
     def __init__(self, module: Reprogram, size: tuple[int, int], resized: bool) -> None:
         super().__init__()
-        self.pool, self.conv1, self.relu, self.conv2 = module.pool, module.conv1, module.relu, module.conv2
+        self.pool, self.relu = module.pool, module.relu
+        self.conv1, self.conv2 = _plain(module.conv1), _plain(module.conv2)
+        self.norm1, self.norm2 = module.norm1, module.norm2
         self.size, self.resized = size, resized
 
     def forward(self, x: Any) -> Any:
         """(images, out, height, width) for x (images, into, any, any)."""
-        x = self.conv2(self.relu(self.conv1(self.pool(x))))
+        x = self.norm2(self.conv2(self.relu(self.norm1(self.conv1(self.pool(x))))))
         return nn.functional.interpolate(x, size=self.size, mode="nearest") if self.resized else x
+
+
+def _plain(conv: Any) -> Any:
+    """A standardised convolution as a plain one that starts with the same weights; others as they are."""
+    if not isinstance(conv, StandardConv):
+        return conv
+    into, out = conv.in_channels, conv.out_channels
+    kernel: Any = conv.kernel_size
+    padding: Any = conv.padding
+    made = nn.Conv2d(into, out, kernel, padding=padding, groups=conv.groups, bias=False)
+    made.weight.data = conv.standardised().detach()
+    return made
 
 
 class Pooled(nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
@@ -97,31 +113,50 @@ class IntRepNet:
         last_exponent: int = -10,
         tuned: Tuned = "no",
         accumulator: int = ACCUMULATOR,
+        norm: bool = False,
+        follow: bool = False,
+        sparsity: Pattern | None = None,
     ) -> None:
         """`side` [pixels] of the images; `last_exponent` of the weights that start at zero; `accumulator` [bit].
 
         tuned: what learns in the blocks, nothing ("no"), their biases ("bias"), biases and weights ("full"). Blocks
-        that learn are copied first, so `blocks` stay as they are.
+        that learn are copied first, so `blocks` stay as they are. norm: batch norms of what learns stay, in integers
+        (`norm.py`); `net` is then made with norm 'batch', and the blocks of "full" are traced again. follow: exponents
+        are those that the last learned batch would have chosen. sparsity: N of M weights of what learns are kept.
 
-        Raises InputError if `net` was made with norm 'batch', which has no integer form here.
+        Raises InputError if `net` was made with norm 'batch' and `norm` is not asked for.
         """
-        if net.reprogram and not isinstance(net.reprogram[0].norm2, nn.Identity):
+        if net.reprogram and not norm and not isinstance(net.reprogram[0].norm2, nn.Identity):
             raise InputError(
-                "a Rep-Net with norm = batch can't be trained in integers; make it with norm = none"
+                "a Rep-Net with norm = batch has no folded integer form; make it with norm = none, or ask for norm"
             )
         self.connectors, self.places, self.tuned = net.connectors, net.places, tuned != "no"
-        self.blocks = [block.learning(weights=tuned == "full") for block in blocks] if self.tuned else blocks
+        if tuned == "full" and norm:
+            self.blocks = [block.again(real) for block, real in zip(blocks, net.backbone.blocks, strict=True)]
+        elif self.tuned:
+            self.blocks = [block.learning(weights=tuned == "full") for block in blocks]
+        else:
+            self.blocks = [block.copied() for block in blocks] if follow else blocks
         self.modules = [
             IntGraph(
                 self._fixed(net, number, side),
                 trained=True,
                 exponents={LAST: last_exponent},
                 accumulator=accumulator,
+                norm=norm,
             )
             for number in range(len(net.reprogram))
         ]
         self.head = IntGraph(Pooled(head), trained=[HEAD], accumulator=accumulator)
-        self._accumulator = accumulator
+        self._joins = {place: Narrowing(accumulator) for place in net.places}
+        if follow:
+            for graph in self._parts().values():
+                graph.follow()
+            for join in self._joins.values():
+                join.follows = True
+        if sparsity is not None:
+            for graph in self.trained().values():
+                graph.sparsify(sparsity)
         self._first = 0 if self.tuned else min(net.places, default=len(blocks))
         self._map = (1, *net.backbone.shape(len(blocks) - 1, side))
 
@@ -143,7 +178,7 @@ class IntRepNet:
             if place in self.places:
                 number = self.places[place]
                 source = image if self.connectors[number].image else x
-                y = add(y, self.modules[number].forward(source, keep=keep), accumulator=self._accumulator)
+                y = self._joins[place].forward(added(y, self.modules[number].forward(source, keep=keep)))
             x = y
         return self.head.forward(x, keep=keep)
 
@@ -152,20 +187,61 @@ class IntRepNet:
 
         `draw`, a torch.Generator, rounds the error of more than 32 classes.
         """
-        self._backward(softmax_error(self.forward(image), target, fraction=4, generator=draw))
+        for graph in self.trained().values():
+            graph.statistics(learning=True)
+        answers = self.forward(image)
+        for graph in self.trained().values():
+            graph.statistics(learning=False)
+        self._backward(softmax_error(answers, target, fraction=4, generator=draw))
 
     def observe(self, seen: Operands | None) -> None:
         """Count the ones of all operands in `seen`, or stop counting."""
         for graph in self._parts().values():
             graph.observe(seen)
 
-    def update(self, *, head: UpdateRule, modules: UpdateRule, backbone: UpdateRule) -> dict[str, Flips]:
+    def update(
+        self, *, head: UpdateRule, modules: UpdateRule, backbone: UpdateRule, norm: UpdateRule | None = None
+    ) -> dict[str, Flips]:
         """Change what learns by its gradients, each part by its rule; stored bits that changed."""
         changed: dict[str, Flips] = {}
         for part, graph in self.trained().items():
-            rule = head if part == HEAD else backbone if self.tuned else modules
-            changed |= self._named(graph.update(rule), part)
+            rule = head if part == HEAD else backbone if part.startswith("block") else modules
+            changed |= self._named(graph.update(rule, norm), part)
+        for block in self.blocks if not self.tuned else ():
+            block.commit()
+        for join in self._joins.values():
+            join.learned()
         return changed
+
+    def masks(self) -> dict[str, NDArray[np.bool_]]:
+        """Tensor -> (outputs, ...) which of its weights are stored, where not all are."""
+        found: dict[str, NDArray[np.bool_]] = {}
+        for part, graph in self.trained().items():
+            found |= self._named(graph.masks(), part)
+        return found
+
+    def memory(self) -> dict[str, NDArray[np.int64]]:
+        """What changes beside stored weights and biases, by name."""
+        found = {
+            key: value
+            for part, graph in self._parts().items()
+            for key, value in self._named(graph.memory(), part).items()
+        }
+        joins = [(one.fixed, *one.back) for one in self._joins.values() if one.follows]
+        if joins:
+            found["joins"] = np.array([[NONE if v is None else v for v in row] for row in joins], np.int64)
+        return found
+
+    def remember(self, memory: Mapping[str, NDArray[np.int64]]) -> None:
+        """Go on from `memory`."""
+        for part, graph in self._parts().items():
+            own = {k.removeprefix(f"{part}."): v for k, v in memory.items() if k.startswith(f"{part}.")}
+            graph.remember(own)
+        for one, row in zip(
+            self._joins.values(), memory["joins"].tolist() if "joins" in memory else (), strict=False
+        ):
+            one.fixed, *back = (None if v == NONE else v for v in row)
+            one.back = tuple(back)
 
     def _backward(self, error: Int8) -> None:
         """Gradients of head, modules and blocks that learn; nothing is computed below the first of these."""
@@ -180,7 +256,7 @@ class IntRepNet:
                 image = self.connectors[number].image
                 own = self.modules[number].backward(below, input_error=lower and not image)
                 if through is not None and own is not None and not image:
-                    through = add(through, own, accumulator=self._accumulator)
+                    through = self._joins[place].backward(added(through, own))
             below = through
 
     def _named(self, found: Mapping[str, Any], part: str) -> dict[str, Any]:

@@ -58,8 +58,10 @@ def least_error(sums: Tensor, most: int) -> int:
     top = max(bits(most) - MAGNITUDE, 0)
     if top == 0:
         return 0
-    sample = sums.reshape(-1)[:: sums.numel() // SAMPLE | 1].to(torch.int64).abs()
-    sample = sample >> max(top - FINER, 0)
+    sample = sums.reshape(-1)[:: sums.numel() // SAMPLE | 1].abs()
+    sample = sample.mul_(2.0 ** -max(top - FINER, 0)).to(
+        torch.int32
+    )  # below 2^15: exact, and cut off as >> does
     lost = _lost(min(top, FINER), min(TRIED, top), sums.device)
     count = torch.bincount(sample, minlength=lost.shape[1])  # of each size; fewer sizes than sums
     errors = (lost @ count.double()).tolist()

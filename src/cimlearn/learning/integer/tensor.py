@@ -159,7 +159,9 @@ def shifted(
             return whole << -shift
         shift = min(shift, WIDE)
     else:
-        whole, shift = whole << (-shift).clamp(min=0), shift.clamp(0, WIDE)
+        if int(shift.min()) < 0:
+            whole = whole << (-shift).clamp(min=0)
+        shift = shift.clamp(0, WIDE)
     size, dropped = whole.abs(), (1 << shift) - 1
     if rounding == "half":
         size = ((size << 1 >> shift) + 1) >> 1

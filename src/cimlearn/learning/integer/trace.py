@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from cimlearn.errors import InputError, nearest
 from cimlearn.learning.integer.layers import Add, Operation, Relu
 from cimlearn.learning.integer.modules import SUPPORTED, called, plain
+from cimlearn.learning.integer.norm import from_batch_norm, new_norm
 from cimlearn.learning.integer.products import Geometry
 from cimlearn.learning.integer.tensor import ACCUMULATOR, Int8, Tensor, from_float, torch
 from cimlearn.learning.integer.weighted import Narrowing, Weighted, bias_from_float, per_channel
@@ -24,6 +25,8 @@ from cimlearn.networks.equalise import Limited
 nn = torch.nn
 
 INPUT: Final = -1
+FREE: Final = 16  # how far exponents of filters may differ where a norm follows
+FRESH: Final = -14  # exponent of a new norm's gamma and beta, which reach 2 with 16 bits
 
 
 class Step(NamedTuple):
@@ -41,6 +44,7 @@ class TraceSettings(NamedTuple):
     spread: int = 0  # frozen layers: exponents of output channels differ by up to this; 0 = one for all
     clip: bool = False  # activations: clip outliers where that loses less than coarser steps
     exponents: Mapping[str, int] = {}  # layer -> exponent of its weights, where the values do not decide
+    norm: bool = False  # batch norms behind layers that learn stay, in integers
 
 
 def traced(block: Any, settings: TraceSettings) -> list[Step]:
@@ -158,6 +162,8 @@ class _Tracing:
             norm = self._modules[users[0].target]
             if type(norm) is nn.BatchNorm2d:
                 self._folded.add(users[0])
+                if self.settings.norm and self._learns(str(node.target)):
+                    return [self._normed(node, weight, conv, norm)]
                 scale, offset = _affine(users[0].target, norm)
                 weight = weight * scale.view(-1, 1, 1, 1)
                 bias = offset + (scale * bias if bias is not None else 0)
@@ -172,6 +178,28 @@ class _Tracing:
         geometry = Geometry(groups=len(scale))
         return [self._weighted(node, scale.view(-1, 1, 1, 1), offset, geometry)]
 
+    def _learns(self, name: str) -> bool:
+        trained = self.settings.trained
+        return trained if isinstance(trained, bool) else name in trained
+
+    def _normed(self, node: Any, weight: Tensor, conv: Any, norm: Any) -> Weighted:
+        """A convolution and its norm, apart; a filter has an exponent of its own, which drops out."""
+        if conv.bias is not None:
+            raise InputError(
+                f"{node.target} has a bias before its norm, which takes it away; make it without"
+            )
+        made = self._weighted(
+            node, weight, None, Geometry(tuple(conv.stride), tuple(conv.padding), conv.groups)
+        )
+        made.weight, made.steps = per_channel(weight, FREE)
+        fresh = int(norm.num_batches_tracked) == 0
+        made.norm = (
+            new_norm(len(weight), float(norm.weight.detach()[0]), FRESH)
+            if fresh
+            else from_batch_norm(norm, made.steps)
+        )
+        return made
+
     def linear(self, node: Any, layer: Any) -> list[Operation]:
         """Linear."""
         bias = layer.bias.detach().double() if layer.bias is not None else None
@@ -183,7 +211,7 @@ class _Tracing:
         name, s = str(node.target), self.settings
         if any(step.operation.name == name for step in self.steps):
             raise InputError(f"{name} is used twice; a layer is used once, give it a twin")
-        trained = s.trained if isinstance(s.trained, bool) else name in s.trained
+        trained = self._learns(name)
         steps = None
         if s.spread > 0 and not trained and name not in s.exponents:
             mantissa, steps = per_channel(weight, s.spread)

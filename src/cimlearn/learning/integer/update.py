@@ -41,6 +41,11 @@ Scale = Literal["tensor", "filter", "aware"]
 AWARE: Final = 5  # `aware` with this many bits has rate 1
 PART: Final = 4  # bits of `UpdateRule.part`
 WHOLE: Final = 1 << PART
+BELOW: Final = 4  # bits of a velocity below the weight's step
+VELOCITY: Final = 2**15 - 1
+VELOCITY_BITS: Final = 16
+CLIPPED: Final = 64  # of so many weights one may clip before the exponent moves up
+SMALL: Final = 32  # below it, the exponent moves down
 FAR: Final = 16  # a gradient shifted up this far fills any weight
 
 
@@ -54,15 +59,23 @@ class UpdateRule(NamedTuple):
     part: int = (
         WHOLE  # of these changes that are made, in sixteenths: rates between powers of two, and below 1
     )
+    momentum: int = 0  # k: momentum 1 - 2^-k; 0 = none
+    moving: bool = False  # the exponent of a tensor's weights follows their size
 
 
 def rate_rule(
-    rate: float, scale: Scale = "filter", rounding: Rounding = "pseudo", generator: Generator | None = None
+    rate: float,
+    scale: Scale = "filter",
+    rounding: Rounding = "pseudo",
+    generator: Generator | None = None,
+    *,
+    momentum: int = 0,
+    moving: bool = False,
 ) -> UpdateRule:
     """The rule whose largest change is `rate` steps of a weight, 1/16 to 127, rounded to 5 bits."""
     whole = max(1, round(WHOLE * rate))
     kept = max(0, (whole - 1).bit_length() - PART)
-    return UpdateRule(kept, scale, rounding, generator, ((whole << 1 >> kept) + 1) >> 1)
+    return UpdateRule(kept, scale, rounding, generator, ((whole << 1 >> kept) + 1) >> 1, momentum, moving)
 
 
 def updated(
@@ -84,6 +97,42 @@ def updated(
     change = changed(gradient.sums, _shift(weight, gradient, rule, examples, steps), rule)
     change = change.clamp_(-2 * LARGEST, 2 * LARGEST).to(weight.mantissa.dtype)
     return Int8((weight.mantissa - change).clamp_(-LARGEST, LARGEST), weight.exponent)
+
+
+def with_momentum(
+    weight: Int8, gradient: Sums, velocity: Tensor, rule: UpdateRule, *, steps: Tensor | None = None
+) -> tuple[Int8, Tensor]:
+    """The weight and its velocity after a step with momentum 1 - 2^-k, in place of `updated`.
+
+        v <- v - v / 2^k + 2^4 g / 2^(shift + k)      w <- clip(w - v / 2^4)
+
+    v has 16 bits, 4 of them below the weight's step; g / 2^k, so that a steady gradient moves a weight as it does
+    without momentum. Quotients of v are rounded as gradients are.
+    """
+    shift = _shift(weight, gradient, rule, 1, steps) if largest(gradient.sums) else 0
+    down = shift + PART - BELOW + rule.momentum
+    push = shifted(gradient.sums.to(torch.int64) * rule.part, down, rule.rounding, generator=rule.generator)
+    lost = shifted(velocity, rule.momentum, rule.rounding, generator=rule.generator)
+    velocity = velocity - lost + push
+    velocity = velocity.clamp_(-VELOCITY, VELOCITY)
+    change = shifted(velocity, BELOW, rule.rounding, generator=rule.generator)
+    mantissa = (weight.mantissa - change.to(weight.mantissa.dtype)).clamp_(-LARGEST, LARGEST)
+    return Int8(mantissa, weight.exponent), velocity
+
+
+def refitted(weight: Int8) -> Int8:
+    """The weight one exponent up where more than 1 in 64 of a tensor clip, one down where all are below 32.
+
+    Up, mantissas are halved, half away from zero, so about every cell is written again; down, they are doubled.
+    """
+    m = weight.mantissa
+    size = m.abs()
+    if float((size >= LARGEST).sum()) * CLIPPED > m.numel():
+        halves = torch.div(size + 1, 2, rounding_mode="floor") * m.sign()
+        return Int8(halves, weight.exponent + 1)
+    if 0 < float(size.max()) < SMALL:
+        return Int8(m * 2, weight.exponent - 1)
+    return weight
 
 
 def changed(sums: Tensor, shift: int | Tensor, rule: UpdateRule) -> Tensor:

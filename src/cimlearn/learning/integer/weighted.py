@@ -22,6 +22,7 @@ from cimlearn.learning.integer.tensor import (
     Int8,
     Sums,
     Tensor,
+    bits,
     fits,
     fitting,
     largest,
@@ -45,10 +46,18 @@ class Narrowing:
     seen: int | None = None
     count: int = 0
     clip: bool = False  # outliers, where that loses less, see `introunding.least_error`
+    follows: bool = False  # exponents are those that the batch before would have chosen, see `learned`
+    back: tuple[int | None, ...] = (None, None)  # such exponents of the errors that come back, by place
+    wanted: list[int | None] = field(
+        default_factory=lambda: [None, None, None]
+    )  # by this batch: forward, back
 
     def forward(self, acc: Sums) -> Int8:
         """`acc` as int8, at the fixed exponent if there is one."""
         self.count += acc.sums.numel()
+        if self.follows:
+            self.wanted[0] = self._chosen(acc, self.clip)
+            return narrowed(acc, exponent=self._or(self.fixed, 0), accumulator=self.accumulator)
         y = narrowed(acc, exponent=self.exponent(acc), accumulator=self.accumulator)
         self.seen = y.exponent if self.seen is None else max(self.seen, y.exponent)
         return y
@@ -61,10 +70,31 @@ class Narrowing:
         fits(most, self.accumulator)
         return acc.exponent + least_error(acc.sums, most)
 
-    def backward(self, acc: Sums) -> Int8:
-        """`acc` as int8; errors always find their own exponent."""
+    def backward(self, acc: Sums, place: int = 0) -> Int8:
+        """`acc` as int8; errors find their own exponent, or follow. `place` tells a layer's roundings apart."""
         self.count += acc.sums.numel()
-        return narrowed(acc, accumulator=self.accumulator)
+        if not self.follows:
+            return narrowed(acc, accumulator=self.accumulator)
+        self.wanted[1 + place] = self._chosen(acc, False)
+        return narrowed(acc, exponent=self._or(self.back[place], 1 + place), accumulator=self.accumulator)
+
+    def learned(self) -> None:
+        """A batch was learned: the next gets the exponents that this one would have chosen."""
+        first, *back = self.wanted
+        if self.follows and first is not None:
+            self.fixed = first
+        self.back = tuple(old if new is None else new for old, new in zip(self.back, back, strict=True))
+
+    def _chosen(self, acc: Sums, clip: bool) -> int:
+        """The exponent that these sums alone ask for."""
+        most = largest(acc.sums)
+        fits(most, self.accumulator)
+        if clip:
+            return acc.exponent + least_error(acc.sums, most)
+        return acc.exponent + max(bits(most) - MAGNITUDE, 0)
+
+    def _or(self, register: int | None, place: int) -> int | None:
+        return self.wanted[place] if register is None else register
 
 
 class Bias(NamedTuple):
@@ -104,9 +134,14 @@ class Weighted:
     bias_learns: bool = False
     bias_gradient: Sums | None = None  # (out,); set by `backward`
     seen: Operands | None = None  # where the ones of operands are counted, while somebody asks for it
+    norm: Any = None  # a `norm.Norm` of the sums, before they are narrowed
+    sparsity: Any = None  # a `sparse.Pattern`
+    mask: Tensor | None = None  # of the weight's shape, 0 where nothing is stored; see `sparse`
+    velocity: Tensor | None = None  # of the weight's shape, int64; see `update.with_momentum`
     _size: tuple[int, ...] = ()
     _input: Int8 | None = None
     _output: Int8 | None = None
+    _aligned: tuple[Bias, dict[int, Any]] | None = None  # what `_bias` found for this bias, by exponent
     _top: Tensor | None = None  # (out,) mantissas at which limits by channel stop `_output`
 
     def forward(self, *inputs: Int8, keep: bool) -> Int8:
@@ -120,7 +155,10 @@ class Weighted:
         else:
             acc = products.connected(x, self.weight, bias)
         self._note("forward", x.mantissa, self.weight.mantissa, acc.sums)
-        if self.steps is not None:
+        if self.norm is not None:
+            fits(largest(acc.sums), self.narrowing.accumulator)
+            acc = self.norm.forward(acc, keep=keep)
+        elif self.steps is not None:
             acc.sums.mul_(self._channels(2.0**self.steps, acc.sums.dim()))
         if lift is not None:
             acc = lift(acc)
@@ -139,6 +177,8 @@ class Weighted:
             if self._output is None:
                 raise InputError(f"{self.name} can't go back: it kept nothing; call forward with keep=True")
             error = self._passed(error, self._output)
+        if self.norm is not None:
+            error = self.narrowing.backward(self.norm.backward(error), 1)
         if self.trained:
             if self._input is None:
                 raise InputError(f"{self.name} can't learn: it kept no input; call forward with keep=True")
@@ -150,9 +190,9 @@ class Weighted:
             fits(largest(self.bias_gradient.sums), self.narrowing.accumulator)
         if not wanted:
             return ()
-        if self.steps is not None:
+        if self.steps is not None and self.norm is None:
             scaled = error.mantissa * self._channels(2.0**self.steps, error.mantissa.dim())
-            error = self.narrowing.backward(Sums(scaled, error.exponent))
+            error = self.narrowing.backward(Sums(scaled, error.exponent), 1)
         self._note("error", error.mantissa, self.weight.mantissa, error.mantissa)
         if self.geometry is not None:
             acc = products.convolution_error(error, self.weight, self.geometry, self._size)
@@ -168,7 +208,8 @@ class Weighted:
     def kept_bits(self) -> int:
         """The input, 8 bits each, where the layer learns; a bit for each output where it is rectified."""
         inputs = self._input.mantissa.numel() * 8 if self._input is not None else 0
-        return inputs + (self._output.mantissa.numel() if self._output is not None else 0)
+        normed = self.norm.kept_bits() if self.norm is not None else 0
+        return inputs + normed + (self._output.mantissa.numel() if self._output is not None else 0)
 
     def move(self, device: Any) -> None:
         """Move the weights to a device."""
@@ -190,8 +231,19 @@ class Weighted:
         inputs = output[0]  # values of the input: examples x those of one
         for n in self._size[1:]:
             inputs *= n
+        kept = (0, 0) if self.sparsity is None else tuple(self.sparsity)
         return Layer(
-            self.name, fan_in, out // groups, windows, groups, self.trained, error, inputs, self.bias_learns
+            self.name,
+            fan_in,
+            out // groups,
+            windows,
+            groups,
+            self.trained,
+            error,
+            inputs,
+            self.bias_learns,
+            self.norm is not None,
+            kept,
         )
 
     def _passed(self, error: Int8, y: Int8) -> Int8:
@@ -235,9 +287,18 @@ class Weighted:
         """
         if self.bias is None:
             return None, None
-        mantissa, up = self.bias.mantissa, self.bias.exponent - exponent
+        if self._aligned is None or self._aligned[0] is not self.bias:
+            self._aligned = (self.bias, {})
+        known = self._aligned[1]
+        if exponent not in known:
+            known[exponent] = self._bias_at(self.bias, exponent)
+        return known[exponent]
+
+    def _bias_at(self, bias: Bias, exponent: int) -> tuple[Tensor | None, Lift | None]:
+        """As `_bias`, worked out."""
+        mantissa, up = bias.mantissa, bias.exponent - exponent
         if largest(mantissa).bit_length() + up > self.narrowing.accumulator - 1 - HEADROOM:
-            return None, Lift(self.bias, self.narrowing.accumulator)
+            return None, Lift(bias, self.narrowing.accumulator)
         if self.steps is None:
             return shifted(mantissa, min(-up, FAR)).double(), None
         return _shifted_each(mantissa, self.steps.to(torch.int64) - up).double(), None

@@ -9,6 +9,8 @@ import itertools
 from collections.abc import Mapping
 from typing import Any, Final
 
+from cimlearn import chips
+from cimlearn.chips.m2ru import HIGHOHMIC, LOWOHMIC, M2RU
 from cimlearn.costs.base import Costs
 from cimlearn.experiments.pricing import price_design
 from cimlearn.papers.base import FigureResult, PaperFigure, Row, Runs
@@ -16,28 +18,27 @@ from cimlearn.papers.m2ru.lifespan import PUBLISHED_YEARS
 from cimlearn.papers.m2ru.power import PUBLISHED
 from cimlearn.studies.sweep import Point
 
-
-def _capacitors(charge: float) -> dict[str, float]:
-    """Integrators for `charge` times the default's: current, read voltage and time of a cycle ask for it."""
-    return {
-        "periphery.hidden_capacitance": 2e-12 * charge,
-        "periphery.output_capacitance": 4e-12 * charge,
-    }
+# The two cells, each in the circuit that was made around it.
+CELLS: Final = {"200 k to 2 M ohm": HIGHOHMIC, "25 k to 3.5 k ohm": LOWOHMIC}
+CAPACITORS: Final = ("hidden", "output", "feedback")
 
 
-# A window of 200 k to 2 M ohm (authors, arXiv 2405.13347) draws a 50th of the current, so its capacitors are a 50th.
-LESS_CURRENT: Final = 4.5e-6 / 2.4298722e-4
-AUTHORS_CELL: Final = {"device.low": 5e-7, "device.high": 5e-6, **_capacitors(LESS_CURRENT)}
+def _capacitors(charge: float, chip: str = M2RU) -> dict[str, float]:
+    """Integrators for `charge` times the chip's own: current, read voltage and time of a cycle ask for it."""
+    usual = chips.parameters(chip)
+    names = [f"periphery.{array}_capacitance" for array in CAPACITORS]
+    return {name: charge * usual[name] for name in names}
+
+
 ONE_AT_A_TIME: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
-    "clock": tuple({"periphery.clock": f, **_capacitors(2e7 / f)} for f in (5e6, 1e7, 4e7)),
+    "clock": tuple({"periphery.clock": f, **_capacitors(5e6 / f)} for f in (2.5e6, 1e7, 2e7)),
     "node": tuple({"technology.node": n} for n in ("45nm", "32nm", "22nm")),
     "input bits": tuple({"periphery.input_bits": b} for b in (4, 6)),
     "converter bits": tuple({"periphery.converter_bits": b} for b in (4, 6)),
     "converters per tile": tuple({"periphery.converters": n} for n in (1, 4, 64)),
-    "tile": tuple({"tile.rows": n, "tile.columns": n} for n in (64, 128)),
-    "V_r": tuple({"periphery.read_voltage": v, **_capacitors(v / 0.1)} for v in (0.05, 0.2)),
+    "tile": tuple({"tile.rows": n, "tile.columns": n} for n in (64, 256)),
+    "V_r": tuple({"periphery.read_voltage": v, **_capacitors(v / 0.4)} for v in (0.2, 0.3)),
     "hidden units": ({"network.hidden": 256},),
-    "cell of 200 k to 2 M ohm": (AUTHORS_CELL,),
     "pipelining": ({"operation.pipelined": False},),
     "digital lanes": tuple({"digital.lanes": n} for n in (16, 1024)),
     "amplifier g_m/I_D": tuple({"price.gm_per_ampere": g} for g in (10, 20)),
@@ -56,11 +57,11 @@ ONE_AT_A_TIME: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
     "banks of memories beside the lanes": tuple({"price.banks": n} for n in (4, 16)),
 }
 GRID: Final[Mapping[str, tuple[Any, ...]]] = {
-    "periphery.clock": (5e6, 1e7, 2e7, 4e7),
+    "periphery.clock": (2.5e6, 5e6, 1e7, 2e7, 4e7),
     "periphery.converters": (1, 2, 3, 4, 8, 16),
     "periphery.input_bits": (4, 6, 8),
     "network.hidden": (100, 256),
-    "cell": ("25 k to 3.5 k ohm", "200 k to 2 M ohm"),
+    "cell": tuple(CELLS),
 }
 AGREES: Final = 0.15  # relative distance of throughput, power and efficiency that counts as agreement
 
@@ -91,9 +92,10 @@ def distance(row: Row) -> float:
 
 def analyse(runs: Runs, quick: bool) -> FigureResult:
     """The table, and the designs of the grid that agree with the paper."""
-    rows = [{"assumption": "defaults", "setting": "", **_numbers(price_design("m2ru", {}))}]
+    rows = [{"assumption": "defaults", "setting": "", **_numbers(price_design(M2RU, {}))}]
+    rows.append({"assumption": "cell", "setting": LOWOHMIC, **_numbers(price_design(LOWOHMIC, {}))})
     rows += [
-        {"assumption": assumption, "setting": _text(settings), **_numbers(price_design("m2ru", settings))}
+        {"assumption": assumption, "setting": _text(settings), **_numbers(price_design(M2RU, settings))}
         for assumption, variants in ONE_AT_A_TIME.items()
         for settings in variants
     ]
@@ -108,10 +110,9 @@ def _grid() -> list[Row]:
     for values in itertools.product(*GRID.values()):
         settings = dict(zip(GRID, values, strict=True))
         cell = settings.pop("cell")
-        high = cell.startswith("200")
-        charge = 2e7 / settings["periphery.clock"] * (LESS_CURRENT if high else 1)
-        own = (AUTHORS_CELL if high else {}) | _capacitors(charge)
-        row = _numbers(price_design("m2ru", settings | own))
+        chip = CELLS[cell]
+        own = _capacitors(chips.parameters(chip)["periphery.clock"] / settings["periphery.clock"], chip)
+        row = _numbers(price_design(chip, settings | own))
         rows.append({"assumption": "agrees with the paper", "setting": f"{_text(settings)}, {cell}", **row})
     return rows
 
