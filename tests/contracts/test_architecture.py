@@ -24,6 +24,7 @@ GROUND = {
     "compiled",
     "errors",
     "extensions",
+    "inner",
     "install",
     "labels",
     "ledger",
