@@ -22,7 +22,8 @@ nn = torch.nn
 
 def test_the_largest_of_each_group_stay() -> None:
     w = torch.tensor([[1.0, -7, 3, 2, 0, 0, 0, 0], [5, 5, 5, -6, -1, 0, 2, 0]])
-    assert mask(w, Pattern(2, 4)).tolist() == [[0, 1, 1, 0, 1, 1, 0, 0], [1, 0, 0, 1, 1, 0, 1, 0]]
+    assert mask(w, Pattern(2, 4)).tolist() == [[0, 1, 1, 0, 1, 1, 0, 0], [0, 1, 0, 1, 1, 0, 1, 0]]
+    assert mask(torch.zeros(4, 8), Pattern(2, 4)).sum(0).tolist() == [2.0] * 8  # of zeros, every input is seen
     assert mask(w, Pattern(1, 4)).sum() == 4
 
 
@@ -59,7 +60,7 @@ def test_work_of_a_compressed_product() -> None:
 def test_patterns_that_are_none(text: str) -> None:
     with pytest.raises(InputError, match=r"give N:M with 1 <= N < M <= 32"):
         pattern(text)
-    assert pattern("none") is None and pattern("2:4") == (2, 4)
+    assert pattern("dense") is None and pattern("2:4") == (2, 4)
 
 
 def test_what_does_not_divide_is_named() -> None:

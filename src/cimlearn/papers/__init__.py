@@ -31,6 +31,7 @@ PAPERS: Final[dict[str, dict[str, str]]] = {  # paper -> figure -> module
         "faults": "sas_mram.faults",
         "retention": "sas_mram.retention",
         "anchors": "sas_mram.anchors",
+        "mobile": "sas_mram.mobile",
     },
 }
 ALIASES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
