@@ -158,7 +158,7 @@ def test_a_loaded_state_goes_on_with_the_same_pulses() -> None:
     [
         ("rule.keep_hidden", 8),
         ("rule.consolidate", "metaplastic"),
-        ("mapping.cells", 2),
+        ("write.tries", 2),
         ("device.kind", "levels"),
         ("write.least", 0.2),
         ("cell.drift", 0.01),
