@@ -18,7 +18,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,10 +51,12 @@ def examples(count: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int
     return x, rng.integers(0, SHAPE.classes, count)
 
 
-def chip(hidden: int, batch: int, slots: int = 2000, design: str = "m2ru", **more: str) -> M2RU:
-    """A chip in the middle of a stream: compiled, its replay memory full. `rule__feedback` stands for rule.feedback."""
-    settings = {"network.hidden": hidden, "rule.batch": batch, "replay.slots": slots}
-    settings |= {name.replace("__", "."): value for name, value in more.items()}
+def chip(
+    hidden: int, batch: int, slots: int = 2000, design: str = "m2ru", more: dict[str, str] | None = None
+) -> M2RU:
+    """A chip in the middle of a stream: compiled, its replay memory full."""
+    settings: dict[str, Any] = {"network.hidden": hidden, "rule.batch": batch, "replay.slots": slots}
+    settings |= more or {}
     made = M2RU(chips.parameters(design, settings), SHAPE, seed=0)
     while made.memory.state.seen[0] < slots:
         made.learn(*examples(200, int(made.memory.state.seen[0])))
@@ -109,15 +111,15 @@ def compare(hidden: int, batch: int, repeats: int, new: int) -> dict[str, list[f
 
 
 RULES: dict[str, dict[str, str]] = {
-    "through time": {"rule__feedback": "through"},
-    "probed": {"rule__feedback": "probed"},
-    "probed, parallel writes": {"rule__feedback": "probed", "rule__update": "parallel"},
+    "through time": {"rule.feedback": "through"},
+    "probed": {"rule.feedback": "probed"},
+    "probed, parallel writes": {"rule.feedback": "probed", "rule.update": "parallel"},
 }
 
 
 def rules(design: str, hidden: int, batch: int, repeats: int, new: int, more: dict[str, str]) -> None:
     """Examples learned per second by each rule, and beside feedback through time."""
-    made = {name: chip(hidden, batch, design=design, **(own | more)) for name, own in RULES.items()}
+    made = {name: chip(hidden, batch, design=design, more=own | more) for name, own in RULES.items()}
     times: dict[str, list[Time]] = {name: [] for name in made}
     for turn in range(repeats + 1):  # the first turn warms up
         x, y = examples(new, 10 + turn)
@@ -185,7 +187,7 @@ def main() -> None:
     given = parser.parse_args()
     new = 40 if given.quick else 400
     if given.rules:
-        more = dict(word.replace(".", "__", 1).split("=", 1) for word in given.set)
+        more = dict(word.split("=", 1) for word in given.set)
         rules(given.design, given.hidden, given.batch, given.repeats, new, more)
         return
     show(compare(given.hidden, given.batch, given.repeats, new))

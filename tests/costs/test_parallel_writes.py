@@ -49,7 +49,8 @@ def test_a_selected_group_is_served_by_a_small_amplifier() -> None:
     """4 k T (1.33 G / g_m + 1) G T / (2 C^2) of 10 rows and their references of 2.75 uS, 100 ns, 0.343 pF; amplifiers
     hold 10 rows instead of 140, so that all of learning takes a third less.
     """
-    whole, chosen = (price_design("m2ru-highohmic", s) for s in ({"rule.feedback": "probed"}, SERVED))
+    tile = SERVED | {"periphery.feedback_select": "tile", "periphery.feedback_transconductance": None}
+    whole, chosen = (price_design("m2ru-highohmic", s) for s in (tile, SERVED))
     assert any(note.part == "noise of feedback" for note in whole.notes)
     assert not any(note.kind == "unserved" for note in chosen.notes)
     group = 20 * 2.75e-6
