@@ -21,13 +21,13 @@ from pathlib import Path
 PACKAGE = "cimlearn"
 FLOORS = (  # from the ground up; a room imports from its own floor and from those below it
     "_version errors install places untrusted units quantities labels parameters extensions random noise quantize "
-    "portable compiled ledger metrics state "
+    "inner portable compiled ledger metrics state "
     "presets",
     "devices streams costs runfolder",
     "arrays report",
     "networks",
     "learning",
-    "chips",
+    "chips gpu",
     "experiments online continuum torch",
     "loggers studies spice avalanche sklearn river testing",
     "api papers",

@@ -33,6 +33,7 @@ SECTIONS: dict[str, list[str]] = {
         "howto/price.md",
         "howto/compare.md",
         "howto/without-replay.md",
+        "howto/gpu.md",
         "report.md",
         "studies.md",
         "howto/cluster.md",

@@ -102,6 +102,7 @@ def run(
     *,
     stream: str | Stream | None = None,
     on: str = "chip",
+    on_device: str = "cpu",
     seeds: int | Iterable[int] = 1,
     settings: Mapping[str, Any] | None = None,
     data: str | Path | None = None,
@@ -122,6 +123,8 @@ def run(
         takes the best one that needs no download.
     on
         'chip', or the software twins 'float' (same rule, no physics) and 'adam' (backpropagation).
+    on_device
+        'cpu', or 'cuda': all seeds of an M2RU side by side on a GPU (docs/howto/gpu.md); `threads` is not used then.
     seeds
         How many seeds (0, 1, ...), or the seeds themselves.
     settings
@@ -147,7 +150,7 @@ def run(
     if stream is None:
         stream, chosen = first_stream(chip, chosen, data)
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    experiment = Experiment(chip, stream, on, numbers, chosen, None if data is None else str(data))
+    experiment = Experiment(chip, stream, on, numbers, chosen, None if data is None else str(data), on_device)
     from cimlearn.loggers.console import shown
 
     loggers = opened(log)

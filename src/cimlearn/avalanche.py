@@ -22,15 +22,8 @@ from cimlearn.errors import InputError
 from cimlearn.streams import cutting
 from cimlearn.streams.base import StreamShape
 from cimlearn.streams.checking import check_shape
-from cimlearn.streams.datasets import (
-    DatasetStream,
-    Part,
-    Range,
-    looked_at,
-    make_part,
-    read_example,
-    read_examples,
-)
+from cimlearn.streams.datasets import DatasetStream
+from cimlearn.streams.mapstyle import Part, Range, looked_at, make_part, read_example, read_examples
 
 try:
     import torch

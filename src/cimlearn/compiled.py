@@ -16,6 +16,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache, update_wrapper
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +30,8 @@ from numba.extending import overload
 
 from cimlearn import portable
 from cimlearn.errors import InputError
-from cimlearn.places import cache_folder
+from cimlearn.inner import InnerCompiler
+from cimlearn.places import TOLD, cache_folder
 
 STRICTLY = "CIMLEARN_STRICT"  # the environment variable
 KEPT = 4  # folders of compiled code that stay; older ones are removed
@@ -39,6 +41,7 @@ SEEN_FILES = (
     "compiled",
     "errors",
     "extensions",
+    "inner",
     "ledger",
     "noise",
     "parameters",
@@ -50,8 +53,15 @@ SEEN_FILES = (
 
 
 @cache
-def _cache_folder() -> str:
-    """The folder of compiled code that belongs to exactly these sources."""
+def _cache_folder() -> str | None:
+    """The folder of compiled code that belongs to exactly these sources; None where no folder can be written."""
+    try:
+        base = cache_folder() / "compiled"
+    except InputError as error:
+        if os.environ.get(TOLD) != "nothing":  # worker processes inherit it, and say nothing
+            os.environ[TOLD] = "nothing"
+            print(f"cimlearn: {error}; until then every process compiles anew", file=sys.stderr)
+        return None
     package = Path(__file__).parent
     digest = hashlib.sha256(f"{numba.__version__}{' strict' if STRICT else ''}".encode())
     for file in sorted(package.rglob("*.py")):
@@ -59,7 +69,6 @@ def _cache_folder() -> str:
         if first not in SEEN and first.removesuffix(".py") not in SEEN_FILES:
             continue
         digest.update(file.read_bytes())
-    base = cache_folder() / "compiled"
     folder = base / digest.hexdigest()[:16]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,6 +92,13 @@ def _strict() -> bool:
 
 STRICT: Final = _strict()  # of this process
 OPTIONS: Any = {"nogil": True, "error_model": "numpy", "fastmath": False if STRICT else {"contract", "nsz"}}
+# of functions that only compiled code calls
+INNER: Any = {
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "pipeline_class": InnerCompiler,
+    **OPTIONS,
+}
 _numba: Any = config
 if STRICT and not _numba.DISABLE_JIT:
     portable.install()
@@ -104,15 +120,18 @@ def compiled_for() -> dict[str, Any]:
 
 def _compile(function: Callable[..., Any], *, from_python: bool) -> Callable[..., Any]:
     compiler: Any = numba.njit
-    options = {"no_cpython_wrapper": not from_python, "no_cfunc_wrapper": True, **OPTIONS}
-    made: Any = compiler(**options)(function)
-    if from_python and hasattr(made, "_cache"):  # it has none where kernels run as Python
-        made._cache = _Cache(function)
+    made: Any = compiler(**({"no_cfunc_wrapper": True, **OPTIONS} if from_python else INNER))(function)
+    folder = (
+        _cache_folder() if from_python and hasattr(made, "_cache") else None
+    )  # Python's kernels have none
+    if folder is not None:
+        with suppress(RuntimeError):  # its source is no file (python -c): it is compiled anew each time
+            made._cache = _Cache(function, folder)
     return made
 
 
 def _saved(function: Callable[..., Any], folder: str) -> Any:
-    """Numba's cache of the code of one function, in `folder`."""
+    """Numba's cache of the code of one function, in `folder`; raises RuntimeError where its source is no file."""
     settings: Any = config
     before = settings.CACHE_DIR
     settings.CACHE_DIR = folder
@@ -130,9 +149,9 @@ class _Cache:
     meets it.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
-        self._by_origin = {"": _saved(function, _cache_folder())}
+    def __init__(self, function: Callable[..., Any], folder: str) -> None:
+        self._function, self._folder = function, folder
+        self._by_origin = {"": _saved(function, folder)}
 
     def load_overload(self, signature: Any, target: Any) -> Any:
         """What was compiled for these types, None if nothing was."""
@@ -145,7 +164,7 @@ class _Cache:
     def _of(self, signature: Any) -> Any:
         origin = _origin(frozenset(_modules(signature.args if hasattr(signature, "args") else signature)))
         if origin not in self._by_origin:
-            self._by_origin[origin] = _saved(self._function, str(Path(_cache_folder()) / origin))
+            self._by_origin[origin] = _saved(self._function, str(Path(self._folder) / origin))
         return self._by_origin[origin]
 
     def __getattr__(self, name: str) -> Any:
@@ -226,9 +245,7 @@ def dispatched(stub: Callable[..., Any]) -> Any:
 
     # The member's own source is the implementation: a call through one more function costs a microsecond, because
     # an array's state is passed by value, word by word.
-    inner: Any = {"no_cpython_wrapper": True, **OPTIONS}
-
-    @overload(choose, strict=False, jit_options=inner)
+    @overload(choose, strict=False, jit_options=INNER)
     def compiled(description: Any, *rest: Any) -> Any:
         return getattr(members[description.instance_class], "py_func", members[description.instance_class])
 
@@ -237,6 +254,5 @@ def dispatched(stub: Callable[..., Any]) -> Any:
 
 def overloaded(function: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator: from compiled code `function` is what the decorated one answers for the types of its arguments."""
-    inner: Any = {"no_cpython_wrapper": True, **OPTIONS}
-    chosen: Any = overload(function, strict=False, jit_options=inner)
+    chosen: Any = overload(function, strict=False, jit_options=INNER)
     return chosen

@@ -17,11 +17,18 @@ from importlib import import_module, util
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from cimlearn.errors import InputError, nearest
 
-GROUPS: Final = ("cimlearn.chips", "cimlearn.devices", "cimlearn.streams", "cimlearn.feedback")
+# group -> what its objects are called, and where users find their class
+GROUPS: Final = {
+    "cimlearn.chips": ("chip", "cimlearn.chips.Kind"),
+    "cimlearn.devices": ("device", "cimlearn.devices.DeviceKind"),
+    "cimlearn.streams": ("stream", "cimlearn.streams.StreamKind"),
+    "cimlearn.feedback": ("feedback", "cimlearn.learning.dfa.FeedbackKind"),
+}
+Wanted = TypeVar("Wanted")
 _PREFIX: Final = "cimlearn_file_"  # of the module names of files, so that they never hide another module
 
 
@@ -36,21 +43,25 @@ def names(group: str) -> tuple[str, ...]:
     return tuple(sorted({point.name for point in entry_points(group=group)}))
 
 
-def load(name: str, group: str) -> Any:
-    """The object that `name` names.
+def load(name: str, group: str, wanted: type[Wanted]) -> Wanted:
+    """The object that `name` names, of the class that its group wants.
 
     Raises
     ------
     InputError
-        If there is no such file, module, entry point or object, or importing it fails.
+        If there is no such file, module, entry point or object, importing it fails, or it is of another class.
     """
-    return _load(name, group, _stamp(name))
+    found = _load(name, group, _stamp(name))
+    if not isinstance(found, wanted):
+        noun, public = GROUPS[group]
+        raise InputError(f"{name} is a {type(found).__name__}; a {noun} is a {public}")
+    return found
 
 
 def source(name: str, group: str) -> str:
     """SHA-256 of the Python source that defines the object: a run records it, and a resume refuses another."""
     if not name.endswith(".toml"):
-        load(name, group)
+        _load(name, group, _stamp(name))
     return hashlib.sha256(_file(name, group).read_bytes()).hexdigest()
 
 

@@ -179,7 +179,7 @@ def normal_pair(word):
     r = sqrt(-2 ln u) with u of 32 bits, an angle of 30 bits, and a bit for the half of the circle; so |normal| <= 6.8.
     """
     u = (np.float32(np.uint32(word >> np.uint64(32))) + np.float32(0.5)) * np.float32(2.0**-32)
-    radius = np.sqrt(max(np.float32(-2) * _log(u), np.float32(0)))
+    radius = math.sqrt(max(np.float32(-2) * _log(u), np.float32(0)))
     low = np.uint32(word)
     v = np.float32(np.int32(low) >> np.int32(1)) * np.float32(2.0**-32)  # turns, -1/4 .. 1/4
     square = v * v

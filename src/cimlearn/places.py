@@ -15,6 +15,7 @@ from pathlib import Path
 from cimlearn.errors import InputError
 
 ENVIRONMENT = "XDG_CACHE_HOME"
+TOLD = "CIMLEARN_CACHE_TOLD"  # what worker processes needn't say again
 
 
 def expanded(path: str | Path) -> Path:
@@ -61,8 +62,8 @@ def cache_folder() -> Path:
         return wanted
     found = _temporary()
     # Worker processes say nothing: they inherit the answer.
-    if os.environ.get("CIMLEARN_CACHE_TOLD") != str(found):
-        os.environ["CIMLEARN_CACHE_TOLD"] = str(found)
+    if os.environ.get(TOLD) != str(found):
+        os.environ[TOLD] = str(found)
         where = wanted or "the home folder, which there isn't,"
         print(
             f"cimlearn: {where} can't be written; compiled code is kept in {found} (to choose: {ENVIRONMENT}=FOLDER)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -28,9 +29,7 @@ def quantise(x, steps, kind, draw):
     """
     scaled = x * np.float32(steps)
     if kind == STOCHASTIC:
-        return int(
-            min(np.floor(scaled + draw), np.float32(steps))
-        )  # float32 may round 1 * L + draw up to L + 1
+        return min(math.floor(scaled + draw), int(steps))  # float32 may round 1 * L + draw up to L + 1
     half = np.float32(0.5) if kind == NEAREST else np.float32(0.0)
     magnitude = int(abs(scaled) + half)
     return -magnitude if scaled < 0 else magnitude

@@ -46,9 +46,15 @@ def test_served_design_lies_near_what_was_published() -> None:
         assert 1 / FACTOR <= ours / published <= FACTOR
 
 
-def test_low_ohmic_is_m2ru_as_it_was() -> None:
-    assert dict(chips.parameters(LOW)) == dict(chips.parameters("m2ru"))
-    assert price_design(LOW).as_dict() == price_design("m2ru").as_dict()
+def test_the_served_design_is_the_default() -> None:
+    assert dict(chips.parameters(HIGH)) == dict(chips.parameters("m2ru"))
+    assert price_design(HIGH).as_dict() == price_design("m2ru").as_dict()
+
+
+def test_another_cell_stands_in_the_circuit_that_was_made_for_any() -> None:
+    """The served circuit is made around its own cells, so it says nothing of others."""
+    other = {"device.kind": "levels"}
+    assert dict(chips.parameters("m2ru", other)) == dict(chips.parameters(LOW, other))
 
 
 def test_designs_differ_in_their_presets_alone() -> None:

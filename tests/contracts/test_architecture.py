@@ -24,6 +24,7 @@ GROUND = {
     "compiled",
     "errors",
     "extensions",
+    "inner",
     "install",
     "labels",
     "ledger",
@@ -46,7 +47,8 @@ LEARNING = {"learning", *NETWORKS}
 CHIPS = {"chips", "streams.base.StreamShape", *LEARNING}
 COSTS = {"costs", *GROUND}
 RUN_FOLDER = {"runfolder", *GROUND}
-EXPERIMENTS = {"experiments", "chips", "streams", *COSTS, *RUN_FOLDER}
+GPU = {"gpu", *CHIPS}
+EXPERIMENTS = {"experiments", "gpu", "chips", "streams", *COSTS, *RUN_FOLDER}
 REPORT = {"report", *COSTS, *RUN_FOLDER}
 LOGGERS = {"loggers", *EXPERIMENTS, *REPORT}
 STUDIES = {"studies", *EXPERIMENTS, *REPORT}
@@ -70,6 +72,7 @@ ALLOWED = {
     "runfolder": RUN_FOLDER,
     "costs": COSTS,
     "chips": CHIPS,
+    "gpu": GPU,
     "streams": {"streams", *GROUND},
     "learning": LEARNING,
     "networks": NETWORKS,

@@ -13,9 +13,13 @@ import pytest
 import cimlearn
 from cimlearn import extensions
 from cimlearn.chips import catalog as chips
+from cimlearn.devices import DeviceKind
 from cimlearn.devices import catalog as devices
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import same_experiment
+from cimlearn.learning.dfa import FeedbackKind
+from cimlearn.streams import StreamKind
+from cimlearn.streams import catalog as streams
 from cimlearn.streams.catalog import elsewhere
 from cimlearn.testing import checks
 
@@ -159,11 +163,15 @@ def test_objects_elsewhere_pass_the_public_checks(folder: Path, where: str) -> N
     names = ["CELL", "DOTS", "FADING"]
     if where == "entry points":
         found = [devices.kind("their-cell"), elsewhere("their-dots")]
-        found.append(extensions.load("their-feedback", "cimlearn.feedback"))
+        found.append(extensions.load("their-feedback", "cimlearn.feedback", FeedbackKind))
         assert chips.kind("their-chip").name == "small"
     else:
-        groups = ("cimlearn.devices", "cimlearn.streams", "cimlearn.feedback")
-        found = [extensions.load(where + name, group) for name, group in zip(names, groups, strict=True)]
+        wanted = (
+            (devices.GROUP, DeviceKind),
+            (streams.GROUP, StreamKind),
+            ("cimlearn.feedback", FeedbackKind),
+        )
+        found = [extensions.load(where + name, *one) for name, one in zip(names, wanted, strict=True)]
     several = [check for one in found for check in checks(one)]
     assert len(several) > 10
     for check in several:

@@ -181,7 +181,10 @@ def test_cells_wear_out_where_they_are_written() -> None:
 
 
 def test_a_saved_chip_goes_on_to_the_same_bytes() -> None:
-    """state_dict holds cells, counters and generators; another process goes on as if nothing had happened."""
+    """state_dict holds cells, counters and generators; another process goes on as if nothing had happened.
+
+    Its costs for each example learned are those of the chip that was saved.
+    """
     chip = make_chip()
     learns(chip, 10)
     saved = copy.deepcopy(chip.state_dict())
@@ -191,7 +194,11 @@ def test_a_saved_chip_goes_on_to_the_same_bytes() -> None:
     found = []
     for one in (chip, twin, other):
         losses = learns(one, 10, seed=5)
-        found.append((losses, one[0].array.weights().tolist(), one[0].array.writes().tolist()))
+        with torch.no_grad():
+            one.eval()(torch.rand(5, 20, generator=torch.Generator().manual_seed(0)))
+        whole = costs(one).total
+        cells = (one[0].array.weights().tolist(), one[0].array.writes().tolist())
+        found.append((losses, *cells, whole.phases["learning"], whole.lifetime, whole.writes_per_example))
     assert found[0] == found[1] == found[2]
 
 

@@ -122,3 +122,27 @@ def test_only_the_gate_parses_files() -> None:
                 "zipfile.ZipFile",
             ):
                 assert word not in text or own, f"{file} calls {word}; read it through cimlearn.untrusted"
+
+
+NOWHERE = """
+import cimlearn.places
+from cimlearn.errors import InputError
+def refuse():
+    raise InputError("no folder can be written; name one: XDG_CACHE_HOME=FOLDER")
+cimlearn.places._temporary = refuse
+"""
+
+
+@pytest.mark.parametrize(("before", "said"), [("", 0), (NOWHERE, 1)])
+def test_kernels_that_have_no_place_on_the_disk_are_compiled_each_time(
+    before: str, said: int, tmp_path: Path
+) -> None:
+    """Every file system is read-only; a kernel's source is no file. The second kernel says nothing again."""
+    kernels = KERNEL.partition("import cimlearn.places")[0]
+    kept = {key: value for key, value in os.environ.items() if key != "CIMLEARN_CACHE_TOLD"}
+    kept |= {"XDG_CACHE_HOME": "/dev/null" if before else str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", before + kernels], env=kept, capture_output=True, text=True, timeout=300
+    )
+    assert (done.returncode, done.stdout) == (0, "4.0 6.0\n"), done.stderr
+    assert done.stderr.count("\n") == said and ("XDG_CACHE_HOME=FOLDER" in done.stderr) == bool(said)

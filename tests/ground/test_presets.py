@@ -80,7 +80,7 @@ def test_working_assumption_of_the_clock() -> None:
 
 @pytest.mark.parametrize(("kind", "preset"), [(name, kind.parameters) for name, kind in BUILT_IN.items()])
 def test_kind_of_device_chooses_its_preset(kind: str, preset: str) -> None:
-    chosen = chip_parameters("m2ru", {"device.kind": kind})
+    chosen = chip_parameters("m2ru-lowohmic", {"device.kind": kind})
     own = parameters.load(preset)
     assert {name: chosen[name] for name in own} == dict(own)
     device = {name for name in chosen if name.startswith("device.")}

@@ -60,7 +60,7 @@ def test_work_of_a_compressed_product() -> None:
 def test_patterns_that_are_none(text: str) -> None:
     with pytest.raises(InputError, match=r"give N:M with 1 <= N < M <= 32"):
         pattern(text)
-    assert pattern("none") is None and pattern("2:4") == (2, 4)
+    assert pattern("dense") is None and pattern("2:4") == (2, 4)
 
 
 def test_what_does_not_divide_is_named() -> None:

@@ -21,9 +21,9 @@ from cimlearn.arrays.circuit import Circuit, Loads, Seen, solve
 from cimlearn.arrays.periphery import Periphery
 from cimlearn.arrays.plain import accumulate
 from cimlearn.arrays.refresh import refresh
-from cimlearn.arrays.schemes.cells import pulse_until, write_cells
-from cimlearn.arrays.schemes.scheme import SLICES, WriteScheme
-from cimlearn.arrays.schemes.slices import weight_of, write_slices
+from cimlearn.arrays.schemes.cells import pulse_until
+from cimlearn.arrays.schemes.scheme import SLICES, WriteScheme, write_by
+from cimlearn.arrays.schemes.slices import weight_of
 from cimlearn.arrays.telegraph import freeze_traps
 from cimlearn.compiled import entry, kernel
 from cimlearn.devices.base import Cells, inside
@@ -170,10 +170,7 @@ def _write(bar, change):
 
 @kernel
 def _write_rows(bar, first, change):
-    if bar.scheme.kind == SLICES:
-        write_slices(bar, first, change)
-    else:
-        write_cells(bar, first, change)
+    write_by(bar.scheme, bar, first, change)
     refresh(bar, first, first + change.shape[0])
 
 

@@ -38,10 +38,7 @@ def kind(name: str) -> Kind:
         return BUILT_IN[name]
     if not extensions.is_outside(name, GROUP):
         raise InputError(f"unknown chip '{name}'; {nearest(name, names())}")
-    found = extensions.load(name, GROUP)
-    if not isinstance(found, Kind):
-        raise InputError(f"{name} is a {type(found).__name__}; a chip is a cimlearn.chips.Kind")
-    return found
+    return extensions.load(name, GROUP, Kind)
 
 
 def source(name: str) -> str | None:

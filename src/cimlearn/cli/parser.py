@@ -9,6 +9,17 @@ from typing import Any, NoReturn
 
 from cimlearn._version import __version__
 from cimlearn.cli import words
+from cimlearn.cli.parser_studies import (
+    add_compare,
+    add_explore,
+    add_query,
+    add_reproduce,
+    add_rows,
+    add_search,
+    add_set,
+    add_study,
+    add_watch,
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -50,30 +61,30 @@ def make_parser() -> argparse.ArgumentParser:
     _add_report(
         commands.add_parser("report", help="write the page of a run, or of a whole study, from records")
     )
-    _add_reproduce(commands.add_parser("reproduce", help="redo the figures and claims of a paper"))
-    _add_explore(commands.add_parser("explore", help="accuracy, energy and lifetime over a grid of designs"))
+    add_reproduce(commands.add_parser("reproduce", help="redo the figures and claims of a paper"))
+    add_explore(commands.add_parser("explore", help="accuracy, energy and lifetime over a grid of designs"))
     _add_device(
         commands.add_parser(
             "device", help="figures of a digital memory cell; device fit: a cell from measured pulses"
         )
     )
-    _add_study(
+    add_study(
         commands.add_parser("sweep", help="run a study: grids, random draws, Monte Carlo, on any workers")
     )
-    _add_search(
+    add_search(
         commands.add_parser("search", help="choose designs with Optuna: accuracy, energy, lifetime, area")
     )
     _add_export(
         commands.add_parser("export", help="arrays of a run as SPICE netlists, for a circuit simulator")
     )
-    _add_query(commands.add_parser("query", help="SQL over the results of a study"))
-    _add_watch(
+    add_query(commands.add_parser("query", help="SQL over the results of a study"))
+    add_watch(
         commands.add_parser("watch", help="a page on this machine that follows a running sweep or search")
     )
     _add_completion(
         commands.add_parser("completion", help="a script that completes commands and options in your shell")
     )
-    _add_compare(
+    add_compare(
         commands.add_parser("compare", help="runs side by side in one page; or one chip on several memories")
     )
     return parser
@@ -95,8 +106,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--on", metavar="PLACEMENT", help="chip (default), or a software twin of it: float, adam"
     )
+    parser.add_argument(
+        "--on-device",
+        choices=("cpu", "cuda"),
+        help="cuda: the chips of all seeds side by side on a GPU (m2ru; needs cimlearn[cuda])",
+    )
     parser.add_argument("--seeds", metavar="N|LIST", help="how many seeds, or which: 0,3,5 (default 1)")
-    _add_set(parser)
+    add_set(parser)
     parser.add_argument("--out", metavar="DIR", help="new run folder (default runs/CHIP-STREAM-ON-N)")
     parser.add_argument(
         "--data", metavar="DIR", help="folder of data files (default: CIMLEARN_DATA, then the cache)"
@@ -137,7 +153,7 @@ def _add_show(parser: argparse.ArgumentParser) -> None:
     """Arguments of `show`."""
     parser.add_argument("chip", metavar="CHIP", help="a chip such as m2ru")
     parser.add_argument("--stream", metavar="NAME|PATH", help="also show this stream's parameters")
-    _add_set(parser)
+    add_set(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -149,15 +165,8 @@ def _add_price(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a known stream, for the shape of its examples (default: permuted-mnist, sas-mram: split-mnist-domain)",
     )
-    _add_set(parser)
+    add_set(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-
-
-def _add_set(parser: argparse.ArgumentParser) -> None:
-    """The argument --set of all commands that describe a chip."""
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="PART.KEY=VALUE", help="change a parameter (repeatable)"
-    )
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -183,134 +192,12 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
         help="also draw the accuracy of all the runs on one axis in this file",
     )
     parser.add_argument("--runs", action="store_true", help="of a study: write the page of each run too")
-    _add_rows(parser)
-
-
-def _add_rows(parser: argparse.ArgumentParser) -> None:
-    """Arguments of commands that make one page of many runs."""
-    parser.add_argument(
-        "--over", metavar="PART.KEY,...", help="average over these parameters as over seeds (Monte Carlo)"
-    )
-    parser.add_argument("--json", action="store_true", help="print the rows as one JSON object, nothing else")
-
-
-def _add_reproduce(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `reproduce`."""
-    parser.add_argument("paper", metavar="PAPER", help="m2ru or sas-mram")
-    parser.add_argument(
-        "figures",
-        nargs="*",
-        metavar="FIGURE",
-        help="m2ru: 4a ... 5d, 4, 5, kwta, ageing, table, twins, sensitivity; "
-        "sas-mram: accuracy, technologies, parts, faults, retention, anchors (default: all)",
-    )
-    parser.add_argument("--quick", action="store_true", help="short streams, one seed: minutes, not an hour")
-    _add_sweep(parser, "new or earlier folder (default reproduced/PAPER); finished runs are used again")
-
-
-def _add_explore(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `explore`."""
-    parser.add_argument("chip", metavar="CHIP|FILE.toml", help="a chip such as m2ru, or a whole experiment")
-    parser.add_argument(
-        "--vary",
-        action="append",
-        default=[],
-        metavar="PART.KEY=VALUE,...",
-        help="values of a parameter (repeatable)",
-    )
-    _add_base(parser)
-    _add_sweep(parser, "new or earlier folder (default studied/NAME); finished runs are used again")
-    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-
-
-def _add_study(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `sweep`."""
-    _add_machine(parser)
-    parser.add_argument(
-        "--scheduler", metavar="ADDRESS", help="run on this Dask cluster, such as tcp://host:8786"
-    )
-    parser.add_argument(
-        "--states",
-        metavar="DIR",
-        help="with --scheduler: folder that all workers share, for states of runs (default: the scheduler keeps them)",
-    )
-
-
-def _add_search(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `search`."""
-    _add_machine(parser)
-    parser.add_argument(
-        "--storage",
-        metavar="URL",
-        help="database of the trials, of any number of machines (default: search.db in the folder)",
-    )
-
-
-def _add_machine(parser: argparse.ArgumentParser) -> None:
-    """What `sweep` and `search` share."""
-    parser.add_argument(
-        "study", metavar="STUDY.toml", help="an experiment and what varies; see docs/studies.md"
-    )
-    parser.add_argument(
-        "--out",
-        metavar="DIR",
-        help="new or earlier folder (default studied/NAME); finished runs are used again",
-    )
-    parser.add_argument(
-        "--workers", type=int, metavar="N", help="processes of this machine (default: one per core)"
-    )
-    parser.add_argument(
-        "--timeout", type=float, metavar="S", help="give a run up after so many seconds, and try it again"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-    parser.add_argument("--quiet", action="store_true", help="no progress")
-
-
-def _add_watch(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `watch`."""
-    parser.add_argument("study", metavar="STUDY", help="folder of the study, or its STUDY.toml")
-    parser.add_argument(
-        "--port", type=int, default=0, metavar="N", help="of 127.0.0.1 (default: any free one)"
-    )
+    add_rows(parser)
 
 
 def _add_completion(parser: argparse.ArgumentParser) -> None:
     """Arguments of `completion`."""
     parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell that reads the script")
-
-
-def _add_query(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `query`."""
-    parser.add_argument("study", metavar="STUDY", help="folder of a study, or a Parquet file")
-    parser.add_argument("sql", metavar="SQL", help='such as "select seed, accuracy from results where final"')
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print a JSON list of rows")
-    form.add_argument("--csv", action="store_true", help="print CSV")
-
-
-def _add_compare(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `compare`: run folders, or devices."""
-    parser.add_argument("runs", nargs="*", metavar="RUN", help="finished runs, or folders that hold some")
-    parser.add_argument("--chip", metavar="CHIP", help="with --devices: sas-mram (default) or m2ru")
-    parser.add_argument(
-        "--devices",
-        metavar="NAME,...",
-        help="run sas-mram, sot-mram, stt-mram, rram, sram; for m2ru continuous, levels, vteam, ideal",
-    )
-    _add_base(parser)
-    _add_sweep(
-        parser, "folder of the page (default compared); with --devices of the study (default studied/NAME)"
-    )
-    _add_rows(parser)
-
-
-def _add_base(parser: argparse.ArgumentParser) -> None:
-    """What all designs of a grid share."""
-    parser.add_argument("--stream", metavar="NAME|PATH", help="a known stream, an .npz file or a folder")
-    parser.add_argument("--seeds", metavar="N|LIST", help="how many seeds, or which: 0,3,5 (default 1)")
-    _add_set(parser)
-    parser.add_argument("--name", metavar="NAME", help="of the study (default: chip, stream and what varies)")
-    parser.set_defaults(on=None)
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:
@@ -330,22 +217,10 @@ def _add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--window", metavar="LOW,HIGH", help="with fit: window of weights [S] (default: the data's)"
     )
-    _add_set(parser)
+    add_set(parser)
     parser.add_argument(
         "--out",
         metavar="DIR",
         help="folder of the figures (default devices/TECHNOLOGY); with fit: the TOML file",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object; draw only with --out")
-
-
-def _add_sweep(parser: argparse.ArgumentParser, out: str) -> None:
-    """Arguments of commands that run many experiments."""
-    parser.add_argument("--out", metavar="DIR", help=out)
-    parser.add_argument(
-        "--data", metavar="DIR", help="folder of data files (default: CIMLEARN_DATA, then the cache)"
-    )
-    parser.add_argument(
-        "--workers", type=int, metavar="N", help="experiments side by side (default: one per core)"
-    )
-    parser.add_argument("--quiet", action="store_true", help="no progress")

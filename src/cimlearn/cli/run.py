@@ -25,6 +25,8 @@ from cimlearn.runfolder.files import to_json
 def command(arguments: Namespace) -> None:
     """Run, or go on; then print the summary on stdout."""
     given = wanted(arguments)
+    if arguments.on_device is not None:
+        given["on_device"] = arguments.on_device
     loggers = opened(arguments.log)
     experiment = _experiment(given, arguments.resume)
     if arguments.resume is None or given != {"settings": {}} or not _is_finished(Path(arguments.resume)):

@@ -66,17 +66,14 @@ def pricing(model: str | None) -> Pricing:
 def _crossbar(done: Done, p: ParameterSet, instead: Instead) -> Costs:
     """Analog crossbars."""
     law, made_of = _crossbar_wear(done, p, instead), machine(done.inventory, done.parameters)
-    costs = estimate(
-        done.ledger,
-        made_of,
-        p,
-        learned=done.learned,
-        rates=law.rates,
-        endurance=law.median,
-        spread=law.spread,
-    )
+    costs = estimate(done.ledger, made_of, p, learned=done.learned, **_law(law))
     mean = {name: mean_conductance(done.ledger, made_of, name) for name in made_of.arrays}
     return replace(costs, notes=notes(made_of, done.parameters, p, mean))
+
+
+def _law(wear: Wear) -> dict[str, Any]:
+    """What an estimate asks of the wear."""
+    return {"rates": wear.rates, "endurance": wear.median, "spread": wear.spread}
 
 
 def _crossbar_wear(done: Done, p: ParameterSet, instead: Instead) -> Wear:
@@ -112,15 +109,7 @@ def _layers(done: Done, p: ParameterSet, instead: Instead) -> Costs:
     law, inventory = _crossbar_wear(done, p, instead), done.inventory
     arrays = {name: one for name, one in inventory.items() if name not in ("memory", "digital")}
     made_of = layered(arrays, inventory["memory"], done.cell["capacitance"], done.parameters)
-    costs = estimate_layers(
-        done.ledger,
-        made_of,
-        p,
-        learned=done.learned,
-        rates=law.rates,
-        endurance=law.median,
-        spread=law.spread,
-    )
+    costs = estimate_layers(done.ledger, made_of, p, learned=done.learned, **_law(law))
     return replace(costs, notes=(_DIGITAL,))
 
 

@@ -64,10 +64,7 @@ def kind(name: str) -> DeviceKind:
         return cellfile.read(name, kind, parameters)
     if not extensions.is_outside(name, GROUP):
         raise InputError(f"unknown device '{name}'; {nearest(name, names())}")
-    found = extensions.load(name, GROUP)
-    if not isinstance(found, DeviceKind):
-        raise InputError(f"{name} is a {type(found).__name__}; a device is a cimlearn.devices.DeviceKind")
-    return found
+    return extensions.load(name, GROUP, DeviceKind)
 
 
 def source(name: str) -> str | None:

@@ -24,6 +24,7 @@ from cimlearn.parameters import ParameterSet
 from cimlearn.runfolder.files import FORMAT, create, locked, read_configuration, write_configuration
 from cimlearn.streams.base import Stream
 
+DEVICES = ("cpu", "cuda")  # where chips are simulated
 TOLD = "task-incremental"  # the scenario of a chip that is told the task
 
 
@@ -37,12 +38,15 @@ class Experiment:
     seeds: tuple[int, ...] = (0,)
     settings: Mapping[str, Any] = field(default_factory=dict)  # 'part.key' -> value that the user wants
     data: str | None = None  # folder of the data files; None = look in the usual places
+    on_device: str = "cpu"  # cpu | cuda: what simulates the chips
 
     def __post_init__(self) -> None:
         if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
             raise InputError(
                 f"seeds = {list(self.seeds)}: give different whole numbers from 0 on, at least one"
             )
+        if self.on_device not in DEVICES:
+            raise InputError(f"on_device = {self.on_device}: give {' or '.join(DEVICES)}")
 
     @cached_property
     def parameters(self) -> tuple[ParameterSet, ParameterSet]:
@@ -94,6 +98,7 @@ class Experiment:
             "cimlearn": __version__,
             "chip": self.chip,
             "on": self.on,
+            **({} if self.on_device == "cpu" else {"on_device": self.on_device}),
             "costs": chips.kind(self.chip).costs,
             "stream": stream.name,
             "opened": self.stream if isinstance(self.stream, str) else None,
@@ -111,9 +116,35 @@ class Experiment:
             **({"outside": outside} if (outside := _outside(self)) else {}),
             "data_folder": self.data,
             "command": self._command(),
-            "compiled": compiled_for(),
-            "versions": _versions(chips.kind(self.chip).packages.get(self.on, ())),
+            "compiled": compiled_for() | self._card(),
+            "versions": _versions(
+                (*chips.kind(self.chip).packages.get(self.on, ()), *(("numba-cuda",) if self._card() else ()))
+            ),
         }
+
+    def _card(self) -> dict[str, str]:
+        """The GPU that simulates the chips; nothing on a CPU."""
+        if self.on_device == "cpu":
+            return {}
+        from cimlearn.gpu.monte_carlo import card_name
+
+        return {"card": card_name()}
+
+    def _check_device(self) -> None:
+        """Raise InputError where the chips can't be simulated where they shall be."""
+        if self.on_device != "cpu":
+            from cimlearn.gpu import monte_carlo
+
+            monte_carlo.check(self.chip, self.parameters[0], on=self.on)
+
+    def _placed(self, chip: Chip, threads: int) -> tuple[Callable[[int], tuple[Stream, Chip]], int]:
+        """How the chips of all seeds are built where they are simulated, and how many run side by side."""
+        if self.on_device == "cpu":
+            return self.build, threads
+        from cimlearn.gpu import monte_carlo
+
+        together = monte_carlo.side_by_side(chip, len(self.seeds))
+        return monte_carlo.on_card(self.build, together), together
 
     def _command(self) -> list[str]:
         """The command line that runs this experiment again; for a stream of arrays, without the stream."""
@@ -121,6 +152,7 @@ class Experiment:
         words += ["--stream", self.stream] if isinstance(self.stream, str) else []
         words += ["--on", self.on, "--seeds", ",".join(str(seed) for seed in self.seeds) + ","]
         words += ["--data", self.data] if self.data is not None else []
+        words += ["--on-device", self.on_device] if self.on_device != "cpu" else []
         entries = all_parameters(self)
         for name in sorted(self.settings):
             words += ["--set", f"{name}={_text(entries[name])}"]
@@ -152,6 +184,7 @@ class Experiment:
         if threads < 1:
             raise InputError(f"threads = {threads}: give a whole number from 1 on")
         before = read_configuration(Path(resume)) if resume is not None else None
+        self._check_device()
         stream, chip = self.build(self.seeds[0])  # so that what can't be built leaves no folder behind
         configuration = self.configuration(stream, chip)
         if resume is not None and before is not None:
@@ -161,9 +194,10 @@ class Experiment:
             folder = create(out, f"{self.chip}-{stream.name}-{self.on}")
             write_configuration(folder, configuration)
         tasks = tuple(stream.tasks)
+        build, side = self._placed(chip, threads)
         del stream, chip
         with locked(folder):
-            run_seeds(self.seeds, tasks, self.build, folder, progress, threads, checkpoint_seconds)
+            run_seeds(self.seeds, tasks, build, folder, progress, side, checkpoint_seconds)
         return folder
 
 
@@ -231,7 +265,13 @@ def described_in(folder: Path) -> Experiment:
             f"{folder} learned a stream made from arrays; go on from Python: cimlearn.run(..., resume=...)"
         )
     return Experiment(
-        run["chip"], run["opened"], run["on"], tuple(run["seeds"]), run["settings"], run["data_folder"]
+        run["chip"],
+        run["opened"],
+        run["on"],
+        tuple(run["seeds"]),
+        run["settings"],
+        run["data_folder"],
+        run.get("on_device") or "cpu",
     )
 
 
@@ -258,6 +298,7 @@ def _refuse_other(before: Mapping[str, Any], now: Mapping[str, Any], folder: Pat
             )
     for key in ("chip", "on", "seeds"):
         _refuse_change(key, before[key], now[key], folder)
+    _refuse_change("on_device", before.get("on_device") or "cpu", now.get("on_device", "cpu"), folder)
     _refuse_change("stream", Path(before["stream"]).name, Path(now["stream"]).name, folder)  # files may move
     for name in sorted(before["parameters"].keys() | now["parameters"].keys()):
         if name not in before["parameters"] and not now["parameters"][name]["changed"]:

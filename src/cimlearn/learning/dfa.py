@@ -50,11 +50,7 @@ def elsewhere(
     InputError
         If the object is no FeedbackKind, or its table has another shape or holds a value that is not finite.
     """
-    found = extensions.load(kind, GROUP)
-    if not isinstance(found, FeedbackKind):
-        raise InputError(
-            f"{kind} is a {type(found).__name__}; a feedback is a cimlearn.learning.dfa.FeedbackKind"
-        )
+    found = extensions.load(kind, GROUP, FeedbackKind)
     table = np.asarray(found.table(psi.copy(), recurrent.copy(), steps, keep, feed), np.float32)
     wanted = (steps, psi.shape[1], psi.shape[0])
     if table.shape != wanted:

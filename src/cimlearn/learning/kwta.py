@@ -10,6 +10,7 @@ sequence-to-sequence models", ACL 2019, cut to K. A winner that leads by 2 / gai
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -61,7 +62,7 @@ def kwta(circuit, out, share):
         if n == 0 or lead > theta:
             total, square = total + lead, square + lead * lead
             mean = total / (n + 1)
-            theta = np.float32(mean - np.sqrt((4.0 - (square - total * mean)) / (n + 1)))
+            theta = np.float32(mean - math.sqrt((4.0 - (square - total * mean)) / (n + 1)))
     if circuit.settling > 0:
         theta = _settled(circuit, drive, share, top)
     for k in range(classes):
@@ -73,7 +74,7 @@ def kwta(circuit, out, share):
 def _settled(circuit, drive, winner, top):
     """theta - top after the time that the circuit gets; winner (classes,) is 1 where an input competes."""
     theta, step = 0.0, 1.0 / _STEPS
-    for _ in range(int(np.rint(circuit.settling * _STEPS))):
+    for _ in range(round(circuit.settling * _STEPS)):
         total = 0.0
         for k in range(drive.size):
             over = max(float(drive[k] - top) - theta, 0.0) * 0.5

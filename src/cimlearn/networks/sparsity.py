@@ -18,13 +18,13 @@ class Pattern(NamedTuple):
 
 
 def pattern(text: str) -> Pattern | None:
-    """'2:4' -> (2, 4); None for 'none'. Raises InputError for anything else."""
-    if text == "none":
+    """'2:4' -> (2, 4); None for 'dense'. Raises InputError for anything else."""
+    if text == "dense":
         return None
     found = re.fullmatch(r"(\d{1,3}):(\d{1,3})", text)
     n, m = (int(found[1]), int(found[2])) if found else (0, 0)
     if not 1 <= n < m <= MOST:
-        raise InputError(f"rule.sparsity = {text}: give N:M with 1 <= N < M <= {MOST}, such as 2:4, or none")
+        raise InputError(f"rule.sparsity = {text}: give N:M with 1 <= N < M <= {MOST}, such as 2:4, or dense")
     return Pattern(n, m)
 
 
@@ -33,5 +33,5 @@ def check_divides(name: str, fan_in: int, one: Pattern) -> None:
     if fan_in % one.of:
         raise InputError(
             f"rule.sparsity = {one.kept}:{one.of}: filters of {name} have {fan_in} weights, which {one.of} doesn't "
-            "divide; give another M, or none"
+            "divide; give another M, or dense"
         )

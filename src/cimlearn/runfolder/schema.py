@@ -59,6 +59,7 @@ class Configuration(_Strict):
     cimlearn: str = ""
     chip: str
     on: str
+    on_device: str | None = None
     costs: str | None = None
     stream: str
     opened: str | None = None

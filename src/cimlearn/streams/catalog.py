@@ -78,9 +78,7 @@ def source(name: str) -> str | None:
 
 def elsewhere(name: str) -> StreamKind:
     """The stream that a name outside this package names. Raises InputError where it is none."""
-    found = extensions.load(name, GROUP)
-    if not isinstance(found, StreamKind):
-        raise InputError(f"{name} is a {type(found).__name__}; a stream is a cimlearn.streams.StreamKind")
+    found = extensions.load(name, GROUP, StreamKind)
     wrong = next((key for key in found.parameters if not key.startswith("stream.")), None)
     if wrong is not None:
         raise InputError(f"{name} has a parameter {wrong}; all of a stream's are called stream.something")

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from cimlearn.chips.base import Kind
 from cimlearn.devices.kind import DeviceKind
 from cimlearn.errors import InputError
 from cimlearn.learning.dfa import FeedbackKind
 from cimlearn.streams.base import StreamKind
+from cimlearn.testing import arrays, chips, devices, feedback, streams
 from cimlearn.testing.base import Check
+
+CHECKS: Final[dict[type, Callable[..., list[Check]]]] = {
+    DeviceKind: devices.checks,
+    arrays.ArrayKind: arrays.checks,
+    Kind: chips.checks,
+    StreamKind: streams.checks,
+    FeedbackKind: feedback.checks,
+}
 
 
 def checks(thing: Any, **options: Any) -> list[Check]:
@@ -29,20 +39,10 @@ def checks(thing: Any, **options: Any) -> list[Check]:
     InputError
         For an object that is none of these.
     """
-    if isinstance(thing, DeviceKind):
-        from cimlearn.testing import devices as room
-    elif isinstance(thing, Kind):
-        from cimlearn.testing import chips as room  # type: ignore[no-redef]
-    elif isinstance(thing, StreamKind):
-        from cimlearn.testing import streams as room  # type: ignore[no-redef]
-    elif isinstance(thing, FeedbackKind):
-        from cimlearn.testing import feedback as room  # type: ignore[no-redef]
-    else:
-        from cimlearn.testing import arrays as room  # type: ignore[no-redef]
-
-        if not isinstance(thing, room.ArrayKind):  # type: ignore[attr-defined]
-            raise InputError(
-                f"there are no checks for a {type(thing).__name__}; give a DeviceKind, ArrayKind, Kind of chip, "
-                "StreamKind or FeedbackKind"
-            )
-    return room.checks(thing, **options)
+    for kind, of_that_kind in CHECKS.items():
+        if isinstance(thing, kind):
+            return of_that_kind(thing, **options)
+    raise InputError(
+        f"there are no checks for a {type(thing).__name__}; give a DeviceKind, ArrayKind, Kind of chip, "
+        "StreamKind or FeedbackKind"
+    )

@@ -11,6 +11,7 @@ from cimlearn.errors import InputError
 from cimlearn.torch import convert
 from cimlearn.torch.digital import DigitalWork
 from cimlearn.torch.hardware import Hardware, crossbar
+from cimlearn.torch.insitu import InSituArray
 from cimlearn.torch.library import nn, torch
 from cimlearn.torch.ranges import Recorder
 
@@ -49,7 +50,6 @@ class Conversion:
     hook: int = -1  # that counts examples
     counting: bool = True
     examples: int = 0  # classified since the last reset
-    learned: int = 0  # examples learned in situ since the last programming
     sampled: int = 1  # examples of the sample
     work: dict[str, int] = field(
         default_factory=dict
@@ -189,7 +189,6 @@ def program(model: nn.Module, *, seed: int | None = None) -> None:
     carried = conversion(model)
     if seed is not None:
         carried.seed = seed
-    carried.learned = 0
     for array, weight in convert.arrays(model):
         if not torch.isfinite(weight).all():
             raise InputError(f"{array.name} has values that are not finite; it can't be programmed")
@@ -244,7 +243,9 @@ def _count(model: nn.Module, args: Any, kwargs: Any) -> None:
     if not model.training:
         carried.examples += examples
     elif torch.is_grad_enabled():
-        carried.learned += examples
+        for array, _ in convert.arrays(model):
+            if isinstance(array, InSituArray):
+                array.examples += examples
 
 
 def _examples(args: Any, kwargs: Any, batch_dim: int) -> int:

@@ -36,7 +36,7 @@ from cimlearn.torch.cells import capacitance, mapping
 from cimlearn.torch.chip import Conversion, conversion
 from cimlearn.torch.crossbar import CrossbarArray
 from cimlearn.torch.insitu import InSituArray
-from cimlearn.torch.ledger import ACTIVATIONS, layer_of, ledger, size, turned
+from cimlearn.torch.ledger import ACTIVATIONS, examples_learned, layer_of, ledger, size, turned
 from cimlearn.torch.library import nn
 from cimlearn.units import count, quantity
 
@@ -154,7 +154,7 @@ def _machine(model: nn.Module, carried: Conversion) -> Machine:
         if isinstance(array, InSituArray) and array.updates:
             weights = array.layout.outputs * array.layout.rows
             memory["changes"] = memory.get("changes", 0) + weights * p["digital.change_bits"]
-            held = array.learned.vectors / carried.learned * (array.layout.inputs + array.layout.outputs)
+            held = array.learned.vectors / array.examples * (array.layout.inputs + array.layout.outputs)
             memory[ACTIVATIONS] += math.ceil(held) * p["activation.bits"]  # kept until the error comes back
             if array.back_tally.vectors:  # rows have integrators and converters too, columns drivers
                 found[array.name + BACK] = pieces(turned(p, array))
@@ -192,8 +192,8 @@ def _analog(model: nn.Module, carried: Conversion) -> ModelCosts:
         done,
         made_of,
         prices,
-        learned=carried.learned if "learn" in done.counts else 0,
-        rates=_rates(model, carried),
+        learned=examples_learned(model) if "learn" in done.counts else 0,
+        rates=_rates(model),
         endurance=p["cell.endurance"],
         spread=p["cell.endurance_spread"],
     )
@@ -221,13 +221,13 @@ def _analog(model: nn.Module, carried: Conversion) -> ModelCosts:
     return ModelCosts(total, _with_rest(total, shares), program)
 
 
-def _rates(model: nn.Module, carried: Conversion) -> Rates | None:
+def _rates(model: nn.Module) -> Rates | None:
     """How often cells are written for each example learned; None where none learns in situ."""
     groups: list[tuple[float, float]] = []
     for array, _ in convert.arrays(model):
         if isinstance(array, InSituArray) and array.updates:
             writes, cells = np.unique(array.writes(), return_counts=True)
-            groups += zip((writes / carried.learned).tolist(), cells.astype(float).tolist(), strict=True)
+            groups += zip((writes / array.examples).tolist(), cells.astype(float).tolist(), strict=True)
     return Rates(tuple(groups)) if groups else None
 
 

@@ -30,6 +30,7 @@ from cimlearn.torch.cells import Curve, mapping, programmed, surrounding
 from cimlearn.torch.layout import Layout
 from cimlearn.torch.library import torch
 from cimlearn.torch.quantisers import codes, converted, streamed
+from cimlearn.torch.tally import Tally
 
 Tensor = torch.Tensor
 
@@ -102,7 +103,7 @@ class CrossbarArray(Array):
             bound = self.bounds(weight)
             return Prepared(self.layout.matrices(weight / bound[:, None]), None, bound)
         if not self.wanted(weight):
-            return Prepared(self.effective, self.variance, self.bound)
+            return Prepared(self.effective, self.variance if self.read_variance else None, self.bound)
         bound = self.bounds(weight)
         if fast.fits(weight):
             return self._compiled_wanted(weight, bound)
@@ -152,20 +153,31 @@ class CrossbarArray(Array):
     def _compiled_product(self, x: Tensor, prepared: Prepared) -> Tensor:
         """`product` on a CPU."""
         views, layout = self._seen_by_kernels(), self.layout
-        noisy = prepared.variance is not None and bool(self.read_variance)
-        on = fast.NONE[np.float64, 1]
-        if not self.training:
-            on = views.row_on if self.programmed else self._wanted_on(prepared.w).double().numpy()
+        noisy, on = prepared.variance is not None, self._conducting(prepared.w)
         driven, squares, counts = fast.inputs(x, views, noisy=noisy, row_on=on)
-        if not self.training:
-            self.tally.drove(len(x), counts)
-        sums = torch.bmm(layout.spread(driven), prepared.w)  # (tiles, vectors, columns)
+        if on.size:
+            self._counting().drove(len(x), counts)
+        sums = self._sums(layout.spread(driven), prepared)
         power = fast.NONE[np.float32, 3]
-        if noisy:
-            assert prepared.variance is not None
+        if prepared.variance is not None:
             power = torch.bmm(layout.spread(torch.from_numpy(squares)), prepared.variance).numpy()
         key = self._key()
         return fast.outputs(sums, prepared.bound, views, key=key, groups=layout.groups, power=power)
+
+    def _conducting(self, w: Tensor) -> fast.Array:
+        """(inputs,) conductance of rows [S] for what is counted; (0,) while it learns in software."""
+        if self.training:
+            return fast.NONE[np.float64, 1]
+        views = self._seen_by_kernels()
+        return views.row_on if self.programmed else self._wanted_on(w).double().numpy()
+
+    def _counting(self) -> Tally:
+        """Where products are counted."""
+        return self.tally
+
+    def _sums(self, x: Tensor, prepared: Prepared) -> Tensor:
+        """(tiles, vectors, columns) of x (tiles, vectors, tall) and the weights."""
+        return torch.bmm(x, prepared.w)
 
     def _key(self) -> int:
         """What the noise of the next product is drawn from."""

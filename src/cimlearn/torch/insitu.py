@@ -1,51 +1,34 @@
 """Learning on the chip: a layer's weights are its cells, in training too, and its updates are writes to them.
 
 Forward, a product is that of `CrossbarArray` with the cells as they are. Back, the error is brought through the same
-cells by a transposed read: the columns are driven with the error, streamed in the same bits, and integrators and
-converters at the rows tell the sums,
-
-    d_i = m Q(clip(g_i sum_j x'_j W_ij + n_i + o_i)),     x' = streamed(e / m),   m = max_j |e_j| of each vector
-
-with a mismatch, offset and noise of their own. The digital part scales by m, which it knows (noise management: Gokmen,
-Onen and Haensch, Frontiers in Neuroscience 11 (2017), 538). The range of the sums is that of the first vectors that
-come back, times `training.headroom`; after that it stays. The gradient of the weights, the sum over vectors of e_j x_i,
-is digital.
+cells by a transposed read (transposed.py). The gradient of the weights, the sum over vectors of e_j x_i, is digital.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.arrays.base import COUNTERS, PULSES, ROW_WRITES, VERIFY_READS
-from cimlearn.arrays.build import describe_periphery
 from cimlearn.arrays.crossbar import Crossbar
 from cimlearn.arrays.crossbar_counts import ArrayTally
-from cimlearn.arrays.periphery import periphery
-from cimlearn.arrays.vectors import Converter, convert, encode
 from cimlearn.errors import InputError
 from cimlearn.learning.insitu import descend
 from cimlearn.parameters import ParameterSet
 from cimlearn.state import copied, load
 from cimlearn.torch import fast
-from cimlearn.torch.cells import Curve, mapping, programmed, settled
+from cimlearn.torch.cells import Curve, programmed
 from cimlearn.torch.chance import Chance
 from cimlearn.torch.crossbar import CrossbarArray, Prepared
 from cimlearn.torch.layout import Layout
 from cimlearn.torch.library import torch
 from cimlearn.torch.tally import Tally
+from cimlearn.torch.transposed import Held, Product, back_periphery, read_back
 
 Tensor = torch.Tensor
-
-
-class Back(NamedTuple):
-    """The periphery of transposed reads."""
-
-    converter: Converter  # of each tile's rows
-    reach: NDArray[np.float32]  # (1,) range of their sums; 0: not found yet
 
 
 class InSituArray(CrossbarArray):
@@ -61,25 +44,15 @@ class InSituArray(CrossbarArray):
                 "convert the model with .float().cpu() first"
             )
         super().__init__(p, layout, weight, error, name=name, seed=seed)
-        self.headroom = float(p["training.headroom"])
         self.bar: Crossbar | None = None
         self.asking = Chance(seed, f"{name}.predict")  # noise of inference
         self.learned = Tally()  # products of learning, forward
         self.back_tally = Tally()  # transposed reads
         self.updates, self.kept = 0, 1.0
+        self.examples = 0  # that the model learned
         self.start = np.zeros(COUNTERS, np.int64)  # what programming counted
         self.start_writes: NDArray[np.int64] | None = None  # (layers, inputs, columns) writes of programming
-        around = periphery(
-            describe_periphery(settled(p, name, 1.0), name),
-            scale=mapping(p).scale,
-            tiles=layout.groups * layout.tiles,
-            columns=layout.tall,
-            seed=seed,
-            name=f"{name}.back",
-        )
-        half = 0.0 if self.converter is None else 2.0 ** (self.converter - 1)
-        gain, offset = np.ascontiguousarray(around.column[0]), np.ascontiguousarray(around.column[1])
-        self.back = Back(Converter(gain, offset, self.ranged, half, around.thermal), np.zeros(1, np.float32))
+        self.back = back_periphery(p, layout, name=name, seed=seed, bits=self.converter, ranged=self.ranged)
 
     # --- products
 
@@ -94,7 +67,7 @@ class InSituArray(CrossbarArray):
         held = torch.from_numpy(self.bar.state.weight)
         w = self.layout.tiled(held)
         if self.training and weight.requires_grad and torch.is_grad_enabled():
-            w = _Held.apply(weight, self.bound, w, self.layout)
+            w = Held.apply(weight, self.bound, w, self.layout)
         variance = (
             self.layout.tiled(torch.from_numpy(self.bar.state.variance)) if self.read_variance else None
         )
@@ -106,21 +79,25 @@ class InSituArray(CrossbarArray):
             return super().product(x, prepared)
         if not fast.fits(x):
             raise InputError(f"{self.name}: inputs are {x.dtype} on {x.device}; give float32 on a CPU")
-        views, layout = self._seen_by_kernels(), self.layout
-        noisy = prepared.variance is not None
-        row_on = self.bar.state.row_on
-        driven, squares, counts = fast.inputs(x, views, noisy=noisy, row_on=row_on)
-        (self.learned if self.training else self.tally).drove(len(x), counts)
-        spread = layout.spread(driven)
-        if spread.requires_grad:
-            sums = _Product.apply(spread, prepared.w, prepared.variance, self)
-        else:
-            sums = torch.bmm(spread, prepared.w)
-        power = fast.NONE[np.float32, 3]
-        if prepared.variance is not None:
-            power = torch.bmm(layout.spread(torch.from_numpy(squares)), prepared.variance).numpy()
-        key = self._key()
-        return fast.outputs(sums, prepared.bound, views, key=key, groups=layout.groups, power=power)
+        return self._compiled_product(x, prepared)
+
+    def _conducting(self, w: Tensor) -> NDArray[np.float64]:
+        """Learning is counted too."""
+        if self.bar is None or not self.programmed:
+            return super()._conducting(w)
+        found: NDArray[np.float64] = self.bar.state.row_on
+        return found
+
+    def _counting(self) -> Tally:
+        """Learning counts apart from inference."""
+        return self.learned if self.training and self.programmed else self.tally
+
+    def _sums(self, x: Tensor, prepared: Prepared) -> Tensor:
+        """The error goes back through the cells."""
+        if not (x.requires_grad and self.programmed):
+            return super()._sums(x, prepared)
+        sums: Tensor = Product.apply(x, prepared.w, prepared.variance, self)
+        return sums
 
     def _key(self) -> int:
         """Learning and inference draw apart: what is learned never depends on what was asked."""
@@ -131,41 +108,16 @@ class InSituArray(CrossbarArray):
     def read_back(self, error: Tensor, w: Tensor, variance: Tensor | None) -> Tensor:
         """A transposed read: (tiles, vectors, tall) of error (tiles, vectors, columns) and w (tiles, tall, columns)."""
         assert self.bar is not None
-        tiles, vectors, columns = error.shape
-        largest = error.abs().amax(2, keepdim=True)
-        scaled = error / torch.where(largest > 0, largest, 1.0)
-        encoder = self._seen_by_kernels().encoder
-        steps = len(encoder.ones)
-        unit = np.float32(steps / (steps - 1) if steps else 1.0)
-        lit = np.full(columns, self.bar.state.row_on.sum() / max(1, columns))
-        seen = np.empty((tiles * vectors, columns), np.float32)
-        squares = np.empty_like(seen) if variance is not None else fast.NONE[np.float32, 2]
-        flat = scaled.reshape(tiles * vectors, columns).contiguous().numpy()
-        bits, on = encode(encoder, flat, unit, lit, seen, squares, fast.NONE[np.bool_, 2])
-        # A tile's columns are a part of the array's: all tiles together are one vector of the array.
-        self.back_tally.drove(vectors, (bits, on / tiles))
-        sums = torch.bmm(torch.from_numpy(seen).reshape(tiles, vectors, columns), w.transpose(1, 2))
-        power = fast.NONE[np.float32, 3]
-        if variance is not None:
-            side = torch.from_numpy(squares).reshape(tiles, vectors, columns)
-            power = torch.bmm(side, variance.transpose(1, 2)).numpy()
-        if self.back.reach[0] == 0:
-            self.back.reach[0] = self.headroom * float(sums.abs().max())
-        reach = np.float32(max(float(self.back.reach[0]), 1e-30))
-        out = np.empty((vectors, tiles * self.layout.tall), np.float32)
-        key = self._key()
-        convert(
-            self.back.converter, np.uint64(key), tiles, sums.contiguous().numpy(), power, reach, unit,
-            np.ones(1, np.float32), fast.NONE[np.bool_, 3], out,
-        )  # fmt: skip
-        rows = torch.from_numpy(out).reshape(vectors, tiles, self.layout.tall).transpose(0, 1)
-        return rows * largest
+        encoder, on = self._seen_by_kernels().encoder, self.bar.state.row_on
+        return read_back(
+            self.back, error, w, variance, encoder=encoder, row_on=on, key=self._key(), tally=self.back_tally
+        )
 
     # --- cells
 
     def bounds(self, weight: Tensor) -> Tensor:
         """The range of weight (outputs, rows), with room to grow."""
-        return super().bounds(weight) * self.headroom
+        return super().bounds(weight) * self.back.headroom
 
     @torch.no_grad()
     def program(self, weight: Tensor, seed: int) -> None:
@@ -182,7 +134,7 @@ class InSituArray(CrossbarArray):
         self.learned.clear()
         self.back_tally.clear()
         self.back.reach[0] = 0
-        self.updates = 0
+        self.updates = self.examples = 0
         self.chance.restart(seed)
         self.asking.restart(seed)
         self.programmed = True
@@ -267,13 +219,14 @@ class InSituArray(CrossbarArray):
     # --- state
 
     def numbers(self) -> NDArray[np.float64]:
-        """(13,) all counters that aren't in the cells' state."""
+        """(14,) all counters that aren't in the cells' state."""
         tallies = [
             value
             for one in (self.tally, self.learned, self.back_tally)
             for value in (one.vectors, int(one.active_bits), float(one.on))
         ]
-        return np.array([*tallies, self.updates, self.kept, self.chance.used, self.asking.used], np.float64)
+        used = (self.chance.used, self.asking.used)
+        return np.array([*tallies, self.updates, self.kept, *used, self.examples], np.float64)
 
     def forget_views(self) -> None:
         """Cells were changed from outside; kernels look at them afresh."""
@@ -292,6 +245,7 @@ class InSituArray(CrossbarArray):
         seed = self.chance.seed
         self.chance.restart(seed, int(values[11]))
         self.asking.restart(seed, int(values[12]))
+        self.examples = int(values[13])
 
     def _apply(self, *args: Any, **kwargs: Any) -> Any:
         """As ever, but cells can't be moved or have another type."""
@@ -311,17 +265,13 @@ class InSituArray(CrossbarArray):
             f"bar.{k}": torch.from_numpy(v.view(_SIGNED.get(v.dtype, v.dtype)))
             for k, v in copied(self.bar.state).items()
         }
-        tallies = [
-            [one.vectors, int(one.active_bits), float(one.on)] for one in (self.learned, self.back_tally)
-        ]
         return {
             "base": base,
             **cells,
             "reach": torch.from_numpy(self.back.reach.copy()),
             "start": torch.from_numpy(self.start.copy()),
             "start_writes": torch.from_numpy(np.asarray(self.start_writes).copy()),
-            "tallies": torch.tensor(tallies, dtype=torch.float64),
-            "updates": torch.tensor([self.updates, self.kept, self.asking.used], dtype=torch.float64),
+            "numbers": torch.from_numpy(self.numbers()),
         }
 
     def set_extra_state(self, state: Any) -> None:
@@ -342,49 +292,11 @@ class InSituArray(CrossbarArray):
         load(self.bar.state, given)
         self.back.reach[:] = state["reach"].numpy()
         self.start, self.start_writes = state["start"].numpy().copy(), state["start_writes"].numpy().copy()
-        for one, values in zip((self.learned, self.back_tally), state["tallies"].tolist(), strict=True):
-            one.vectors, one.active_bits, one.on = int(values[0]), int(values[1]), values[2]
-        self.updates, self.kept = int(state["updates"][0]), float(state["updates"][1])
-        self.asking.restart(self.chance.seed, int(state["updates"][2]))
+        numbers = state["numbers"].numpy().copy()
+        numbers[:3] = self.numbers()[:3]  # inference since the last reset is this object's own
+        self.take_numbers(numbers)
         self._views = None
 
 
 _SIGNED: dict[Any, Any] = {np.dtype(np.uint64): np.dtype(np.int64)}
 _UNSIGNED: dict[Any, Any] = {np.dtype(np.int64): np.dtype(np.uint64)}
-
-
-class _Held(torch.autograd.Function):
-    """The cells' weights (tiles, tall, columns), whose gradient is that of the layer's weight (outputs, rows)."""
-
-    @staticmethod
-    def forward(ctx: Any, weight: Tensor, bound: Tensor, w: Tensor, layout: Layout) -> Tensor:
-        """`w` as it is."""
-        ctx.save_for_backward(bound)
-        ctx.layout = layout
-        return w
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
-        """d w = d W / bound, W = w / bound."""
-        (bound,) = ctx.saved_tensors
-        stacked = ctx.layout.untiled(gradients[0])
-        return ctx.layout.unstacked(stacked) / bound[:, None], None, None, None
-
-
-class _Product(torch.autograd.Function):
-    """x W of each tile; the error goes back by a transposed read of the same cells."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor, variance: Tensor | None, array: InSituArray) -> Tensor:
-        """(tiles, vectors, columns) of x (tiles, vectors, tall) and w (tiles, tall, columns)."""
-        ctx.save_for_backward(x, w.detach(), *(() if variance is None else (variance,)))
-        ctx.array = array
-        return torch.bmm(x, w)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
-        """By x from the array, by w from the digital part."""
-        x, w, *rest = ctx.saved_tensors
-        error = gradients[0].contiguous()
-        back = ctx.array.read_back(error, w, rest[0] if rest else None)
-        return back, torch.bmm(x.transpose(1, 2), error), None, None

@@ -97,10 +97,15 @@ def analog(model: nn.Module, carried: Conversion) -> Ledger:
     time["examples"] = time["steps"] = done
     predict = {**parts, "digital": work, ACTIVATIONS: moved(model, p["activation.bits"]), "time": dict(time)}
     counts = {"predict": predict, "program": programmed}
-    if carried.learned and (found := learning(model, carried)):
+    if examples_learned(model) and (found := learning(model, carried)):
         counts["learn"], learned_on = found
         return Ledger(counts, {"predict": on, "learn": learned_on})
     return Ledger(counts, {"predict": on})
+
+
+def examples_learned(model: nn.Module) -> int:
+    """Examples that a model learned in situ since the last programming."""
+    return max((a.examples for a, _ in convert.arrays(model) if isinstance(a, InSituArray)), default=0)
 
 
 def learning(
@@ -112,7 +117,7 @@ def learning(
     multiply-adds of the digital part, added up in a memory of one number for each weight. An update scales all
     changes, and compares them where only the largest are written.
     """
-    p, examples = carried.hardware.parameters, carried.learned
+    p, examples = carried.hardware.parameters, examples_learned(model)
     held = [array for array, _ in convert.arrays(model) if isinstance(array, InSituArray) and array.updates]
     if not held:
         return None

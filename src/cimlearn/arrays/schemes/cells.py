@@ -6,6 +6,7 @@ import numpy as np
 
 from cimlearn.arrays.ageing import held, held_state, restart, seen_of
 from cimlearn.arrays.base import PULSES, ROW_WRITES, VERIFY_READS
+from cimlearn.arrays.schemes.scheme import WriteScheme, write_by
 from cimlearn.compiled import kernel
 from cimlearn.devices.base import inside, per_cell, program
 from cimlearn.noise import fill_normal, fill_uniform, uniform
@@ -168,15 +169,18 @@ def pulse_until(bar, count, tries, tolerance):
 
 
 @kernel
-def write_cells(bar, first, change):
+def write_cells(scheme, bar, first, change):
     """Ask the weights of the rows from `first` on for their change (n, columns): of cells that count alike, one in
     turn or all.
     """
-    if bar.scheme.least > 0:
+    if scheme.least > 0:
         pending = bar.state.pending[first : first + change.shape[0]]
-        gathered(bar.scheme, pending, change, bar.state.write_words)
+        gathered(scheme, pending, change, bar.state.write_words)
     count, rows = _choose(bar, first, change)
-    if bar.scheme.tries > 0:
+    if scheme.tries > 0:
         _aim(bar, count)
-    rounds = pulse_until(bar, count, bar.scheme.tries, bar.scheme.tolerance)
+    rounds = pulse_until(bar, count, scheme.tries, scheme.tolerance)
     bar.state.counts[ROW_WRITES] += max(rows, rounds)
+
+
+write_by.register(WriteScheme, write_cells)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from cimlearn.compiled import dispatched
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 
@@ -24,6 +25,17 @@ class WriteScheme(NamedTuple):
     carry: float  # the fine slice hands over to the coarse one beyond this weight
 
 
+class SliceScheme(WriteScheme):
+    """The same for a coarse cell and a fine one: a type of its own, so that kernels without slices are without them."""
+
+    __slots__ = ()
+
+
+@dispatched
+def write_by(scheme: Any, bar: Any, first: int, change: Any) -> None:
+    """Ask the weights of the rows from `first` on for their change (n, columns), by the scheme."""
+
+
 def write_scheme(p: ParameterSet, bound: float) -> WriteScheme:
     """The write scheme that the parameters ask for, on an array of weights up to `bound`.
 
@@ -42,7 +54,7 @@ def write_scheme(p: ParameterSet, bound: float) -> WriteScheme:
             f"mapping.cells = {p['mapping.cells']}, mapping.kind = {p['mapping.kind']}; set mapping.cells=2 and "
             "mapping.kind=reference"
         )
-    return WriteScheme(
+    return (SliceScheme if sliced else WriteScheme)(
         float(least),
         resolution,
         tries,

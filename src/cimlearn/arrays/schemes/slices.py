@@ -17,6 +17,7 @@ import numpy as np
 
 from cimlearn.arrays.base import ROW_WRITES, VERIFY_READS
 from cimlearn.arrays.schemes.cells import gathered, pulse_until
+from cimlearn.arrays.schemes.scheme import SliceScheme, write_by
 from cimlearn.compiled import kernel
 from cimlearn.devices.base import inside
 
@@ -112,12 +113,11 @@ def _missed(bar, first, change):
 
 
 @kernel
-def write_slices(bar, first, change):
+def write_slices(scheme, bar, first, change):
     """Ask the weights of the rows from `first` on for their change (n, columns).
 
     Where the fine cell doesn't get there (its own bounds are narrow, say), the weight is carried once more.
     """
-    scheme = bar.scheme
     if scheme.least > 0:
         pending = bar.state.pending[first : first + change.shape[0]]
         gathered(scheme, pending, change, bar.state.write_words)
@@ -129,3 +129,6 @@ def write_slices(bar, first, change):
     if scheme.tries > 0 and _missed(bar, first, change) > 0:
         rounds += _land_coarse(bar, first, change, True) + _land_fine(bar, first, change)
     bar.state.counts[ROW_WRITES] += max(rows, rounds)
+
+
+write_by.register(SliceScheme, write_slices)

@@ -175,6 +175,14 @@ class M2RU:
         self._state.classified[0] += len(x)
         return classes
 
+    def count_classified(self, examples: int) -> None:
+        """Count examples that `predict` would have counted: a card answered them (cimlearn.gpu)."""
+        self._state.classified[0] += examples
+
+    def tested(self) -> tuple[Any, Any]:
+        """The hidden and the output array as `predict` reads them, with counters of their own."""
+        return self._testing.hidden, self._testing.output
+
     def shares(self, x: Float) -> Float:
         """(examples, classes) the answer to each of x (examples, steps, features): softmax or K-WTA, as in learning.
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cimlearn import chips
 from cimlearn.experiments.pricing import price_design
 from cimlearn.papers.base import FigureResult, PaperFigure, Row, Runs
 from cimlearn.papers.plots import lines
@@ -53,10 +54,12 @@ def analyse(runs: Runs, quick: bool) -> FigureResult:
                         "area_m2": sum(costs.area.values()),
                     }
                 )
+    usual = chips.parameters("m2ru")
     largest = {row["design"]: row["seconds_per_step"] for row in rows if row["hidden"] == HIDDEN[-1]}
     ratio = largest["one crossbar, 8 bits"] / largest["tiled, 8 bits"]
     caption = (
-        f"Latency of a time step at 20 MHz, 16 converters per tile. At {HIDDEN[-1]} units and 8 bits "
+        f"Latency of a time step at {usual['periphery.clock'] / 1e6:g} MHz, {usual['periphery.converters']} converters "
+        f"per tile. At {HIDDEN[-1]} units and 8 bits "
         f"one crossbar takes "
         f"{ratio:.1f} times as long as tiles: its one bank of converters works through all columns."
     )
@@ -69,7 +72,7 @@ def draw(result: FigureResult) -> Figure:
     def finish(axes: Axes) -> None:
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
-        axes.set_yticks([0.3, 0.5, 1, 2, 3, 5], ["0.3", "0.5", "1", "2", "3", "5"])
+        axes.set_yticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
         axes.minorticks_off()
         ticks = [h for h in HIDDEN if h.bit_count() == 1]
         axes.set_xticks(ticks, [str(h) for h in ticks])

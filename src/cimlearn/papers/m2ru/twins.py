@@ -42,7 +42,7 @@ def at_node(chip: str, node: str) -> dict[str, Any]:
     served = before <= usual["technology.supply"] / 2 - usual["price.headroom"]
     if served and most < before:  # a design that no circuit serves anyway stays as it is set
         settings["periphery.saturation"] = most
-        for array in ("hidden", "output"):
+        for array in ("hidden", "output", "feedback"):
             name = f"periphery.{array}_capacitance"
             settings[name] = p[name] * before / most
     return settings

@@ -1,0 +1,67 @@
+"""How kernels that only kernels call are compiled: as a part of their caller, never as a program of their own.
+
+Numba optimises every function, writes machine code for it and loads that, then copies the function into each caller and
+optimises it there once more; of a kernel five calls deep that is done five times. Here a function that Python never
+calls stays as it is until it is part of one that Python calls. That halves the time to compile.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, DefaultPassBuilder, _LowerResult
+from numba.core.compiler_machinery import PassManager, register_pass
+from numba.core.typed_passes import NativeLowering
+
+_dynfunc: Any = import_module("numba._dynfunc")
+_Library: Any = JITCodeLibrary
+_Lowering: Any = NativeLowering
+_Compiler: Any = CompilerBase
+
+
+class InnerLibrary(_Library):
+    """Code that waits to be part of another library."""
+
+    def _optimize_final_module(self) -> None:
+        """The caller's optimisation takes it in."""
+
+    def _finalize_final_module(self) -> None:
+        """As ever, but no machine code is written."""
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class InnerLowering(_Lowering):
+    """From Numba's form of a function to LLVM's, for callers alone."""
+
+    _name = "inner_lowering"
+
+    def run_pass(self, state: Any) -> bool:
+        """As ever, but what Python would call is never called, so it has no code."""
+        library = InnerLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library, state.flags.no_compile = library, True
+        super().run_pass(state)
+        lowered = state["cr"]
+        described = lowered.fndesc
+        name = described.qualname.rpartition(".")[2]
+        shell = _dynfunc.make_function(described.lookup_module(), name, "", 0, lowered.env, (library,))
+        state.targetctx.insert_user_function(shell, described, [library])
+        state.reload_init.extend(library._reload_init)
+        state["cr"] = _LowerResult(described, lowered.call_helper, cfunc=shell, env=lowered.env)
+        return True
+
+
+class InnerCompiler(_Compiler):
+    """Numba's passes, with that lowering in the place of its own."""
+
+    def define_pipelines(self) -> list[Any]:
+        """The one order of passes."""
+        usual: Any = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes: Any = PassManager("inner")
+        for one, why in usual.passes:
+            passes.add_pass(InnerLowering if one is NativeLowering else one, why)
+        passes.finalize()
+        return [passes]

@@ -1,0 +1,294 @@
+"""The chip behind `model_chip`: a model on arrays that learn in situ, or in software by the same rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlearn.arrays.crossbar_counts import pieces
+from cimlearn.costs.crossbar.layers import BACK
+from cimlearn.errors import InputError
+from cimlearn.learning.replay import Buffer, BufferState, buffer, recall_many, store_all
+from cimlearn.ledger import Ledger
+from cimlearn.parameters import ParameterSet
+from cimlearn.state import copied
+from cimlearn.state import load as load_state
+from cimlearn.streams.base import StreamShape
+from cimlearn.torch import convert
+from cimlearn.torch.chip import conversion, program, to_chip
+from cimlearn.torch.costs import capacity
+from cimlearn.torch.hardware import Hardware
+from cimlearn.torch.insitu import InSituArray
+from cimlearn.torch.ledger import ACTIVATIONS, ledger, size, turned
+from cimlearn.torch.library import nn, torch
+from cimlearn.torch.optimiser import InSituSGD
+
+Float = NDArray[np.float32]
+Build = Callable[[StreamShape], nn.Module]
+SAMPLE: Final = 64  # random examples that ranges are found with
+TOGETHER: Final = 256  # examples that are classified at once
+CLASSIFIED, NEW, REPLAYED, WAITING, UPDATES = range(5)
+
+
+class Waiting(NamedTuple):
+    """New examples that wait for an update."""
+
+    x: Float  # (batch, steps, features)
+    y: NDArray[np.int64]  # (batch,)
+
+
+class ModelState(NamedTuple):
+    """What changes beside the model itself."""
+
+    progress: NDArray[np.int64]  # (5,)
+    waiting: Waiting
+    replay: BufferState
+
+
+class ModelChip:
+    """A model on arrays that learns in situ (`on='chip'`), or in software by the same rule (`on='float'`)."""
+
+    def __init__(
+        self,
+        build: Build,
+        parameters: ParameterSet,
+        prices: ParameterSet,
+        shape: StreamShape,
+        *,
+        seed: int,
+        on: str,
+    ) -> None:
+        p = self.parameters = parameters
+        self.shape, self.on = shape, on
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            plain = build(shape)
+            low = -1.0 if shape.signed else 0.0
+            sample = torch.rand(SAMPLE, shape.steps, shape.features) * (1 - low) + low
+            labels = torch.randint(shape.classes, (SAMPLE,))
+        self._check(plain, sample)
+        self.model = plain
+        if on == "chip":
+            hardware = Hardware("crossbar", p, prices)
+            self.model = to_chip(plain, sample, hardware, seed=seed, learn="in-situ")
+        self.held = [array for array, _ in convert.arrays(self.model) if isinstance(array, InSituArray)]
+        rate, keep = p["rule.rate"], p["rule.keep"]
+        self.optimiser: Any = (
+            InSituSGD(self.model, rate, keep=keep)
+            if on == "chip"
+            else torch.optim.SGD(self.model.parameters(), rate)
+        )
+        self._vectors = self._prime(sample, labels, seed) if on == "chip" else {}
+        self.memory: Buffer = buffer(
+            p["replay.slots"],
+            (shape.steps, shape.features),
+            shape.classes,
+            bits=p["replay.bits"],
+            share_bits=1,
+            kind=p["replay.quantiser"],
+            signed=shape.signed,
+            lfsr=p["replay.random"] == "lfsr",
+            seed=seed,
+        )
+        batch = p["rule.batch"]
+        waiting = Waiting(
+            np.zeros((batch, shape.steps, shape.features), np.float32), np.zeros(batch, np.int64)
+        )
+        self._state = ModelState(np.zeros(5, np.int64), waiting, self.memory.state)
+
+    def _check(self, plain: nn.Module, sample: torch.Tensor) -> None:
+        """Raise InputError for a model that doesn't fit the stream."""
+        try:
+            with torch.no_grad():
+                given = plain(sample[:2])
+        except RuntimeError as error:
+            raise InputError(
+                f"the model doesn't take examples of {self.shape.steps} x {self.shape.features}: "
+                f"{' '.join(str(error).split())[:200]}"
+            ) from None
+        wanted = (2, self.shape.classes)
+        if not isinstance(given, torch.Tensor) or tuple(given.shape) != wanted:
+            shape = tuple(given.shape) if isinstance(given, torch.Tensor) else type(given).__name__
+            raise InputError(
+                f"the model gives {shape} for 2 examples of {self.shape.classes} classes; give {wanted}: a value "
+                "for each class"
+            )
+
+    def _prime(self, sample: torch.Tensor, labels: torch.Tensor, seed: int) -> dict[str, int]:
+        """Find the ranges of transposed reads; vectors of each array for an example."""
+        self.model.train()
+        nn.functional.cross_entropy(self.model(sample), labels).backward()
+        reach = [array.back.reach.copy() for array in self.held]
+        vectors = {array.name: -(-array.learned.vectors // SAMPLE) for array in self.held}
+        self._back = {array.name for array in self.held if array.back_tally.vectors}
+        self.optimiser.zero_grad()
+        program(self.model, seed=seed)
+        for array, one in zip(self.held, reach, strict=True):
+            array.back.reach[:] = one
+        return vectors
+
+    def start_task(self, task: int) -> None:
+        """It takes no notice of tasks."""
+
+    def end_task(self) -> None:
+        """Examples that wait go on waiting: the batch is filled by the next task."""
+
+    def learn(self, x: Float, y: NDArray[np.int64]) -> None:
+        """Learn x (examples, steps, features) with classes y (examples,), each once as new."""
+        batch, progress, waiting = len(self._state.waiting.y), self._state.progress, self._state.waiting
+        start = 0
+        while start < len(x):
+            at = int(progress[WAITING])
+            take = min(batch - at, len(x) - start)
+            waiting.x[at : at + take], waiting.y[at : at + take] = (
+                x[start : start + take],
+                y[start : start + take],
+            )
+            progress[WAITING] += take
+            progress[NEW] += take
+            start += take
+            if progress[WAITING] == batch:
+                self._update()
+                progress[WAITING] = 0
+
+    def _update(self) -> None:
+        """One step on the examples that wait and on recalled ones; then the new ones go to the memory."""
+        p, waiting, memory = self.parameters, self._state.waiting, self.memory
+        old = len(waiting.y) * p["replay.ratio"] if memory.state.seen[0] else 0
+        slots = np.zeros(old, np.int64)
+        again = np.zeros((old, *waiting.x.shape[1:]), np.float32)
+        recall_many(memory, slots, again)
+        x = torch.from_numpy(np.concatenate([waiting.x, again]))
+        y = torch.from_numpy(np.concatenate([waiting.y, memory.state.labels[slots]]))
+        self.model.train()
+        self.optimiser.zero_grad()
+        nn.functional.cross_entropy(self.model(x), y).backward()
+        self.optimiser.step()
+        if memory.state.labels.size:
+            store_all(
+                memory, waiting.x, waiting.y, np.zeros((len(waiting.y), self.shape.classes), np.float32)
+            )
+        self._state.progress[REPLAYED] += old
+        self._state.progress[UPDATES] += 1
+
+    def predict(self, x: Float, task: int | None = None) -> NDArray[np.int64]:
+        """(examples,) the class of each of x (examples, steps, features)."""
+        self.model.eval()
+        found = np.zeros(len(x), np.int64)
+        with torch.no_grad():
+            for start in range(0, len(x), TOGETHER):
+                part = slice(start, start + TOGETHER)
+                found[part] = self.model(torch.from_numpy(np.ascontiguousarray(x[part]))).argmax(1).numpy()
+        self._state.progress[CLASSIFIED] += len(x)
+        return found
+
+    def learned(self) -> int:
+        """Examples learned so far, new and replayed; new ones that wait count as learned."""
+        return int(self._state.progress[NEW] + self._state.progress[REPLAYED])
+
+    def weights(self) -> dict[str, Float]:
+        """(outputs, rows) of each array, as the cells hold them."""
+        return {array.name: array.weights().numpy().copy() for array in self.held}
+
+    def writes(self) -> dict[str, NDArray[np.int64]]:
+        """Per array (cells per weight, rows, columns): pulses of learning seen by each cell; empty in software."""
+        return {array.name: array.writes() for array in self.held}
+
+    def worn(self) -> dict[str, int]:
+        """Per array: cells that no longer change."""
+        found = {}
+        for array in self.held:
+            assert array.bar is not None
+            cells = array.bar.state.cells
+            found[array.name] = int(np.sum(cells.writes >= cells.limit))
+        return found
+
+    def memory_bits(self) -> dict[str, int]:
+        """Bits of each digital memory that learning needs."""
+        p, shape = self.parameters, self.shape
+        example = shape.steps * shape.features * p["replay.bits"] + int(
+            np.ceil(np.log2(max(2, shape.classes)))
+        )
+        bits = {"replay": p["replay.slots"] * example}
+        if self.on != "chip":
+            return bits
+        values = [self._vectors[a.name] * (a.layout.inputs + a.layout.outputs) for a in self.held]
+        weights = sum(a.layout.outputs * a.layout.rows for a in self.held)
+        return bits | {
+            ACTIVATIONS: sum(values) * p["activation.bits"],
+            "changes": weights * p["digital.change_bits"],
+        }
+
+    def inventory(self) -> dict[str, dict[str, int]]:
+        """What the chip is made of; empty in software."""
+        if self.on != "chip":
+            return {}
+        p = self.parameters
+        found = {array.name: pieces(size(p, array)) for array in self.held}
+        found |= {a.name + BACK: pieces(turned(p, a)) for a in self.held if a.name in self._back}
+        return found | {
+            "memory": self.memory_bits(),
+            "digital": {"lanes": p["digital.lanes"], "kwta_inputs": 0},
+        }
+
+    def figures(self) -> dict[str, Any]:
+        """Capacitors of the integrators [F], which the random sample decided."""
+        p = self.parameters
+        found = {array.name: capacity(p, float(array.reach)) for array in self.held}
+        back = {a.name + BACK: capacity(p, float(a.back.reach[0])) for a in self.held if a.name in self._back}
+        return {"capacitance": found | back} if self.on == "chip" else {}
+
+    def ledger(self) -> Ledger:
+        """What was done so far, by phase; software counts nothing."""
+        if self.on != "chip":
+            return Ledger({"learn": {}, "predict": {}}, {})
+        progress, memory = self._state.progress, self.memory.state
+        carried = conversion(self.model)
+        carried.examples = int(progress[CLASSIFIED])
+        found = ledger(self.model)
+        counts = {phase: dict(found.counts.get(phase, {})) for phase in ("learn", "predict")}
+        if progress[UPDATES]:
+            bits = self.memory_bits()["replay"] // max(1, self.parameters["replay.slots"])
+            late = max(0, int(memory.seen[0]) - self.parameters["replay.slots"])
+            counts["learn"]["buffer"] = {
+                "offered": int(memory.seen[0]),
+                "stored": int(memory.stored[0]),
+                "replayed": int(progress[REPLAYED]),
+                "bits_written": int(memory.stored[0]) * bits,
+                "bits_read": int(progress[REPLAYED]) * bits,
+                "random_numbers": late + int(progress[REPLAYED]),
+            }
+        on = {phase: found.conductance_on.get(phase, {}) for phase in ("learn", "predict")}
+        return Ledger(counts, on)
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Everything that `load` needs."""
+        return copied(self._named()), {"chip": "model", "on": self.on}
+
+    def load(self, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> None:
+        """Go on from `state`; raises StateError where a tensor is missing or has another shape."""
+        named = self._named()
+        load_state(named, tensors)
+        for array in self.held:
+            array.take_numbers(named[f"array.{array.name}"]["numbers"])
+            array.forget_views()
+
+    def _named(self) -> dict[str, Any]:
+        """The state by name: numbers, parameters and buffers of the model, cells of the arrays."""
+        cells = {}
+        for array in self.held:
+            assert array.bar is not None
+            cells[f"array.{array.name}"] = {
+                "cells": array.bar.state,
+                "reach": array.back.reach,
+                "numbers": array.numbers(),
+            }
+        with torch.no_grad():
+            values = {f"model.{n}": one.detach().numpy() for n, one in self.model.named_parameters()}
+            values |= {
+                f"model.{n}": one.numpy() for n, one in self.model.named_buffers() if ".array." not in n
+            }
+        return {**self._state._asdict(), **values, **cells}
