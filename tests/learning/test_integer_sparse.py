@@ -23,7 +23,9 @@ nn = torch.nn
 def test_the_largest_of_each_group_stay() -> None:
     w = torch.tensor([[1.0, -7, 3, 2, 0, 0, 0, 0], [5, 5, 5, -6, -1, 0, 2, 0]])
     assert mask(w, Pattern(2, 4)).tolist() == [[0, 1, 1, 0, 1, 1, 0, 0], [0, 1, 0, 1, 1, 0, 1, 0]]
-    assert mask(torch.zeros(4, 8), Pattern(2, 4)).sum(0).tolist() == [2.0] * 8  # of zeros, every input is seen
+    assert (
+        mask(torch.zeros(4, 8), Pattern(2, 4)).sum(0).tolist() == [2.0] * 8
+    )  # of zeros, every input is seen
     assert mask(w, Pattern(1, 4)).sum() == 4
 
 
