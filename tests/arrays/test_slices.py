@@ -17,6 +17,7 @@ from cimlearn.errors import InputError
 SLICES = {
     "write.scheme": "slices",
     "mapping.cells": 2,
+    "mapping.hidden_range": 2.0,
     "write.tries": 4,
     "write.tolerance": 0.002,
     "write.first_tries": 30,
