@@ -40,12 +40,12 @@ def is_recursive(p: ParameterSet) -> bool:
 def fitted(p: ParameterSet, shape: StreamShape) -> ParameterSet:
     """Parameters whose ranges of weights fit a network of few inputs or few units (`mapping.fitted`).
 
-    Weights start, and stay, larger where fewer add up: by 1 / sqrt(inputs) in the hidden array, by 1 / sqrt(units) in
-    the others.
+    Weights start larger where fewer add up, by 1 / sqrt(inputs) and 1 / sqrt(units); those of inputs learn by 1 / inputs
+    too (`rule.probed_rate_input`), so what the hidden array needs was measured (docs/decisions/0032-defaults.md).
     """
     if not p["mapping.fitted"]:
         return p
-    inputs, units = math.sqrt(FITTED_INPUTS / shape.features), math.sqrt(FITTED_UNITS / p["network.hidden"])
+    inputs, units = FITTED_INPUTS / shape.features, math.sqrt(FITTED_UNITS / p["network.hidden"])
     wider = {"hidden": inputs, "output": units, "feedback": units}
     names = {f"mapping.{array}_range": max(1.0, factor) for array, factor in wider.items()}
     return p.replace({name: factor * p[name] for name, factor in names.items() if not p.entry(name).changed})
