@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nodal import currents
 
+from cimlearn.arrays.circuit import _through
 from cimlearn.arrays.wires import Wires, effective
 
 SOLVED = 1e-9  # relative, both in float64
@@ -71,3 +75,15 @@ def test_both_ends_lose_less() -> None:
     cells = RNG(0).uniform(4e-5, 2.83e-4, (16, 32))
     one, both = (effective(cells, Wires(1.0, 0.0, 0.0, ends)) for ends in (False, True))
     assert np.all(both > one)
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_group_sees_no_cells_of_rows_that_are_off(both: bool) -> None:
+    """Groups one after another: the same as a whole tile whose other cells conduct nothing."""
+    cells = np.random.default_rng(1).uniform(1e-6, 1e-5, (7, 4))
+    wires, borders = Wires(30.0, 20.0, 40.0, both), np.array([0, 2, 3, 7])
+    found = _through(SimpleNamespace(hanging=borders), wires, cells, slice(0, 7))
+    for top, bottom in itertools.pairwise(borders):
+        alone = np.zeros_like(cells)
+        alone[top:bottom] = cells[top:bottom]
+        assert found[top:bottom] == pytest.approx(effective(alone, wires)[top:bottom], rel=1e-9)

@@ -15,6 +15,7 @@ None of it is there where nothing of it is asked for: the arrays are empty, and 
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -171,6 +172,20 @@ def solve(bar: Any, circuit: Circuit) -> None:
             _solve_tile(bar, circuit, row_tile, column_tile)
 
 
+def _through(bar: Any, wires: Wires, cells: NDArray[np.float64], rows: slice) -> NDArray[np.float64]:
+    """Current per volt (rows, columns) of a tile's cells [S], group by group of those that are switched on together.
+
+    Rows that are switched off hang no cell on a column: of its wire they leave the segments between a group and the
+    sink in series, and a stub without current on the other side.
+    """
+    found = np.empty_like(cells)
+    borders = bar.hanging[(bar.hanging >= rows.start) & (bar.hanging <= rows.stop)] - rows.start
+    for top, bottom in itertools.pairwise(borders):
+        below = (len(cells) - bottom) * wires.segment
+        found[top:bottom] = effective(cells[top:bottom], wires._replace(sink=wires.sink + below))
+    return found
+
+
 def _solve_tile(bar: Any, circuit: Circuit, row_tile: int, column_tile: int) -> None:
     """The same for one tile; each layer of cells has wires of its own."""
     state = bar.state.seen
@@ -180,7 +195,7 @@ def _solve_tile(bar: Any, circuit: Circuit, row_tile: int, column_tile: int) -> 
     nominal, reached = np.zeros(own.size), np.zeros(own.size)
     for layer in range(len(bar.sign)):
         cells = tile_cells(bar, circuit, layer, row_tile, column_tile)
-        through = effective(cells, circuit.wires) if circuit.wires is not None else cells
+        through = _through(bar, circuit.wires, cells, rows) if circuit.wires is not None else cells
         share = np.ones_like(cells)
         np.divide(through, cells, out=share, where=cells > 0)
         state.path[layer, rows, columns] = share[:, own]

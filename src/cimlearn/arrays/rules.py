@@ -122,11 +122,6 @@ def _circuit(p: ParameterSet) -> None:
         raise InputError(
             f"periphery.reference_group = {group} with mapping.kind = pair: pairs have no reference; set one of them"
         )
-    if known(p, "periphery.feedback_select", "tile") == "group" and wire is not None:
-        raise InputError(
-            f"periphery.feedback_select = group with periphery.wire = {wire:g} ohm: wires are solved with all rows of "
-            "a tile switched on; set periphery.feedback_select = tile, or periphery.wire = none"
-        )
     if p["periphery.noise_factor"] > 0 and p["periphery.transconductance"] is None:
         raise InputError(
             f"periphery.noise_factor = {p['periphery.noise_factor']:g} needs an amplifier: "

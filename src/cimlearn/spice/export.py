@@ -77,7 +77,17 @@ def export(
     expected: dict[str, Any] = {"run": str(run), "seed": seed, **position._asdict(), "netlists": {}}
     files = []
     for name, bar in chip.arrays().items():
-        if arrays is None or name in arrays:
+        selected = len(bar.hanging) != len(bar.tiles)
+        if selected and arrays is not None and name in arrays:
+            raise InputError(
+                f"array {name} switches off the rows of other groups (periphery.feedback_select = group), and a "
+                "netlist has all rows of a tile on; leave it out, or export a run with periphery.feedback_select=tile"
+            )
+        if selected:
+            expected["left out"] = {
+                name: "periphery.feedback_select = group: a netlist has all rows of a tile on"
+            }
+        elif arrays is None or name in arrays:
             files += _array(bar, p, name, seed, x, out, expected["netlists"])
     write_json(out / "expected.json", expected)
     return [*files, out / "expected.json"]

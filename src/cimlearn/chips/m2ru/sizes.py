@@ -40,7 +40,7 @@ def is_recursive(p: ParameterSet) -> bool:
 def fitted(p: ParameterSet, shape: StreamShape) -> ParameterSet:
     """Parameters whose ranges of weights fit a network of few inputs or few units (`mapping.fitted`).
 
-    Weights start larger where fewer add up, by 1 / sqrt(inputs) and 1 / sqrt(units); those of inputs learn by 1 / inputs
+    Weights start larger where fewer add up, by 1 / sqrt(inputs) and 1 / sqrt(units); input weights learn by 1 / inputs
     too (`rule.probed_rate_input`), so what the hidden array needs was measured (docs/decisions/0032-defaults.md).
     """
     if not p["mapping.fitted"]:
