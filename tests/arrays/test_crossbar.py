@@ -30,7 +30,9 @@ def mapped(kind: str, cells: int, **more: Any) -> dict[str, Any]:
 
 
 def device_of(kind: str, **changes: Any) -> Any:
-    chosen = parameters("m2ru", {"device.kind": kind, **{f"device.{k}": v for k, v in changes.items()}})
+    chosen = parameters(
+        "m2ru-lowohmic", {"device.kind": kind, **{f"device.{k}": v for k, v in changes.items()}}
+    )
     return device(chosen.part("device"))
 
 

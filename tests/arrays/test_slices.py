@@ -27,7 +27,7 @@ SHAPE = (6, 5)
 
 def array(weight: np.ndarray, kind: str = "ideal", **changes: Any) -> Any:
     """A quiet crossbar of slices on a kind of cell."""
-    p = parameters("m2ru", {**QUIET, **SLICES, **changes, "device.kind": kind})
+    p = parameters("m2ru-lowohmic", {**QUIET, **SLICES, **changes, "device.kind": kind})
     return crossbar(device(p.part("device")), p, weight.astype(np.float32), name="hidden", seed=1)
 
 

@@ -30,7 +30,9 @@ PAIRS = {"mapping.kind": "pair", "mapping.cells": 2, "tile.rows": 5}
 
 
 def _crossbar(**settings: Any) -> ArrayKind:
-    p = parameters("m2ru", settings.pop("base", {}) | {k.replace("__", "."): v for k, v in settings.items()})
+    p = parameters(
+        "m2ru-lowohmic", settings.pop("base", {}) | {k.replace("__", "."): v for k, v in settings.items()}
+    )
 
     def build(weight: np.ndarray) -> Any:
         return crossbar(device(p.part("device")), p, weight, name="hidden", seed=1)

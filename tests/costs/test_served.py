@@ -19,8 +19,15 @@ SWING = {"periphery.saturation": 0.35, "periphery.hidden_capacitance": 2e-12 * 0
 }  # the same range of weights
 
 
+LOW, THROUGH = "m2ru-lowohmic", {"rule.feedback": "through"}  # the design that the audit priced
+
+
+def low_ohmic(settings: dict[str, Any] | None = None) -> Costs:
+    return price_design(LOW, THROUGH | (settings or {}))
+
+
 def priced(**settings: Any) -> Costs:
-    return price_design("m2ru", {name.replace("__", "."): value for name, value in settings.items()})
+    return low_ohmic({name.replace("__", "."): value for name, value in settings.items()})
 
 
 def notes(kind: str, **settings: Any) -> dict[str, str]:
@@ -29,7 +36,7 @@ def notes(kind: str, **settings: Any) -> dict[str, str]:
 
 def power(settings: dict[str, Any]) -> tuple[float, float]:
     """Inference power [mW] and GOPS/W."""
-    now = price_design("m2ru", settings).phases["inference"]
+    now = low_ohmic(settings).phases["inference"]
     return now.watts * 1e3, now.ops_per_J / 1e9
 
 
@@ -46,7 +53,7 @@ def test_a_reference_column_a_group() -> None:
     beside = priced(periphery__reference_group=1).phases["inference"].parts
     for array_columns in ({"price.reference_columns": 100},):
         assert beside["cells"] == pytest.approx(
-            price_design("m2ru", array_columns).phases["inference"].parts["cells"], rel=0.02
+            low_ohmic(array_columns).phases["inference"].parts["cells"], rel=0.02
         )
     shared = priced(periphery__reference_group=100).phases["inference"].parts
     plain = priced().phases["inference"].parts
@@ -88,7 +95,7 @@ def test_default_is_named() -> None:
 )
 def test_what_is_switched_off_is_ideal(name: str, part: str) -> None:
     assert part not in notes("ideal")
-    assert f"{name} = none" in {n.part: n.text for n in price_design("m2ru", {name: None}).notes}[part]
+    assert f"{name} = none" in {n.part: n.text for n in low_ohmic({name: None}).notes}[part]
 
 
 def test_served_is_not_named() -> None:
@@ -159,11 +166,11 @@ def test_endurance_of_the_literature() -> None:
 
 def test_the_cheapest_served_change_is_served() -> None:
     """Set as it says, nothing is left that no circuit serves; its weights keep their range; the wires say so too."""
-    experiment = Experiment("m2ru", "permuted-mnist")
+    experiment = Experiment(LOW, "permuted-mnist", settings=THROUGH)
     p, of_stream = experiment.parameters
-    found = cheapest(p, experiment.prices, known_shape("permuted-mnist", of_stream))
+    found = cheapest(p, experiment.prices, known_shape("permuted-mnist", of_stream), LOW)
     assert found is not None
-    again = price_design("m2ru", found.settings)
+    again = low_ohmic(found.settings)
     assert not [note for note in again.notes if note.kind == "unserved"]
     assert again.phases["inference"].joules == pytest.approx(found.costs.phases["inference"].joules)
 
@@ -172,12 +179,12 @@ def test_the_cheapest_served_change_is_served() -> None:
         charge = q["periphery.saturation"] * q["periphery.hidden_capacitance"] / time
         return float(charge / (q["device.high"] - q["device.low"]))
 
-    served = Experiment("m2ru", "permuted-mnist", settings=found.settings).parameters[0]
+    served = Experiment(LOW, "permuted-mnist", settings=THROUGH | found.settings).parameters[0]
     assert reach(served) == pytest.approx(reach(p), rel=1e-3)
 
 
 def test_price_says_how_it_is_served(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["price", "m2ru"]) == 0
+    assert cli.main(["price", LOW]) == 0
     text = capsys.readouterr().out
     assert "No circuit serves this as it is set" in text and "Ideal here, so without a price:" in text
     assert (

@@ -14,6 +14,7 @@ from cimlearn.costs.crossbar.twin import KINDS, memories, twin_area, twin_energy
 from cimlearn.experiments.pricing import price_design
 from cimlearn.ledger import Ledger
 
+LOW, THROUGH = "m2ru-lowohmic", {"rule.feedback": "through"}  # the design that the audit priced
 AUDITED = 0.02  # the audit prices one multiply-add against the paper's 312 GOPS/W, 6.41 pJ
 SCALE = 65 / 45 * (1.2 / 0.9) ** 2  # from the prices' node
 
@@ -81,7 +82,7 @@ def test_what_the_audit_found() -> None:
 
 def test_choice_and_range() -> None:
     """`twin.kind` chooses which one the figures are of; all are beside it, and the chip is the same."""
-    found = {kind: price_design("m2ru", {"twin.kind": kind}).as_dict() for kind in KINDS}
+    found = {kind: price_design(LOW, {"twin.kind": kind}).as_dict() for kind in KINDS}
     for kind, told in found.items():
         assert told["digital"]["kind"] == kind
         assert told["digital"]["ratio"] == pytest.approx(told["digital"]["ratios"][kind]["inference"])
@@ -93,7 +94,7 @@ def test_choice_and_range() -> None:
 
 def test_banks_serve_chip_and_twin_alike() -> None:
     """A quarter of the capacity, half the energy of a bit: the twin's weights, the chip's copies and changes."""
-    one, four = (price_design("m2ru", {"price.banks": n}) for n in (1, 4))
+    one, four = (price_design(LOW, THROUGH | {"price.banks": n}) for n in (1, 4))
     assert four.twin["inference"].parts["weight_memory"] == pytest.approx(
         one.twin["inference"].parts["weight_memory"] / 2
     )
@@ -109,10 +110,10 @@ def test_banks_serve_chip_and_twin_alike() -> None:
 
 def test_a_learned_example_beside_an_inference_and_the_twin() -> None:
     """Deltas in registers and a clock of its own: learning is faster than the twin's, and costs a few inferences."""
-    costs = price_design("m2ru")
+    costs = price_design(LOW, THROUGH)
     now, learning = costs.phases["inference"], costs.phases["learning"]
     assert learning.seconds < costs.twin["learning"].seconds
     assert learning.joules < 6 * now.joules  # 8.8 before
     assert learning.parts["gradient_memory"] < 1.3e-6  # 6.7 uJ before
-    direct = price_design("m2ru", {"rule.feedback": "direct"})
+    direct = price_design(LOW, {"rule.feedback": "direct"})
     assert direct.phases["learning"].joules < 4 * direct.phases["inference"].joules

@@ -24,7 +24,9 @@ FOREVER = Wear(None, 0.0, 0.0, "low")
 
 
 def make(kind: str, **changes: Any) -> Any:
-    chosen = parameters("m2ru", {"device.kind": kind, **{f"device.{k}": v for k, v in changes.items()}})
+    chosen = parameters(
+        "m2ru-lowohmic", {"device.kind": kind, **{f"device.{k}": v for k, v in changes.items()}}
+    )
     return device(chosen.part("device"))
 
 

@@ -31,7 +31,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "rule.consolidate": {"rule.consolidate": "metaplastic"},
     "rule.feedback": {"rule.feedback": "timed"},
     "replay.random": {"replay.random": "lfsr"},
-    "periphery.wire": {"periphery.wire": 1.0, "periphery.feedback_select": "tile"},
+    "periphery.wire": {"periphery.wire": 1.0},
     "periphery.zero_read with rule.feedback = through": {"rule.feedback": "through"},
     "operation.temperature": {"operation.temperature": (300.0, 350.0)},
     "cell.drift": {"cell.drift": 0.05},

@@ -69,8 +69,9 @@ def parts_of(ledger: Ledger, phase: str = "predict", **settings: Any) -> dict[st
 
 
 def design(**changes: Any) -> tuple[Ledger, Machine]:
-    """The expected ledger and the machine of the default chip on row-wise digits, changed."""
-    p = chips.parameters("m2ru", {key.replace("__", "."): value for key, value in changes.items()})
+    """The expected ledger and the machine of the low-ohmic chip on row-wise digits, learning through time, changed."""
+    given = {key.replace("__", "."): value for key, value in changes.items()}
+    p = chips.parameters("m2ru-lowohmic", {"rule.feedback": "through"} | given)
     shape = StreamShape(28, 28, 10, False)
     ledger = expected(p.merged(prices.parameters()), shape, learned=16, predicted=1)
     return ledger, machine(inventory(p, shape), p)

@@ -34,7 +34,7 @@ def answers(out: list[float], winners: int, gain: float, count: int, **more: flo
         noise=float(more.get("noise", 0)),
         offset=np.full(classes, more.get("offset", 0), np.float32) * np.arange(classes, dtype=np.float32),
         words=kernel_state(1, "test"),
-        scratch=np.zeros((2, classes), np.float32),
+        scratch=circuits.SettlingScratch(np.zeros(classes, np.float32), np.zeros(classes, np.float32)),
     )
     share = np.full((count, classes), np.nan, np.float32)
     for n in range(count):

@@ -144,8 +144,8 @@ def _propose(many, chip, room):
         else:
             for r in range(i, count):
                 a = zero
-                for t in range(steps):
-                    a += rows[t, r] * delta[t, j]
+                for step in range(steps):
+                    a += rows[step, r] * delta[step, j]
                 change[r, j] += a
     classes = room.error.size
     for unit in range(lane(), room.readout.size * classes, lanes()):

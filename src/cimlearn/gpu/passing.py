@@ -10,7 +10,7 @@ from cimlearn.compiled import kernel
 from cimlearn.gpu.lanes import lane, lanes, rint, sync
 from cimlearn.gpu.layout import DRIVES, READ
 from cimlearn.gpu.reading import drive, parts, reported
-from cimlearn.learning.kwta import Kwta, kwta
+from cimlearn.learning.kwta import Kwta, SettlingScratch, kwta
 from cimlearn.networks.miru import tanh
 
 
@@ -127,7 +127,7 @@ def answer(many, chip, room):
                 plan.winner_noise,
                 many.winner_offset[chip],
                 many.words[chip],
-                room.scratch,
+                SettlingScratch(room.scratch[0], room.scratch[1]),
             )
             kwta(circuit, room.out[:classes], room.share)
         else:

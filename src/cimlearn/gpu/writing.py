@@ -23,8 +23,8 @@ def write_block(bar, chip, which, first, change, key, turn, room):
     for i in range(lane(), n, lanes()):
         room.touched[i] = 0
     sync()
-    for unit in range(lane(), n * columns, lanes()):
-        i, j = unit // columns, unit % columns
+    for place in range(lane(), n * columns, lanes()):
+        i, j = place // columns, place % columns
         step = change[i, j]
         if step != 0:
             row = first + i

@@ -22,6 +22,13 @@ from cimlearn.noise import fill_normal
 _STEPS = 8  # of the integration in one time constant
 
 
+class SettlingScratch(NamedTuple):
+    """What holds nothing between two answers."""
+
+    drive: NDArray[np.float32]  # (classes,) overdrives
+    draws: NDArray[np.float32]  # (classes,) random numbers
+
+
 class Kwta(NamedTuple):
     """The circuit: its description, the generator of its noise, and scratch."""
 
@@ -31,14 +38,14 @@ class Kwta(NamedTuple):
     noise: float  # standard deviation of each input in one decision
     offset: NDArray[np.float32]  # (classes,) mismatch of each input
     words: NDArray[np.uint64]  # (4,) state: generator of its noise
-    scratch: NDArray[np.float32]  # (2, classes) overdrives; random numbers
+    scratch: SettlingScratch
 
 
 @kernel
 def kwta(circuit, out, share):
     """share (classes,) = currents of the winners among out (classes,), in units of the tail current."""
     classes = out.size
-    drive, draws = circuit.scratch[0], circuit.scratch[1]
+    drive, draws = circuit.scratch.drive, circuit.scratch.draws
     if circuit.noise > 0:
         fill_normal(circuit.words, draws)
     for k in range(classes):

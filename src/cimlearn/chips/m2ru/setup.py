@@ -18,7 +18,7 @@ from cimlearn.chips.m2ru.sizes import (
     sharing,
 )
 from cimlearn.learning.dfa import feedback
-from cimlearn.learning.kwta import Kwta
+from cimlearn.learning.kwta import Kwta, SettlingScratch
 from cimlearn.learning.metaplastic import COUNTED, ImportanceState, Metaplastic
 from cimlearn.learning.parallel import COUNTED as PULSES_COUNTED
 from cimlearn.learning.parallel import Parallel, PulseScratch, PulseState
@@ -133,7 +133,7 @@ def make_kwta(p: ParameterSet, classes: int, *, seed: int, on: str) -> Kwta:
         noise=float(p["rule.winner_noise"]) * real,
         offset=offset.astype(np.float32),
         words=kernel_state(seed, "answer", "noise"),
-        scratch=np.zeros((2, classes), np.float32),
+        scratch=SettlingScratch(np.zeros(classes, np.float32), np.zeros(classes, np.float32)),
     )
 
 
