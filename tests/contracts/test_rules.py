@@ -66,6 +66,8 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("device.v_reset = 0.01 V", "thresholds"),
     ),
 }
+# A design without reference columns, amplifiers or noise, and with wide windows: each rule has something to refuse.
+DESIGN, BARE = "m2ru-lowohmic", {"rule.feedback": "through"}
 NEGATIVE = {"periphery.wire": "-1"}
 # What cimlearn.torch has no number for: capacitors are sized by its sample, ranges by its weights.
 NOT_IN_TORCH = {"integrators below a weight", "drift without a clock"}
@@ -82,7 +84,7 @@ def test_the_command_line_refuses(
 ) -> None:
     settings, said = REFUSED[case]
     monkeypatch.chdir(tmp_path)
-    assert cli.main([door, "m2ru", *words(settings)]) == 2
+    assert cli.main([door, DESIGN, *words(BARE | settings)]) == 2
     line = capsys.readouterr().err.strip()
     assert "\n" not in line and all(text in line for text in said), line
     assert list(tmp_path.iterdir()) == []
@@ -91,7 +93,8 @@ def test_the_command_line_refuses(
 @pytest.mark.parametrize("case", REFUSED)
 def test_python_refuses(case: str) -> None:
     settings, said = REFUSED[case]
-    for door in (lambda: chips.parameters("m2ru", settings), lambda: price_design("m2ru", settings)):
+    given = BARE | settings
+    for door in (lambda: chips.parameters(DESIGN, given), lambda: price_design(DESIGN, given)):
         with pytest.raises(InputError) as error:
             door()
         assert all(text in str(error.value) for text in said)

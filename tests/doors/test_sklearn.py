@@ -130,9 +130,8 @@ def test_what_it_cost() -> None:
     assert model.costs_.lifetime["ten_percent"] > 0
     chip = model._learner.chip
     record = make_record(chip, seed=0, task=0, name="", accuracy=[], examples=2 * len(y))
-    mean = sum(record["writes"][name]["total"] for name in ("hidden", "output")) / (
-        sum(record["writes"][name]["cells"] for name in ("hidden", "output")) * 2 * len(y)
-    )
+    seen = [record["writes"][name] for name in ("hidden", "output", "feedback")]
+    mean = sum(one["total"] for one in seen) / (sum(one["cells"] for one in seen) * 2 * len(y))
     # bins of the histogram stand for their middle
     assert model.costs_.writes_per_example == pytest.approx(mean, rel=0.05)
 
