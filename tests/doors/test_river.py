@@ -56,7 +56,7 @@ def test_a_stream_is_learned() -> None:
     assert accuracy.get() > 0.84
     assert model.costs().phases["inference"].joules > 0
     assert model.ledger().counts["learn"]["buffer"]["offered"] == 1250
-    assert set(model.writes()) == {"hidden", "output"}
+    assert set(model.writes()) == {"hidden", "output", "feedback"}
 
 
 def test_it_is_the_learner_of_the_scikit_learn_classifier() -> None:

@@ -176,7 +176,7 @@ def test_designs_are_priced_alone_and_infeasible_ones_are_not_on_the_front(tmp_p
     for row in found.rows:
         small = row["network.hidden"] <= 120
         assert (row["state"] == "finished") == small
-        assert small or (row["reason"].startswith("area_m2 2.") and row["reason"].endswith("limit 2.2 mm²"))
+        assert small or (row["reason"].startswith("area_m2 ") and row["reason"].endswith("limit 2.2 mm²"))
     ended = [row for row in found.rows if row["state"] == "finished"]
     goals = {"learning_J": False, "lifetime_years": True, "area_m2": False}
     assert [row["best"] for row in ended] == front(ended, goals)
