@@ -53,8 +53,12 @@ def test_the_served_design_is_the_default() -> None:
 
 def test_another_cell_stands_in_the_circuit_that_was_made_for_any() -> None:
     """The served circuit is made around its own cells, so it says nothing of others."""
-    other = {"device.kind": "levels"}
-    assert dict(chips.parameters("m2ru", other)) == dict(chips.parameters(LOW, other))
+    for other in (
+        {"device.kind": "levels"},
+        {"device.low": 1e-6, "device.high": 2e-5},
+        {"mapping.kind": "pair"},
+    ):
+        assert dict(chips.parameters("m2ru", other)) == dict(chips.parameters(LOW, other))
 
 
 def test_designs_differ_in_their_presets_alone() -> None:

@@ -13,7 +13,9 @@ from cimlearn.state import copied
 from cimlearn.streams.base import StreamShape
 
 SHAPE = StreamShape(steps=3, features=5, classes=3, signed=False)
-SMALL: dict[str, Any] = {"network.hidden": 6, "rule.batch": 2, "replay.slots": 8, "rule.refresh": 10}
+SMALL: dict[str, Any] = {
+    "network.hidden": 6, "rule.batch": 2, "replay.slots": 8, "rule.refresh": 10, "rule.feedback": "through",
+}  # fmt: skip
 WIRES = SMALL | {"periphery.wire": 20.0, "periphery.reference_group": 3, "periphery.wire_interval": 3}
 QUIET = {
     "cell.read_noise": 0, "periphery.thermal": 0, "periphery.cycle_mismatch": 0, "periphery.column_mismatch": 0,
@@ -28,7 +30,7 @@ def examples(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def learned(settings: dict[str, Any], sizes: list[int]) -> M2RU:
-    chip = M2RU(parameters("m2ru", settings), SHAPE, seed=1)
+    chip = M2RU(parameters("m2ru-lowohmic", settings), SHAPE, seed=1)
     x, y = examples(sum(sizes))
     for end, size in zip(np.cumsum(sizes), sizes, strict=True):
         chip.learn(x[end - size : end], y[end - size : end])
@@ -45,7 +47,7 @@ def test_a_chip_with_wires_goes_on_from_its_state() -> None:
     x, y = examples(40)
     whole, first = learned(WIRES, [40]), learned(WIRES, [17])
     tensors, values = first.state()
-    again = M2RU(parameters("m2ru", WIRES), SHAPE, seed=1)
+    again = M2RU(parameters("m2ru-lowohmic", WIRES), SHAPE, seed=1)
     again.load(tensors, values)
     again.learn(x[17:], y[17:])
     one, other = whole.state()[0], again.state()[0]
@@ -78,7 +80,7 @@ def test_a_zero_read_takes_the_offset_out_of_feedback_copies(zero_read: bool) ->
         | QUIET
         | {"periphery.offset": 0.04, "periphery.zero_read": zero_read, "rule.feedback": "through"}
     )
-    chip = M2RU(parameters("m2ru", settings), SHAPE, seed=1)
+    chip = M2RU(parameters("m2ru-lowohmic", settings), SHAPE, seed=1)
     weights = {name: weight.copy() for name, weight in chip.weights().items()}
     x, y = examples(1)
     chip.learn(x, y)

@@ -40,7 +40,7 @@ def examples(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def chip_of(settings: dict[str, Any], on: str = "chip") -> M2RU:
-    return M2RU(parameters("m2ru", settings), SHAPE, seed=1, on=on)
+    return M2RU(parameters("m2ru-lowohmic", {"rule.feedback": "through"} | settings), SHAPE, seed=1, on=on)
 
 
 def same(one: M2RU, other: M2RU) -> bool:

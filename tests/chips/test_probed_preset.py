@@ -15,7 +15,7 @@ CLOSE = 1e-6
 
 
 def test_the_preset_comes_with_the_rule_and_settings_win() -> None:
-    usual, probed = parameters({}), parameters(PROBED)
+    usual, probed = parameters({"rule.feedback": "through"}), parameters(PROBED)
     own = load("m2ru_probed")
     assert len(own) >= 4
     for name in own:

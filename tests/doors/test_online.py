@@ -58,9 +58,9 @@ def test_the_largest_numbers_do_not_overflow() -> None:
 
 
 def chip(on: str = "chip", seed: int = 0, **changes: object) -> M2RU:
-    settings = {"network.hidden": 8, "replay.slots": 20, "write.first_tries": 0}
+    settings = {"network.hidden": 8, "replay.slots": 20, "write.first_tries": 0, "rule.feedback": "through"}
     named = {name.replace("__", "."): value for name, value in changes.items()}
-    return M2RU(parameters("m2ru", {**settings, **named}), SHAPE, seed=seed, on=on)
+    return M2RU(parameters("m2ru-lowohmic", {**settings, **named}), SHAPE, seed=seed, on=on)
 
 
 def examples(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

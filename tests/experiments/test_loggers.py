@@ -133,7 +133,7 @@ def test_reads_back(log: tuple[str, Callable[[str, int], Any]], tmp_path: Path) 
         _same(values, _expected(result, seed))
         assert float(head["network.hidden"]) == 12
         assert head["network.hidden.origin"] == result.data.config["parameters"]["network.hidden"]["origin"]
-        assert head["device.low.origin"] == "literature"
+        assert head["device.low.origin"] == "authors"
         assert head["replay.quantiser"] == "stochastic"
         assert head["folder"] == str(tmp_path / "run")
 

@@ -207,7 +207,15 @@ def test_devices_are_a_study_too(tmp_path: Path) -> None:
         "replay.slots": 4,
     }
     settings = [word for name, value in sizes.items() for word in ("--set", f"{name}={value}")]
-    words = ["compare", "--chip", "m2ru", "--devices", "ideal, continuous", "--stream", "permuted-digits"]
+    words = [
+        "compare",
+        "--chip",
+        "m2ru-lowohmic",
+        "--devices",
+        "ideal, continuous",
+        "--stream",
+        "permuted-digits",
+    ]
     command = [sys.executable, "-m", "cimlearn", *words, *settings, "--workers", "1", "--quiet", "--json"]
     done = subprocess.run(
         command, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "NUMBA_DISABLE_JIT": "1"}

@@ -21,10 +21,16 @@ AGEING: Final = "cell.ageing"  # names a preset of what time and temperature do 
 
 
 # Designs: names of the chip with one circuit or the other (docs/decisions/0023-twins-and-designs.md).
-M2RU: Final = "m2ru"  # the served circuit around its own cells; around another device that of LOWOHMIC
+M2RU: Final = "m2ru"  # the served circuit around its own cells; around others that of LOWOHMIC
 LOWOHMIC: Final = "m2ru-lowohmic"  # the window of the HfO2 table: no circuit serves it as it is set
 HIGHOHMIC: Final = "m2ru-highohmic"  # the window of the laboratory's other chips, served
 CELL: Final = "continuous"  # that the served circuit is made around
+OTHERS: Final = (
+    "device.low",
+    "device.high",
+    "mapping.kind",
+    "mapping.cells",
+)  # settings that make other cells of them
 SERVED: Final = "m2ru_highohmic"  # preset of what the served circuit has otherwise than m2ru.toml
 SERVED_PRICES: Final = ("prices_m2ru_highohmic",)
 
@@ -49,7 +55,8 @@ def parameters(changes: Mapping[str, Any], circuit: str = M2RU) -> ParameterSet:
     if changes.get("rule.feedback", usual["rule.feedback"]) == "probed":
         usual = usual.merged(load("m2ru_probed"))
     found = own.merged(usual).merged(rules.around(name)).merged(own).merged(_clock())
-    if circuit != LOWOHMIC and name == CELL:
+    own = name == CELL and not any(setting in changes for setting in OTHERS)
+    if circuit == HIGHOHMIC or (circuit == M2RU and own):
         found = found.merged(load(SERVED))
     chosen = found.replace({AGEING: changes[AGEING]} if AGEING in changes else {})[AGEING]
     if chosen != "none":
