@@ -56,7 +56,7 @@ def test_another_cell_stands_in_the_circuit_that_was_made_for_any() -> None:
     for other in (
         {"device.kind": "levels"},
         {"device.low": 1e-6, "device.high": 2e-5},
-        {"mapping.kind": "pair"},
+        {"mapping.kind": "pair", "periphery.feedback_capacitance": 2e-12},
     ):
         assert dict(chips.parameters("m2ru", other)) == dict(chips.parameters(LOW, other))
 
