@@ -55,8 +55,8 @@ def parameters(changes: Mapping[str, Any], circuit: str = M2RU) -> ParameterSet:
     if changes.get("rule.feedback", usual["rule.feedback"]) == "probed":
         usual = usual.merged(load("m2ru_probed"))
     found = own.merged(usual).merged(rules.around(name)).merged(own).merged(_clock())
-    own = name == CELL and not any(setting in changes for setting in OTHERS)
-    if circuit == HIGHOHMIC or (circuit == M2RU and own):
+    alone = name == CELL and not any(setting in changes for setting in OTHERS)
+    if circuit == HIGHOHMIC or (circuit == M2RU and alone):
         found = found.merged(load(SERVED))
     chosen = found.replace({AGEING: changes[AGEING]} if AGEING in changes else {})[AGEING]
     if chosen != "none":
