@@ -89,11 +89,11 @@ WRONG = {
     ),
     "a prefix forgotten": (
         {"device.low": 20},
-        r"device\.low = 20 is out of range; .* S; with a prefix: 20nS",
+        r"device\.low = 20 is out of range; .* S; with a prefix: 20uS",
     ),
     "no number": (
         {"device.low": "much"},
-        r"not a number; it takes a value like .* in S, or with a prefix: .* nS",
+        r"not a number; it takes a value like .* in S, or with a prefix: .* µS",
     ),
 }
 
