@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from cimlearn.arrays.rules import AGEING
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 
@@ -25,14 +26,7 @@ FIXED: Final[dict[str, Any]] = {
     "operation.rest": 0,
     "operation.refresh": 0,
     "operation.calibration": "none",
-    "cell.drift": 0,
-    "cell.drift_spread": 0,
-    "cell.relaxation": 0,
-    "cell.telegraph": 0,
-    "cell.temperature_coefficient": 0,
-    "cell.temperature_spread": 0,
-    "cell.activation": 0,
-    "cell.retention": None,
+    **AGEING,
 }
 FEEDBACK: Final = ("probed", "through")
 # What the engine reads, or what acts before a chip learns or after it has: free.
