@@ -21,6 +21,7 @@ from cimlearn.arrays.plain import plain
 from cimlearn.chips.m2ru import answering, kernels, resting
 from cimlearn.chips.m2ru.counts import M2RUTally, PulseTally, phase_counts
 from cimlearn.chips.m2ru.kernels import LearnState
+from cimlearn.chips.m2ru.rested import rests
 from cimlearn.chips.m2ru.setup import (
     Float,
     first_feedback,
@@ -159,7 +160,7 @@ class M2RU:
 
     def rests(self) -> bool:
         """Whether something happens between tasks."""
-        return self.on == "chip" and resting.rests(self.parameters)
+        return self.on == "chip" and rests(self.parameters)
 
     def rest(self) -> None:
         """Let the time between two tasks pass, and do about it what the parameters say."""
