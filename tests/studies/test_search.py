@@ -174,7 +174,9 @@ def test_a_trial_near_chance_is_on_no_front(
 ) -> None:
     """Of a toy that learns nothing; its stream doesn't say its classes, so the level is said here."""
     monkeypatch.setattr("cimlearn.studies.search.outcome.chance", lambda run: 0.5)
-    nothing = TOYS.replace("mean.step = {low = 0.001, high = 0.5, log = true}", "mean.step = {choices = [0.0]}")
+    nothing = TOYS.replace(
+        "mean.step = {low = 0.001, high = 0.5, log = true}", "mean.step = {choices = [0.0]}"
+    )
     found = done(tmp_path, nothing)
     assert all(row["state"] == "finished" and row["near_chance"] for row in found.rows)
     assert found.front == []

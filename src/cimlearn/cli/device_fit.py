@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,4 +98,6 @@ def _interval(one: Number) -> str:
     """The interval of a number, or why there is none."""
     if one.low is None and one.high is None:
         return f"assumed: {one.assumed}" if one.assumed else ""
+    if one.low == -math.inf and one.high == math.inf:
+        return "any: these pulses can't tell it"
     return f"{0 if one.low is None else one.low:.4g} to " + ("any" if one.high is None else f"{one.high:.4g}")

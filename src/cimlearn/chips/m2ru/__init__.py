@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
+
+from numpy.typing import NDArray
 
 from cimlearn.arrays import rules
 from cimlearn.chips.base import Chip, Design, Kind
@@ -118,6 +120,19 @@ def design(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int)
     return expected.design(p, shape, learned=learned, predicted=predicted)
 
 
+def suit(
+    p: ParameterSet,
+    shape: StreamShape,
+    examples: int,
+    sample: Callable[[], NDArray[Any] | None],
+    given: Collection[str],
+) -> ParameterSet:
+    """Batch, rates and memory of the state for a stream (chips/m2ru/suited.py)."""
+    from cimlearn.chips.m2ru.suited import suited
+
+    return suited(p, shape, examples, sample, given)
+
+
 KIND: Final = Kind(
     name=M2RU,
     placements=("chip", "float", "adam"),
@@ -129,6 +144,7 @@ KIND: Final = Kind(
     prices=SERVED_PRICES,
     first_streams=("permuted-mnist", "permuted-digits"),
     packages={"adam": ("torch",)},
+    suit=suit,
 )
 KINDS: Final = (
     KIND,

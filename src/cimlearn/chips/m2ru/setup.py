@@ -65,7 +65,7 @@ def initial_weights(p: ParameterSet, shape: StreamShape, seed: int) -> tuple[Flo
 
 
 def rates(p: ParameterSet) -> dict[str, float]:
-    """The learning rates, `rate_input` times the number of features.
+    """The learning rates, `rate_input` times the number of features; all times `rule.scale`.
 
     Those of a probed feedback follow from the sizes. What an update moves an output is a rate times a sum over rows of
     what drives them, squared: so a row of n alike has 1 / n of a rate, inputs by features, states by units (given for
@@ -80,7 +80,7 @@ def rates(p: ParameterSet) -> dict[str, float]:
         found |= {"rate_input": float(p["rule.probed_rate_input"])}
         found |= {"rate_recurrent": found["rate_recurrent"] * alike}
         found |= {"rate_output": output * alike, "rate_output_bias": output}
-    return found
+    return {name: rate * p["rule.scale"] for name, rate in found.items()}
 
 
 def make_rule(

@@ -41,13 +41,17 @@ def fitted(p: ParameterSet, shape: StreamShape) -> ParameterSet:
     """Parameters whose ranges of weights fit a network of few inputs or few units (`mapping.fitted`).
 
     Weights start larger where fewer add up, by 1 / sqrt(inputs) and 1 / sqrt(units); input weights learn by 1 / inputs
-    too (`rule.probed_rate_input`), so what the hidden array needs was measured (docs/decisions/0032-defaults.md).
+    too (`rule.probed_rate_input`), so what the hidden array needs was measured (docs/decisions/0032-defaults.md). Never
+    more than `mapping.widest` times: recurrent weights share the array, and the noise of cells grows with their range.
     """
     if not p["mapping.fitted"]:
         return p
     inputs, units = FITTED_INPUTS / shape.features, math.sqrt(FITTED_UNITS / p["network.hidden"])
     wider = {"hidden": inputs, "output": units, "feedback": units}
-    names = {f"mapping.{array}_range": max(1.0, factor) for array, factor in wider.items()}
+    names = {
+        f"mapping.{array}_range": min(p["mapping.widest"], max(1.0, factor))
+        for array, factor in wider.items()
+    }
     return p.replace({name: factor * p[name] for name, factor in names.items() if not p.entry(name).changed})
 
 
