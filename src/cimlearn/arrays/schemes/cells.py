@@ -173,7 +173,7 @@ def write_cells(scheme, bar, first, change):
     """Ask the weights of the rows from `first` on for their change (n, columns): of cells that count alike, one in
     turn or all.
     """
-    if scheme.least > 0:
+    if bar.state.pending.size > 0:
         pending = bar.state.pending[first : first + change.shape[0]]
         gathered(scheme, pending, change, bar.state.write_words)
     count, rows = _choose(bar, first, change)

@@ -65,6 +65,7 @@ def parameters(changes: Mapping[str, Any], circuit: str = M2RU) -> ParameterSet:
     probed = ("feedback",) if found["rule.feedback"] == "probed" else ()
     rules.check(found, (*rules.ARRAYS, *probed))
     _check_parallel(found)
+    _check_remainder(found)
     return found
 
 
@@ -80,6 +81,23 @@ def _check_parallel(p: ParameterSet) -> None:
                 f"{name} = {p[name]} needs the changes themselves, and rule.update = parallel forms none; "
                 f"set {name} = {'none' if only is None else only}, or rule.update = rows"
             )
+
+
+def _check_remainder(p: ParameterSet) -> None:
+    """Raise InputError where there is no memory of changes that could keep what is not written."""
+    if p["rule.remainder"] == "forgotten":
+        return
+    alone = (
+        p["rule.batch"] == 1 and not (p["replay.slots"] and p["replay.ratio"]) and not p["rule.keep_hidden"]
+    )
+    why = {
+        "rule.update = parallel forms no changes": p["rule.update"] == "parallel",
+        "rule.consolidate = recursive makes changes of sums": p["rule.consolidate"] == "recursive",
+        "every pass is written at once, so the chip has no memory of changes": alone,
+    }
+    for text, wrong in why.items():
+        if wrong:
+            raise InputError(f"rule.remainder = kept: {text}; set rule.remainder = forgotten")
 
 
 def check_consolidation(on: str, p: ParameterSet) -> None:

@@ -31,6 +31,7 @@ from cimlearn.chips.m2ru.setup import (
     make_work,
 )
 from cimlearn.chips.m2ru.sizes import (
+    feedback_design,
     feedback_size,
     fitted,
     inventory,
@@ -92,7 +93,7 @@ class M2RU:
         self.memory = make_memory(p, shape, seed)
         probed = make_probed(p, shape, feedback, seed=seed)
         self.work = make_work(
-            p, shape, psi, first[shape.features : -1], probed=probed, rule=self.rule, seed=seed
+            p, shape, psi, first[shape.features : -1], probed=probed, rule=self.rule, seed=seed, on=on
         )
         reads = {name: _reads(array, seed, name) for name, array in (("hidden", hidden), ("output", output))}
         self._testing = self.net._replace(
@@ -123,6 +124,7 @@ class M2RU:
         if self.on != "chip" or not is_probed(p):
             return plain(weight, p["mapping.feedback_range"])
         feedback_size(p, self.shape)
+        p = feedback_design(p)
         cell = device(p.part("device"))
         together = self.shape.classes
         if self._follows():

@@ -19,6 +19,7 @@ from cimlearn.chips.m2ru.sizes import (
     all_sizes,
     example_bits,
     feedback_groups,
+    gathering,
     importance_bits,
     inverse_bits,
     is_direct,
@@ -26,6 +27,7 @@ from cimlearn.chips.m2ru.sizes import (
     is_probed,
     is_recursive,
     is_sparse,
+    keeps,
     probe_steps,
     probed_together,
     sizes,
@@ -243,7 +245,7 @@ def _learning(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> Counts:
         "gradient": steps * hidden * _projected(p, shape) + outer,
         "exp": passes * classes if softmax and not is_recursive(p) else 0,
         "kwta": 0 if softmax or is_recursive(p) else passes,
-        "compare": tally.updates * weights if is_sparse(p) else 0,
+        "compare": tally.updates * weights * (int(is_sparse(p)) + int(p["write.least"] > 0)),
         "scale": tally.updates * weights,
     }
 
@@ -330,8 +332,9 @@ def _changes(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str,
         return {}
     bits = sum(size.weights for size in sizes(p, shape).values()) * p["digital.change_bits"]
     sweeps = 2 if is_sparse(p) else 1
-    reads = tally.passes + (sweeps - 1) * tally.updates
-    return {"changes": {"bits_written": tally.passes * bits, "bits_read": reads * bits}}
+    back = tally.updates if keeps(p) else 0  # what is left is written back, and read by the first pass after
+    reads = tally.passes + (sweeps - 1) * tally.updates + back
+    return {"changes": {"bits_written": (tally.passes + back) * bits, "bits_read": reads * bits}}
 
 
 def _memories(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str, Counts]:
@@ -345,14 +348,7 @@ def _memories(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str
     back = shape.classes if is_direct(p) else hidden
     feedback: dict[str, Counts] = {}
     copied = tally.copies * hidden * (hidden + shape.classes)
-    gathered: dict[str, Counts] = {}
-    if tally.arrays is not None and p["write.least"] > 0:
-        bits = (
-            tally.updates
-            * sum(kept(p, *item) for item in arrays.items())
-            * (p["write.accumulator_bits"] or 32)
-        )
-        gathered = {"accumulators": {"bits_written": bits, "bits_read": bits}}
+    gathered = _gathered(p, shape, tally) if tally.arrays is not None else {}
     if not is_probed(p):
         feedback["feedback"] = {
             "copies_read": tally.copies,
@@ -374,6 +370,19 @@ def _memories(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str
         },
         **_changes(p, shape, tally),
     }
+
+
+def _gathered(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str, Counts]:
+    """Bits moved in accumulators: of changes that the sparsifier lets through, and of what probes teach."""
+    own = gathering(p, shape)
+    if not own:
+        return {}
+    changes = sum(tally.updates * kept(p, n, size) for n, size in sizes(p, shape).items() if n in own)
+    if "feedback" in own:
+        disturbed, _ = probe_steps(p, shape, tally.probes)
+        changes += disturbed * shape.classes * p["network.hidden"]
+    bits = changes * (p["write.accumulator_bits"] or 32)
+    return {"accumulators": {"bits_written": bits, "bits_read": bits}}
 
 
 def _pulse_memories(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str, Counts]:

@@ -16,6 +16,7 @@ from cimlearn.chips.base import Design
 from cimlearn.chips.m2ru.counts import M2RUTally, PulseTally, kept, phase_counts
 from cimlearn.chips.m2ru.sizes import (
     all_sizes,
+    feedback_design,
     feedback_groups,
     feedback_size,
     held,
@@ -202,6 +203,7 @@ def _feedback(p: ParameterSet, shape: StreamShape, driven: int, disturbed: int, 
         sharing(p, shape) * n < p["rule.follow"] for n in range(feedback_groups(p, shape))
     )  # groups
     rows = (disturbed + updates * followed) * shape.classes
+    p = feedback_design(p)
     layers = size.layers if p["write.cells"] == "all" else 1
     pulses = round(rows * size.columns * layers * p["expected.pulses_per_change"])
     due = min(1.0, p["expected.pulses_per_change"])

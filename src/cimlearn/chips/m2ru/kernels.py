@@ -16,6 +16,7 @@ from cimlearn.learning.metaplastic import ImportanceState, Metaplastic, gate
 from cimlearn.learning.parallel import Parallel, PulseState, coincide
 from cimlearn.learning.probe import Probed, ProbeState, follow, probe, probed_deltas
 from cimlearn.learning.recursive import Recursive, linear_share, observe, solve_change
+from cimlearn.learning.remainder import Remainder, bring_back, leave, set_aside
 from cimlearn.learning.replay import recall, store
 from cimlearn.learning.sparsify import keep_largest, softmax
 from cimlearn.networks.miru import Trace, forward
@@ -93,6 +94,7 @@ class LearningLoop(NamedTuple):
     metaplastic: Metaplastic
     recursive: Recursive
     parallel: Parallel
+    remainder: Remainder
 
 
 @kernel
@@ -190,24 +192,37 @@ def write_changes(net, rule, work):
         give_pulses(net, work)
         return
     scale = 1.0 / (rule.batch * (1 + rule.ratio))
+    rest = work.remainder
     scaled(work.state.hidden, rule.hidden_rate, scale)
+    if rest.kept:
+        set_aside(work.state.hidden, rest.hidden_unit, rest.scratch.hidden)
     sparsify(work.state.hidden, rule.keep_hidden, rule.whole, work)
+    if rest.kept:
+        leave(work.state.hidden, rest.least, rest.scratch.hidden)
     held = work.metaplastic
     if held.hidden_rise > 0:
         gate(held, held.state.hidden, held.hidden_rise, work.state.hidden)
     write(net.hidden, work.state.hidden)
     work.state.hidden[:] = 0
+    if rest.kept:
+        bring_back(work.state.hidden, rule.hidden_rate, scale, rest.scratch.hidden)
     if work.recursive.inverse.size > 0:
         solve_change(work.recursive, work.state.output)
     else:
         scaled(work.state.output, rule.output_rate, scale)
+    if rest.kept:
+        set_aside(work.state.output, rest.output_unit, rest.scratch.output)
     sparsify(work.state.output, rule.keep_output, rule.whole, work)
+    if rest.kept:
+        leave(work.state.output, rest.least, rest.scratch.output)
     if held.output_rise > 0:
         gate(held, held.state.output, held.output_rise, work.state.output)
     write(net.output, work.state.output)
     if work.probed.groups > 0:
         follow(work.probed, work.state.output)
     work.state.output[:] = 0
+    if rest.kept:
+        bring_back(work.state.output, rule.output_rate, scale, rest.scratch.output)
 
 
 @kernel

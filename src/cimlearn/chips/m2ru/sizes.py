@@ -32,6 +32,19 @@ def is_parallel(p: ParameterSet) -> bool:
     return bool(p["rule.update"] == "parallel")
 
 
+def keeps(p: ParameterSet) -> bool:
+    """Whether changes that are not written wait in the memory of changes (learning/remainder.py)."""
+    return bool(p["rule.remainder"] == "kept")
+
+
+def feedback_design(p: ParameterSet) -> ParameterSet:
+    """Parameters of the array of a probed feedback: `rule.feedback_writes=blind` writes single cells blindly."""
+    if p["rule.feedback_writes"] == "same":
+        return p
+    single = {} if p["write.scheme"] == "cells" else {"mapping.cells": 1}
+    return p.replace({"write.scheme": "cells", "write.least": 0.0, "write.tries": 0, **single})
+
+
 def is_recursive(p: ParameterSet) -> bool:
     """Whether the output weights are learned by recursive least squares."""
     return bool(p["rule.consolidate"] == "recursive")
@@ -115,7 +128,7 @@ def feedback_size(p: ParameterSet, shape: StreamShape) -> ArraySize:
             f"are read together; use tile.rows = {shape.classes} or more, or another rule.feedback"
         )
     rows = feedback_groups(p, shape) * shape.classes
-    return array_size(p, rows, p["network.hidden"], shape.classes)
+    return array_size(feedback_design(p), rows, p["network.hidden"], shape.classes)
 
 
 def all_sizes(p: ParameterSet, shape: StreamShape) -> dict[str, ArraySize]:
@@ -155,6 +168,14 @@ def accumulates(p: ParameterSet) -> bool:
     return not is_parallel(p) and (is_sparse(p) or not alone)
 
 
+def gathering(p: ParameterSet, shape: StreamShape) -> Counts:
+    """Weights of each array that have accumulators of their own."""
+    arrays = sizes(p, shape) if p["write.least"] > 0 and not keeps(p) else {}
+    if is_probed(p) and feedback_design(p)["write.least"] > 0:
+        arrays = arrays | {"feedback": feedback_size(p, shape)}
+    return {name: size.weights for name, size in arrays.items()}
+
+
 def memory_bits(p: ParameterSet, shape: StreamShape, *, on_chip: bool) -> Counts:
     """Bits of each digital memory that learning needs."""
     hidden, arrays, word = p["network.hidden"], sizes(p, shape), p["network.state_bits"] or 32
@@ -176,8 +197,8 @@ def memory_bits(p: ParameterSet, shape: StreamShape, *, on_chip: bool) -> Counts
         bits["waiting"] = p["replay.ratio"] * bits["trace"]
     if accumulates(p):
         bits["changes"] = weights * p["digital.change_bits"]
-    if on_chip and p["write.least"] > 0:
-        bits["accumulators"] = weights * (p["write.accumulator_bits"] or 32)
+    if on_chip and gathering(p, shape):
+        bits["accumulators"] = sum(gathering(p, shape).values()) * (p["write.accumulator_bits"] or 32)
     own = {"importance": importance_bits(p, shape), "inverse": inverse_bits(p)}
     bits |= {name: size for name, size in own.items() if size}
     return bits | (corrections.memory(p, all_sizes(p, shape)) if on_chip else {})
