@@ -95,7 +95,11 @@ def test_rows_are_compared_with_the_ideal_cell(tmp_path: Path) -> None:
     assert found.best(STREAM) == {"mine": kept} and found.close(STREAM) == ("mine",)
     assert kept["pulses"] > 0 and kept["learning_J"] > 0 and kept["cells_per_weight"] == 1
     written = write_panel(found, tmp_path, {"a run": "why <not>"}, quick=True)
-    assert [row["scheme"] for row in csv.DictReader(written.csv.read_text().splitlines())] == ["blind", "kept", "blind"]
+    assert [row["scheme"] for row in csv.DictReader(written.csv.read_text().splitlines())] == [
+        "blind",
+        "kept",
+        "blind",
+    ]
     page = written.page.read_text()
     assert "1 of 1 cell within 5 points of the ideal cell" in page and "why &lt;not&gt;" in page
     assert csv_text(found.rows) == written.csv.read_text()

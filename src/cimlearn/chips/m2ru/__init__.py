@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from cimlearn.arrays import rules
 from cimlearn.chips.base import Chip, Design, Kind
+from cimlearn.chips.m2ru.fast import with_capacitors
 from cimlearn.devices import catalog as devices
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet, load
@@ -54,6 +55,8 @@ def parameters(changes: Mapping[str, Any], circuit: str = M2RU) -> ParameterSet:
     own = devices.parameters(name)
     if changes.get("rule.feedback", usual["rule.feedback"]) == "probed":
         usual = usual.merged(load("m2ru_probed"))
+    if changes.get("write.scheme") == "transfer":
+        usual = usual.merged(load("m2ru_transfer"))
     found = own.merged(usual).merged(rules.around(name)).merged(own).merged(_clock())
     alone = name == CELL and not any(setting in changes for setting in OTHERS)
     if circuit == HIGHOHMIC or (circuit == M2RU and alone):
@@ -62,6 +65,8 @@ def parameters(changes: Mapping[str, Any], circuit: str = M2RU) -> ParameterSet:
     if chosen != "none":
         found = found.merged(load(f"ageing_{chosen}"))
     found = found.replace(changes)
+    if found["write.scheme"] == "transfer":
+        found = with_capacitors(found)
     probed = ("feedback",) if found["rule.feedback"] == "probed" else ()
     rules.check(found, (*rules.ARRAYS, *probed))
     _check_parallel(found)

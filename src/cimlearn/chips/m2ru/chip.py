@@ -20,6 +20,7 @@ from cimlearn.arrays.crossbar_counts import ArrayTally
 from cimlearn.arrays.plain import plain
 from cimlearn.chips.m2ru import answering, kernels, resting
 from cimlearn.chips.m2ru.counts import M2RUTally, PulseTally, phase_counts
+from cimlearn.chips.m2ru.fast import FAST, is_transferred
 from cimlearn.chips.m2ru.kernels import LearnState
 from cimlearn.chips.m2ru.setup import (
     Float,
@@ -61,6 +62,9 @@ class M2RUState(NamedTuple):
     ]  # 'hidden.predict', 'output.predict' -> what `predict` changes when it reads an array
     replay: BufferState
     work: LearnState
+    fast: dict[
+        str, Any
+    ]  # 'hidden_fast', 'output_fast', 'transfer' -> state of fast arrays, where there are some
     rested: NDArray[np.int64]  # (RESTED,) rests and calibrations so far
 
 
@@ -106,6 +110,7 @@ class M2RU:
             reads={f"{name}.predict": one for name, one in reads.items()},
             replay=self.memory.state,
             work=self.work.state,
+            fast=self._fast_states(),
             rested=np.zeros(resting.RESTED, np.int64),
         )
         self._rests = resting.Rests(
@@ -205,7 +210,19 @@ class M2RU:
     def arrays(self) -> dict[str, Any]:
         """The arrays by name."""
         arrays = {"hidden": self.net.hidden, "output": self.net.output}
-        return arrays | ({"feedback": self.work.probed.array} if is_probed(self.parameters) else {})
+        feedback = {"feedback": self.work.probed.array} if is_probed(self.parameters) else {}
+        return arrays | feedback | self._fast_arrays()
+
+    def _fast_arrays(self) -> dict[str, Any]:
+        """The fast arrays by name."""
+        if self.on != "chip" or not is_transferred(self.parameters):
+            return {}
+        return {FAST["hidden"]: self.work.transfer.hidden, FAST["output"]: self.work.transfer.output}
+
+    def _fast_states(self) -> dict[str, Any]:
+        """What changes of the fast arrays and of their transfer."""
+        arrays = {name: array.state for name, array in self._fast_arrays().items()}
+        return arrays | ({"transfer": self.work.transfer.state} if arrays else {})
 
     def weights(self) -> dict[str, Float]:
         """A copy of the effective weights of each array (rows, columns)."""
@@ -247,6 +264,8 @@ class M2RU:
                 arrays = {"hidden": _tally(net.hidden), "output": _tally(net.output)}
                 if name == "learn" and is_probed(self.parameters):
                     arrays["feedback"] = _tally(self.work.probed.array)
+                if name == "learn":
+                    arrays |= {fast: _tally(array) for fast, array in self._fast_arrays().items()}
                 tally = tally._replace(arrays=arrays)
                 on[name] = {array: one.on for array, one in arrays.items()}
             counts[name] = phase_counts(self.parameters, self.shape, tally, learning=name == "learn")
@@ -292,7 +311,7 @@ class M2RU:
     def _named(self) -> dict[str, Any]:
         """The state by name; what `predict` changes stands beside the arrays, not in a group of its own."""
         fields = self._state._asdict()
-        return fields | fields.pop("reads")
+        return fields | fields.pop("reads") | fields.pop("fast")
 
 
 def _tally(array: Crossbar) -> ArrayTally:

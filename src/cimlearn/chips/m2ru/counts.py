@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from cimlearn.arrays.crossbar_counts import ArraySize, ArrayTally, Counts, array_counts
 from cimlearn.chips.m2ru import corrections
+from cimlearn.chips.m2ru.fast import FAST, fast_counts, fast_sizes, is_transferred
 from cimlearn.chips.m2ru.sizes import (
     FEEDBACK_BITS,
     INVERSE_BITS,
@@ -97,7 +98,8 @@ def phase_counts(
         parts["time"]["state_cycles"] += corrections.cycles(p, read, tally.arrays)
         parts |= corrections.moved(p, read, tally.calibrations) if learning else {}
     if learning:
-        for extra in (_learning(p, shape, tally), _probing(p, shape, tally), _holding(p, shape, tally)):
+        for extra_of in (_learning, _moving, _probing, _holding):
+            extra = extra_of(p, shape, tally)
             for action, n in extra.items():
                 digital[action] = digital.get(action, 0) + n
         parts["buffer"] = buffer_counts(
@@ -136,6 +138,11 @@ def _array_counts(
         )  # a probe waits for its rows; errors go back while the next example runs
         time["stream_cycles"] += alone * size.cycles
         time["convert_cycles"] += alone * size.convert_cycles
+    for name, size in fast_sizes(p, sizes(p, shape)).items() if learning else ():
+        one = (tally.arrays or {})[name]
+        parts[name] = fast_counts(size, one)
+        time["stream_cycles"] += one.vectors * size.cycles
+        time["convert_cycles"] += one.vectors * size.convert_cycles
     time |= {"examples": tally.passes, "steps": tally.passes * shape.steps}
     parts["time"] = time | _digital_cycles(p, shape, tally, learning=learning)
     if learning:
@@ -206,6 +213,19 @@ def _probing(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> Counts:
         "random_signs": signs + tally.probes + tally.driven // feedback_groups(p, shape),
         "add": disturbed * hidden * (classes + 1) + 2 * tally.probes * classes,
         "scale": 2 * tally.probes * classes,
+    }
+
+
+def _moving(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> Counts:
+    """Digital operations of transfers: what is read times the rate, a random sign for each row, and its chopper's."""
+    read = {n: (tally.arrays or {}).get(n) for n in fast_sizes(p, sizes(p, shape))}
+    rows = {name: one.vectors for name, one in read.items() if one is not None}
+    columns = {"hidden_fast": p["network.hidden"], "output_fast": shape.classes}
+    if not rows:
+        return {}
+    return {
+        "scale": sum(n * columns[name] for name, n in rows.items()),
+        "random_signs": 2 * sum(rows.values()),
     }
 
 
@@ -377,7 +397,10 @@ def _gathered(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str
     own = gathering(p, shape)
     if not own:
         return {}
-    changes = sum(tally.updates * kept(p, n, size) for n, size in sizes(p, shape).items() if n in own)
+    arrays = {name: size for name, size in sizes(p, shape).items() if name in own}
+    changes = sum(tally.updates * kept(p, *item) for item in arrays.items())
+    if is_transferred(p):
+        changes = sum((tally.arrays or {})[FAST[n]].vectors * size.columns for n, size in arrays.items())
     if "feedback" in own:
         disturbed, _ = probe_steps(p, shape, tally.probes)
         changes += disturbed * shape.classes * p["network.hidden"]

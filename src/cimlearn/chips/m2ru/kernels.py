@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.base import freeze, product, write
+from cimlearn.arrays.base import freeze, product
 from cimlearn.arrays.pulses import write_pulses
 from cimlearn.compiled import entry, kernel
 from cimlearn.learning.dfa import add_products, deltas, deltas_through
@@ -19,6 +19,7 @@ from cimlearn.learning.recursive import Recursive, linear_share, observe, solve_
 from cimlearn.learning.remainder import Remainder, bring_back, leave, set_aside
 from cimlearn.learning.replay import recall, store
 from cimlearn.learning.sparsify import keep_largest, softmax
+from cimlearn.learning.transfer import HIDDEN, OUTPUT, put, settle
 from cimlearn.networks.miru import Trace, forward
 
 LEARNED: Final = 0  # examples learned, new and replayed
@@ -95,6 +96,7 @@ class LearningLoop(NamedTuple):
     recursive: Recursive
     parallel: Parallel
     remainder: Remainder
+    transfer: Any  # Direct, or Transfer to fast arrays
 
 
 @kernel
@@ -202,7 +204,7 @@ def write_changes(net, rule, work):
     held = work.metaplastic
     if held.hidden_rise > 0:
         gate(held, held.state.hidden, held.hidden_rise, work.state.hidden)
-    write(net.hidden, work.state.hidden)
+    put(work.transfer, HIDDEN, net.hidden, work.state.hidden)
     work.state.hidden[:] = 0
     if rest.kept:
         bring_back(work.state.hidden, rule.hidden_rate, scale, rest.scratch.hidden)
@@ -217,12 +219,13 @@ def write_changes(net, rule, work):
         leave(work.state.output, rest.least, rest.scratch.output)
     if held.output_rise > 0:
         gate(held, held.state.output, held.output_rise, work.state.output)
-    write(net.output, work.state.output)
+    put(work.transfer, OUTPUT, net.output, work.state.output)
     if work.probed.groups > 0:
         follow(work.probed, work.state.output)
     work.state.output[:] = 0
     if rest.kept:
         bring_back(work.state.output, rule.output_rate, scale, rest.scratch.output)
+    settle(work.transfer, net.hidden, net.output)
 
 
 @kernel

@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from cimlearn.chips.m2ru.fast_arrays import make_transfer
 from cimlearn.chips.m2ru.kernels import PROGRESS, LearningLoop, LearnScratch, LearnState, Rule
 from cimlearn.chips.m2ru.sizes import (
     feedback_groups,
@@ -238,7 +239,14 @@ def make_work(
         counted=np.zeros(widest, np.float32),
     )
     return LearningLoop(
-        state, scratch, probed, metaplastic, recursive, parallel, make_remainder(p, shape, on=on)
+        state,
+        scratch,
+        probed,
+        metaplastic,
+        recursive,
+        parallel,
+        make_remainder(p, shape, on=on),
+        make_transfer(p, {"hidden": state.hidden.shape, "output": state.output.shape}, seed=seed, on=on),
     )
 
 

@@ -6,6 +6,7 @@ import math
 
 from cimlearn.arrays.crossbar_counts import ArraySize, Counts, array_size, pieces
 from cimlearn.chips.m2ru import corrections
+from cimlearn.chips.m2ru.fast import fast_sizes, is_transferred
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
@@ -38,9 +39,11 @@ def keeps(p: ParameterSet) -> bool:
 
 
 def feedback_design(p: ParameterSet) -> ParameterSet:
-    """Parameters of the array of a probed feedback: `rule.feedback_writes=blind` writes single cells blindly."""
+    """Parameters of the array of a probed feedback: written as the others, without accumulators, or blindly."""
     if p["rule.feedback_writes"] == "same":
         return p
+    if p["rule.feedback_writes"] == "unheld":
+        return p.replace({"write.least": 0.0})
     single = {} if p["write.scheme"] == "cells" else {"mapping.cells": 1}
     return p.replace({"write.scheme": "cells", "write.least": 0.0, "write.tries": 0, **single})
 
@@ -132,8 +135,9 @@ def feedback_size(p: ParameterSet, shape: StreamShape) -> ArraySize:
 
 
 def all_sizes(p: ParameterSet, shape: StreamShape) -> dict[str, ArraySize]:
-    """Every array of the chip, by name: those of the network, and that of a probed feedback."""
-    return sizes(p, shape) | ({"feedback": feedback_size(p, shape)} if is_probed(p) else {})
+    """Every array of the chip, by name: those of the network, that of a probed feedback, and fast ones."""
+    slow = sizes(p, shape)
+    return slow | ({"feedback": feedback_size(p, shape)} if is_probed(p) else {}) | fast_sizes(p, slow)
 
 
 def sizes(p: ParameterSet, shape: StreamShape) -> dict[str, ArraySize]:
@@ -199,6 +203,8 @@ def memory_bits(p: ParameterSet, shape: StreamShape, *, on_chip: bool) -> Counts
         bits["changes"] = weights * p["digital.change_bits"]
     if on_chip and gathering(p, shape):
         bits["accumulators"] = sum(gathering(p, shape).values()) * (p["write.accumulator_bits"] or 32)
+    if on_chip and is_transferred(p) and p["transfer.chop"] > 0:
+        bits["choppers"] = sum(size.rows for size in arrays.values())
     own = {"importance": importance_bits(p, shape), "inverse": inverse_bits(p)}
     bits |= {name: size for name, size in own.items() if size}
     return bits | (corrections.memory(p, all_sizes(p, shape)) if on_chip else {})

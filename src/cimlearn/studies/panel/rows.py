@@ -14,7 +14,7 @@ from cimlearn.report.samples import average, furthest, samples, spread
 from cimlearn.runfolder.records import Run, read_run
 from cimlearn.studies.panel.panel import IDEAL, Entry
 
-NETWORK: Final = ("hidden", "output")  # arrays that hold weights of the network
+WEIGHTS: Final = ("hidden", "output", "feedback")  # arrays that hold weights; fast arrays hold changes
 FEW_BITS: Final = 4.0  # extra bits of SRAM a weight that a scheme may take to be called cheap
 CLOSE: Final = 0.05  # accuracy below the ideal cell's that is called close
 MEASURED: Final = (
@@ -88,9 +88,10 @@ def _row(key: tuple[str, str, str], runs: Sequence[Run], ideal: Sequence[Run] | 
 
 
 def _sizes(run: Run) -> tuple[int, int, int]:
-    """Bits of all memories; weights and cells of the network's arrays."""
+    """Bits of all memories; weights, and the cells of all arrays."""
     made_of = run.config["inventory"]
-    weights, cells = (sum(made_of[array][key] for array in NETWORK) for key in ("weights", "cells"))
+    weights = sum(made_of[array]["weights"] for array in WEIGHTS if array in made_of)
+    cells = sum(part["cells"] for part in made_of.values() if "cells" in part)
     return sum(made_of["memory"].values()), weights, cells
 
 
