@@ -97,6 +97,8 @@ def crossbar(
     laws = ageing.describe(p, device, shape, group_of(circuit), seed=seed, name=name)
     warm = rules.known(p, "operation.temperature", (laws.nominal,))[0]
     corrects = rules.known(p, "operation.calibration", "none")
+    waits = name != "feedback" and rules.known(p, "rule.remainder", "forgotten") == "kept"
+    gathers = p["write.least"] > 0 and not waits  # or changes wait in the chip's memory of changes
     bar = Crossbar(
         device=device,
         gambles=hasattr(device, "gambles") and device.gambles(),
@@ -124,7 +126,7 @@ def crossbar(
             weight=np.zeros((rows, columns), np.float32),
             variance=np.zeros((rows, columns), np.float32),
             row_on=np.zeros(rows),
-            pending=np.zeros((rows, columns) if p["write.least"] > 0 else (0, 0), np.float32),
+            pending=np.zeros((rows, columns) if gathers else (0, 0), np.float32),
             turn=np.zeros((rows, columns), np.uint8),
             read_words=kernel_state(seed, name, "read"),
             write_words=kernel_state(seed, name, "write"),

@@ -28,6 +28,8 @@ def command(arguments: Namespace) -> None:
         raise InputError("device fit: name the table, for example cimlearn device fit pulses.csv")
     if arguments.law is not None and arguments.law not in LAWS:
         raise InputError(f"--law {arguments.law}: give one of {', '.join(LAWS)}")
+    if arguments.out is not None and not arguments.out.endswith(".toml"):
+        raise InputError(f"--out {arguments.out}: a cell's file ends in .toml, as {arguments.out}.toml")
     pulses = tables.read(arguments.file, arguments.unit)
     measured = data.data(pulses, _window(arguments.window))
     notes = [*pulses.notes, *data.oddities(measured)]

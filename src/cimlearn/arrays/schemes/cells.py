@@ -38,6 +38,7 @@ def _choose(bar, first, change):
     """
     pick, ask, turn, layers = bar.scratch.pick, bar.scratch.asked[0], bar.state.turn, bar.sign.size
     together = layers if bar.scheme.together else 1
+    turns = 1 if bar.scheme.alone else layers
     per_weight = np.float32(1.0 / (bar.scale * together))
     count, rows = 0, 0
     for i in range(change.shape[0]):
@@ -49,7 +50,7 @@ def _choose(bar, first, change):
                 k = turn[row, j]
                 pick[0, count], pick[1, count], pick[2, count] = k, row, j
                 ask[count] = step * per_weight * bar.sign[k]
-                turn[row, j] = (k + written) % layers if layers > 1 else 0
+                turn[row, j] = (k + written) % turns if turns > 1 else 0
                 count += written
         rows += 1 if count > before else 0
     return count, rows
@@ -114,9 +115,14 @@ def pulse_drawn(bar, count):
             device, begun, hidden, gains[k, i, j], ask[n], normals[n], uniforms[n]
         )
         uniforms[n] = pulsed  # their place serves for the pulses of each cell
+        if not pulsed:
+            moved[n] = 0
+            if ages:
+                held[n] = 0
+            continue
         seen = writes[place] + np.int64(pulsed)
         pulses += np.int64(pulsed)
-        alive = pulsed and seen <= limits[place]
+        alive = seen <= limits[place]
         reached = np.float32(reached) if alive else now
         writes[place] = seen
         conductance[place] = reached
@@ -177,7 +183,7 @@ def write_cells(scheme, bar, first, change):
     """Ask the weights of the rows from `first` on for their change (n, columns): of cells that count alike, one in
     turn or all.
     """
-    if scheme.least > 0:
+    if bar.state.pending.size > 0:
         pending = bar.state.pending[first : first + change.shape[0]]
         gathered(scheme, pending, change, bar.state.write_words)
     count, rows = _choose(bar, first, change)

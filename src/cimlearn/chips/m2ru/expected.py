@@ -14,9 +14,12 @@ import numpy as np
 from cimlearn.arrays.crossbar_counts import ArraySize, ArrayTally
 from cimlearn.chips.base import Design
 from cimlearn.chips.m2ru.counts import M2RUTally, PulseTally, kept, phase_counts
+from cimlearn.chips.m2ru.fast import FAST, is_transferred
+from cimlearn.chips.m2ru.fast import expected_tally as fast_tally
 from cimlearn.chips.m2ru.rested import rested, with_rests
 from cimlearn.chips.m2ru.sizes import (
     all_sizes,
+    feedback_design,
     feedback_groups,
     feedback_size,
     held,
@@ -102,6 +105,12 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> M2RUTally:
         if is_parallel(p):
             pulses = _pulses(given[name])
             tallies[name] = reads._replace(pulses=pulses, row_writes=0)
+        if is_transferred(p):
+            tallies[FAST[name]] = fast_tally(p, all_sizes(p, shape)[FAST[name]], updates, proposed)
+            moved = tallies[FAST[name]].vectors
+            pulses = round(moved * size.columns * p["expected.pulses_per_change"])
+            verify = pulses if p["write.tries"] else 0
+            tallies[name] = reads._replace(pulses=pulses, verify_reads=verify, row_writes=moved)
         if name in held(p, shape):
             asked, risen = asked + proposed, risen + round(let.risen * size.weights)
     driven = 0
@@ -208,6 +217,7 @@ def _feedback(p: ParameterSet, shape: StreamShape, driven: int, disturbed: int, 
         sharing(p, shape) * n < p["rule.follow"] for n in range(feedback_groups(p, shape))
     )  # groups
     rows = (disturbed + updates * followed) * shape.classes
+    p = feedback_design(p)
     layers = size.layers if p["write.cells"] == "all" else 1
     pulses = round(rows * size.columns * layers * p["expected.pulses_per_change"])
     due = min(1.0, p["expected.pulses_per_change"])
