@@ -140,7 +140,7 @@ def crossbar(
             row=np.zeros((2, rows), np.float32),
             column=np.zeros((3, columns), np.float32),
             pick=np.zeros((3, len(sign) * rows * columns + 1), np.int32),
-            asked=np.zeros((6, len(sign) * rows * columns + 1), np.float32),
+            asked=np.zeros((9, len(sign) * rows * columns + 1), np.float32),
             frozen=np.zeros((rows, columns) if laws.trap.size else (0, 0), np.float32),
         ),
     )

@@ -22,6 +22,7 @@ from cimlearn.chips.m2ru import answering, kernels, resting
 from cimlearn.chips.m2ru.counts import M2RUTally, PulseTally, phase_counts
 from cimlearn.chips.m2ru.fast import FAST, is_transferred
 from cimlearn.chips.m2ru.kernels import LearnState
+from cimlearn.chips.m2ru.rested import rests
 from cimlearn.chips.m2ru.setup import (
     Float,
     first_feedback,
@@ -166,7 +167,7 @@ class M2RU:
 
     def rests(self) -> bool:
         """Whether something happens between tasks."""
-        return self.on == "chip" and resting.rests(self.parameters)
+        return self.on == "chip" and rests(self.parameters)
 
     def rest(self) -> None:
         """Let the time between two tasks pass, and do about it what the parameters say."""
