@@ -10,7 +10,7 @@ import pytest
 from hardware import QUIET, Xoshiro
 
 from cimlearn.chips import build, parameters
-from cimlearn.chips.m2ru import kernels
+from cimlearn.chips.m2ru import kernels, sizes
 from cimlearn.chips.m2ru.chip import M2RU
 from cimlearn.chips.m2ru.setup import initial_weights, make_rule
 from cimlearn.errors import InputError
@@ -636,18 +636,17 @@ def test_a_chip_without_a_memory_of_changes_keeps_nothing() -> None:
         parameters("m2ru", {"rule.remainder": "kept", "rule.update": "parallel", **own})
 
 
-def test_a_feedback_array_may_be_written_blindly() -> None:
+def test_a_feedback_array_may_be_written_otherwise() -> None:
     """Its accumulators are counted where it has some; written blindly, it has single cells and no bit."""
     slices = {"write__scheme": "slices", "mapping__cells": 2, "write__least": 0.1, "write__tries": 2}
     p = {"rule__feedback": "probed", "rule__remainder": "kept", "rule__batch": 2, **slices}
-    own, blind = make(**p), make(**p, rule__feedback_writes="blind")
-    assert own.memory_bits()["accumulators"] == 8 * own.arrays()["feedback"].state.weight.size
-    assert "accumulators" not in blind.memory_bits()
-    assert [
-        chip.inventory()["feedback"]["cells"] // chip.inventory()["feedback"]["weights"]
-        for chip in (own, blind)
-    ] == [2, 1]
-    assert blind.arrays()["feedback"].sign.size == 1 and blind.arrays()["hidden"].sign.size == 2
+    same, unheld, blind = (recipe(**p, rule__feedback_writes=w) for w in ("same", "unheld", "blind"))
+    weights = 4 * SHAPE.classes * 8
+    assert sizes.memory_bits(same, SHAPE, on_chip=True)["accumulators"] == 8 * weights
+    assert all("accumulators" not in sizes.memory_bits(q, SHAPE, on_chip=True) for q in (unheld, blind))
+    cells = [sizes.inventory(q, SHAPE)["feedback"]["cells"] for q in (same, unheld, blind)]
+    assert cells == [2 * weights, 2 * weights, weights]
+    assert sizes.feedback_design(unheld)["write.scheme"] == "slices"
 
 
 def test_levels_run() -> None:

@@ -77,30 +77,30 @@ def drawn(found: Table, stream: str) -> Figure:
     """A line of dots for each cell, a colour for each scheme."""
     rows = found.of(stream)
     cells = [cell for cell in dict.fromkeys(row["cell"] for row in rows) if cell != IDEAL]
+    height = 1.7 + 0.26 * len(cells)  # inches, of which 1.3 stand below and above the axes
     with drawing.style():
-        made, axes = drawing.new(stream, (7.0, 1.6 + 0.24 * len(cells)))
+        made, axes = drawing.new(f"Accuracy on {stream}", (7.0, height))
         for row in rows:
             if row["cell"] == IDEAL:
                 axes.axvline(100 * row["accuracy"], color=drawing.MUTED, linewidth=1)
-        for k, scheme in enumerate(dict.fromkeys(row["scheme"] for row in rows)):
+        for k, scheme in enumerate(dict.fromkeys(r["scheme"] for r in rows if r["cell"] != IDEAL)):
             own = [row for row in rows if row["scheme"] == scheme and row["cell"] != IDEAL]
-            colour = drawing.SERIES[k % len(drawing.SERIES)]
-            places = [cells.index(row["cell"]) for row in own]
             axes.scatter(
                 [100 * row["accuracy"] for row in own],
-                places,
-                color=colour,
+                [cells.index(row["cell"]) for row in own],
+                color=drawing.SERIES[k % len(drawing.SERIES)],
+                marker="os^Dv*"[k % 6],
                 s=22,
                 label=scheme,
-                marker="os^Dv*"[k % 6],
             )
         axes.set_yticks(range(len(cells)), cells)
-        axes.invert_yaxis()
+        axes.set_ylim(len(cells) - 0.5, -0.5)
         axes.set_xlabel("accuracy [%]")
         axes.grid(axis="both")
-        made.subplots_adjust(left=0.17, bottom=0.9 / (1.6 + 0.24 * len(cells)), top=0.9)
+        made.subplots_adjust(left=0.17, right=0.96, bottom=0.9 / height, top=1 - 0.4 / height)
         if cells:
-            axes.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.45, -0.45 / (0.7 + 0.24 * len(cells))))
+            below = -0.5 / (height - 1.3)
+            axes.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.45, below))
     return made
 
 
