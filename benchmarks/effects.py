@@ -1,126 +1,146 @@
 """What each effect of circuit, time and temperature takes from accuracy, and what a countermeasure gives back.
 
-    python benchmarks/effects.py [--only WORD] [--examples N] [--held-out N] [--batch N] [--set part.key=value ...]
+    python benchmarks/effects.py [--only WORD] [--examples N] [--held-out N] [--seeds N] [--set part.key=value ...]
 
-Permuted MNIST, five tasks, one seed: differences below a point are chance. `learned`: accuracy after the last task was
-learned. `rested`: after the rest that follows it, nothing learned again but what the settings ask for.
+Permuted MNIST, five tasks, the default design: with one seed, differences below a point or two are chance.
+`learned`: accuracy after the last task was learned, mean over tasks. `rested`: after the rest that follows it, nothing
+learned again but what the settings ask for. CPU seconds are those of the whole run, the first one's compiling included.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
 from cimlearn import api
 from cimlearn.experiments.experiment import Experiment
 
+Settings = dict[str, Any]
+
 DAY = {"operation.rest": 86400.0}
 DRIFT = DAY | {"cell.drift": 0.005, "cell.drift_spread": 0.005}
-WARM = DAY | {"cell.temperature_coefficient": 5e-4, "operation.temperature": (300.0, 340.0)}
-WIRES = {"periphery.wire": 1.0, "periphery.reference_group": 100}
-OFFSET = {"periphery.offset": 0.02}
-ERASED = {"cell.drift_mended": True}
-MENDED = {"operation.calibration": "sum", "operation.refresh": 2000}
-ALL = DAY | {
-    "cell.drift": 0.005,
-    "cell.drift_spread": 0.005,
-    "cell.telegraph": 0.01,
+WARM = DAY | {
     "cell.temperature_coefficient": 5e-4,
     "cell.temperature_spread": 1e-4,
     "operation.temperature": (273.15, 343.15),
     "operation.temperature_order": "random",
-    "periphery.offset": 0.02,
 }
-# What `cimlearn price m2ru` names as the cheapest change that a circuit serves, without its prices.
-SERVED = {
-    "periphery.saturation": 0.35,
-    "periphery.integration": 0.5,
-    "periphery.hidden_capacitance": 3.657e-13,
-    "periphery.output_capacitance": 7.314e-13,
-    "periphery.reference_group": 1,
-    "periphery.clock": 1.25e6,
-    "periphery.noise_factor": 1.33,
-    "periphery.calibration": "mean",
-    "periphery.transconductance": 2.1e-4,
-    "device.low": 3.9978e-7,
-    "device.high": 2.82965e-6,
-    "tile.rows": 64,
-}
-NODE = SERVED | {"periphery.wire": 0.65}
+TELEGRAPH = {"cell.telegraph": 0.01}
+OFFSET = {"periphery.offset": 0.02}
+WIRES = {"periphery.wire": 0.65}
+ALL = DRIFT | WARM | TELEGRAPH | OFFSET | WIRES
 NO, ONCE, AGAIN = ({"periphery.reference_tracks": word} for word in ("no", "cells", "rewritten"))
-EFFECTS: dict[str, dict[str, Any]] = {
-    "off": {},
-    "drift 0.005 +- 0.005, fixed reference": DRIFT | NO,
-    "drift, reference of cells written once": DRIFT | ONCE,
-    "drift, reference rewritten": DRIFT | AGAIN,
-    "drift erased by writes, fixed reference": DRIFT | NO | ERASED,
-    "drift erased by writes, reference rewritten": DRIFT | AGAIN | ERASED,
-    "drift erased by writes, rewritten, calibrated, refreshed": DRIFT | AGAIN | MENDED | ERASED,
-    "drift, fixed reference, calibrated (sum)": DRIFT | NO | {"operation.calibration": "sum"},
-    "drift, fixed reference, refreshed by 2000 replays": DRIFT | NO | {"operation.refresh": 2000},
-    "drift, reference rewritten, calibrated, refreshed": DRIFT | AGAIN | MENDED,
-    "phase change (pcm), reference rewritten": DAY | {"cell.ageing": "pcm"} | AGAIN,
-    "phase change (pcm), rewritten, calibrated, refreshed": DAY | {"cell.ageing": "pcm"} | AGAIN | MENDED,
-    "CMO/HfOx (cmo_hfox), reference rewritten": DAY | {"cell.ageing": "cmo_hfox"} | AGAIN,
-    "relaxation 2 %": {"cell.relaxation": 0.02},
-    "relaxation 5 %": {"cell.relaxation": 0.05},
-    "telegraph noise 3 %": {"cell.telegraph": 0.03},
-    "telegraph noise 5 %": {"cell.telegraph": 0.05},
-    "2 % common change, fixed reference": WARM | NO,
-    "2 % common change, tracking": WARM | ONCE,
-    "2 % common change, fixed reference, calibrated (sum)": WARM | NO | {"operation.calibration": "sum"},
-    "offset 20 mV": OFFSET,
-    "offset 20 mV, zero read of copies": OFFSET | {"periphery.zero_read": True},
-    "offset 20 mV, calibrated (offset)": OFFSET | {"operation.calibration": "offset"},
-    "wires 1 ohm": WIRES,
-    "wires 1 ohm, gain of the tile": WIRES | {"periphery.calibration": "mean"},
-    "wires 1 ohm, gain of each column": WIRES | {"periphery.calibration": "column"},
-    "served design, off": SERVED,
-    "served design, all effects, fixed reference": NODE | ALL | NO,
-    "served design, all effects, all countermeasures": NODE | ALL | AGAIN | MENDED,
-    "served design, all effects, drift erased by writes, fixed reference": NODE | ALL | NO | ERASED,
-    "served design, all effects, drift erased by writes, all countermeasures": NODE
-    | ALL
-    | AGAIN
-    | MENDED
-    | ERASED,
-}
+NOTHING = NO | {"periphery.zero_read": False, "periphery.calibration": "none"}
+ERASED = {"cell.drift_mended": True}
+REFRESH = {"operation.refresh": 2000}
+OFFSETS = {"operation.calibration": "offset"}
+SUMS = {"operation.calibration": "sum"}
+# effect -> (countermeasure, settings); the first row of each is the effect alone
+EFFECTS: dict[str, list[tuple[str, Settings]]] = {
+    "none": [("", {})],
+    "drift 0.005 +- 0.005": [
+        ("", DRIFT | NO),
+        ("reference of cells written once", DRIFT | ONCE),
+        ("reference rewritten", DRIFT | AGAIN),
+        ("reference rewritten, 2,000 replays", DRIFT | AGAIN | REFRESH),
+    ],
+    "drift that a write erases": [
+        ("", DRIFT | NO | ERASED),
+        ("reference rewritten", DRIFT | AGAIN | ERASED),
+        ("reference rewritten, 2,000 replays", DRIFT | AGAIN | ERASED | REFRESH),
+    ],
+    "CMO/HfOx as published": [
+        ("", DAY | {"cell.ageing": "cmo_hfox"} | NO),
+        ("reference rewritten", DAY | {"cell.ageing": "cmo_hfox"} | AGAIN),
+    ],
+    "relaxation 2 %": [("", {"cell.relaxation": 0.02})],
+    "telegraph noise 1 %": [("", TELEGRAPH)],
+    "telegraph noise 3 %": [("", {"cell.telegraph": 0.03})],
+    "telegraph noise 5 %": [("", {"cell.telegraph": 0.05})],
+    "temperature 0 to 70 C": [
+        ("", WARM | NO),
+        ("reference of the same cells", WARM | ONCE),
+        ("fixed reference, calibrated sums", WARM | NO | SUMS),
+    ],
+    "offset 20 mV": [
+        ("", OFFSET | {"periphery.zero_read": False}),
+        ("zero read of copies", OFFSET),
+        ("zero read of copies, calibrated offsets", OFFSET | OFFSETS),
+    ],
+    "wires 0.65 ohm": [
+        ("", WIRES | {"periphery.calibration": "none"}),
+        ("a gain a tile", WIRES),
+        ("a gain a column", WIRES | {"periphery.calibration": "column"}),
+    ],
+    "wires 5 ohm": [
+        ("", {"periphery.wire": 5.0, "periphery.calibration": "none"}),
+        ("a gain a tile", {"periphery.wire": 5.0}),
+        ("a gain a column", {"periphery.wire": 5.0, "periphery.calibration": "column"}),
+    ],
+    "all of them": [
+        ("", ALL | NOTHING),
+        ("all countermeasures", ALL | AGAIN | OFFSETS | REFRESH),
+    ],
+    "all, drift that a write erases": [
+        ("", ALL | NOTHING | ERASED),
+        ("all countermeasures", ALL | AGAIN | OFFSETS | REFRESH | ERASED),
+    ],
+    "all, drift of CMO/HfOx": [
+        ("", ALL | {"cell.drift": 0.0, "cell.drift_spread": 0.0, "cell.ageing": "cmo_hfox"} | NOTHING),
+        ("all countermeasures",
+         ALL | {"cell.drift": 0.0, "cell.drift_spread": 0.0, "cell.ageing": "cmo_hfox"} | AGAIN | OFFSETS | REFRESH),
+    ],
+}  # fmt: skip
 
 
-def measured(settings: dict[str, Any]) -> dict[str, Any]:
+def measured(settings: Settings, seed: int) -> dict[str, Any]:
     """The summary of a run with `settings`."""
     with tempfile.TemporaryDirectory() as folder:
-        made = Experiment("m2ru", "permuted-mnist", settings=settings).run(Path(folder) / "run")
+        made = Experiment("m2ru", "permuted-mnist", seeds=(seed,), settings=settings).run(
+            Path(folder) / "run"
+        )
         return api.finished(made).summary
 
 
-def rows(chosen: dict[str, dict[str, Any]], base: dict[str, Any]) -> Iterator[str]:
-    """A line for each effect."""
-    yield "| effect | learned | rested | inference |"
-    yield "|---|---|---|---|"
-    for name, settings in chosen.items():
-        found = measured(base | settings)
-        rested = f"{100 * found['rested']['after']:.1f}" if "rested" in found else ""
-        joules = found["energy"]["inference_J"]
-        yield f"| {name} | {100 * found['accuracy']['average']:.1f} | {rested} | {joules * 1e6:.2f} uJ |"
+def percent(parts: list[float]) -> str:
+    """Mean of `parts` in percent, with its spread where there is one."""
+    return f"{100 * fmean(parts):.1f}" + (f" +- {100 * stdev(parts):.1f}" if len(parts) > 1 else "")
+
+
+def rows(word: str, base: Settings, seeds: int) -> Iterator[str]:
+    """A line for each effect and countermeasure whose names hold `word`."""
+    yield "| effect | countermeasure | learned | rested | inference | CPU |"
+    yield "|---|---|---|---|---|---|"
+    for effect, forms in EFFECTS.items():
+        for countermeasure, settings in forms:
+            if word not in f"{effect}: {countermeasure}":
+                continue
+            began = time.process_time()
+            found = [measured(base | settings, seed) for seed in range(seeds)]
+            seconds = (time.process_time() - began) / seeds
+            learned = percent([one["accuracy"]["average"] for one in found])
+            rested = percent([one["rested"]["after"] for one in found]) if "rested" in found[0] else ""
+            joules = found[0]["energy"]["inference_J"]
+            yield f"| {effect} | {countermeasure} | {learned} | {rested} | {joules * 1e6:.2f} uJ | {seconds:.0f} s |"
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", help="effects whose name holds this word")
+    parser.add_argument("--only", default="", help="rows whose effect and countermeasure hold this word")
     parser.add_argument("--examples", type=int, default=6000)
     parser.add_argument("--held-out", type=int, default=2000)
-    parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], dest="more", metavar="part.key=value")
     given = parser.parse_args()
-    base = {"stream.examples": given.examples, "stream.held_out": given.held_out, "rule.batch": given.batch}
+    base = {"stream.examples": given.examples, "stream.held_out": given.held_out}
     base |= dict(one.split("=", 1) for one in given.more)
-    chosen = {name: settings for name, settings in EFFECTS.items() if given.only in name}
-    for line in rows(chosen, base):
+    for line in rows(given.only, base, given.seeds):
         print(line, flush=True)
 
 

@@ -22,7 +22,7 @@ WANTED = 1.5
 def chip(kind: str, batch: int) -> M2RU:
     """A chip on `kind` of cell, compiled, its replay memory full."""
     settings = {"device.kind": kind, "rule.batch": batch, "replay.slots": 200}
-    made = M2RU(chips.parameters("m2ru", settings), SHAPE, seed=0)
+    made = M2RU(chips.parameters("m2ru-lowohmic", settings), SHAPE, seed=0)  # one circuit for all cells
     made.learn(*examples(400, 0))
     return made
 

@@ -30,6 +30,7 @@ SECTIONS: dict[str, list[str]] = {
         "notebooks/own-device.md",
         "own-data.md",
         "notebooks/own-data.md",
+        "panel.md",
         "howto/price.md",
         "howto/compare.md",
         "howto/without-replay.md",

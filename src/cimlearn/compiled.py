@@ -92,8 +92,10 @@ def _strict() -> bool:
 
 STRICT: Final = _strict()  # of this process
 OPTIONS: Any = {"nogil": True, "error_model": "numpy", "fastmath": False if STRICT else {"contract", "nsz"}}
-# of functions that only compiled code calls
+# of functions that only compiled code calls: they neither make nor answer arrays, so nobody counts who holds which
+# (numba's run time, "nrt"; counting took a third of a run, and nearly all of one in which cells age)
 INNER: Any = {
+    "_nrt": False,
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
     "pipeline_class": InnerCompiler,

@@ -10,9 +10,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from numba.core import types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder, _LowerResult
 from numba.core.compiler_machinery import PassManager, register_pass
+from numba.core.errors import UnsupportedError
 from numba.core.typed_passes import NativeLowering
 
 _dynfunc: Any = import_module("numba._dynfunc")
@@ -40,7 +42,14 @@ class InnerLowering(_Lowering):
     _name = "inner_lowering"
 
     def run_pass(self, state: Any) -> bool:
-        """As ever, but what Python would call is never called, so it has no code."""
+        """As ever, but what Python would call is never called, so it has no code.
+
+        No array is counted in or out (`_nrt` of compiled.INNER), so none may be answered: its caller might count.
+        """
+        if _holds_array(state.return_type):
+            raise UnsupportedError(
+                f"a kernel answers numbers; {state.func_id.func_qualname} answers an array"
+            )
         library = InnerLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library, state.flags.no_compile = library, True
         super().run_pass(state)
@@ -52,6 +61,11 @@ class InnerLowering(_Lowering):
         state.reload_init.extend(library._reload_init)
         state["cr"] = _LowerResult(described, lowered.call_helper, cfunc=shell, env=lowered.env)
         return True
+
+
+def _holds_array(kind: Any) -> bool:
+    """Whether a value of Numba's type `kind` is or holds an array."""
+    return isinstance(kind, types.Array) or any(_holds_array(one) for one in getattr(kind, "types", ()))
 
 
 class InnerCompiler(_Compiler):

@@ -114,7 +114,7 @@ class M2RUClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(f"passes = {self.passes!r}: give a whole number from 1 on")
         values, labels, steps, skipped = self._checked(X, y, lengths, first=True)
         classes, codes = np.unique(labels, return_inverse=True)
-        learner = self._new_learner(classes, steps)
+        learner = self._new_learner(classes, steps, values)
         examples = _cut(values, learner)
         learner.measure(examples)
         draw = generator(learner.seed, "order of fit")
@@ -217,8 +217,13 @@ class M2RUClassifier(ClassifierMixin, BaseEstimator):
         if steps not in (None, self._learner.shape.steps):
             raise InputError(f"X has {steps} steps, but was learned with {self._learner.shape.steps}")
 
-    def _new_learner(self, classes: NDArray[Any], own: int | None) -> Learner:
-        """A new chip for rows of `n_features_in_` numbers; `own`: the steps of three-dimensional X."""
+    def _new_learner(
+        self, classes: NDArray[Any], own: int | None, values: NDArray[np.float64] | None = None
+    ) -> Learner:
+        """A new chip for rows of `n_features_in_` numbers; `own`: the steps of three-dimensional X.
+
+        `values` (examples, `n_features_in_`) are known beforehand: learning rates are made to suit them.
+        """
         steps, numbers = own or 1, self.n_features_in_
         if self.steps is not None:
             if own not in (None, self.steps):
@@ -238,6 +243,7 @@ class M2RUClassifier(ClassifierMixin, BaseEstimator):
             scaling=self.scaling,
             settings=self.settings,
             seed=seed,
+            sample=None if values is None else values.reshape(len(values), steps, -1),
         )
 
 

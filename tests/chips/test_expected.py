@@ -38,6 +38,14 @@ DEPENDS = {
 }
 PROBED = {"rule.feedback": "probed", "rule.answer": "softmax"}  # an error of softmax is never 0
 CHARGE = {"periphery.hidden_capacitance": 1e-11, "periphery.output_capacitance": 1e-11}
+RESTS: dict[str, Any] = {
+    "cell.temperature_coefficient": -1e-4,
+    "operation.rest": 60,
+    "operation.refresh": 6,
+    "operation.calibration": "offset",
+    "periphery.reference_group": 2,
+    "periphery.reference_tracks": "rewritten",
+}
 CASES: dict[str, dict[str, Any]] = {
     "through": {},
     "copies never renewed": {"rule.refresh": None},
@@ -73,6 +81,8 @@ CASES: dict[str, dict[str, Any]] = {
     "held rows": {"rule.consolidate": "recursive", "rule.importance_hidden": 0.2, "rule.batch": 5},
     "six bits": {"periphery.input_bits": 6, "periphery.converter_bits": 6},
     "verified": {"write.tries": 2},
+    "rests": RESTS,
+    "rests, probed": PROBED | RESTS | {"operation.calibration": "sum", "tile.rows": 7, "tile.columns": 3},
 }
 
 
@@ -86,7 +96,10 @@ def measured(p: ParameterSet) -> Ledger:
     chip = M2RU(p, SHAPE, seed=3)
     before = chip.ledger().counts["learn"]
     x, y = examples(LEARNED)
-    chip.learn(x, y)
+    for part in (slice(None, LEARNED // 2), slice(LEARNED // 2, None)):
+        chip.learn(x[part], y[part])
+        if chip.rests():
+            chip.rest()
     chip.predict(x[:PREDICTED])
     ledger = chip.ledger()
     for name in chip.arrays():
@@ -130,7 +143,7 @@ def factor(key: tuple[str, str, str], case: str) -> float:
 def test_expected_is_measured(case: str) -> None:
     p = make(case)
     real = flat(measured(p))
-    few = {"expected.feedback_bits_on": FEW, "expected.inputs_on": 1}
+    few = {"expected.feedback_bits_on": FEW, "expected.inputs_on": 1, "expected.rests": 2}
     told = flat(expected(p.merged(prices.parameters(few)), SHAPE, learned=LEARNED, predicted=PREDICTED))
     assert told.keys() == real.keys()
     for key, n in real.items():

@@ -10,7 +10,7 @@ import pytest
 from hardware import QUIET, Xoshiro
 
 from cimlearn.chips import build, parameters
-from cimlearn.chips.m2ru import kernels
+from cimlearn.chips.m2ru import kernels, sizes
 from cimlearn.chips.m2ru.chip import M2RU
 from cimlearn.chips.m2ru.setup import initial_weights, make_rule
 from cimlearn.errors import InputError
@@ -590,6 +590,63 @@ def test_sparsification_writes_k_per_column() -> None:
         "hidden": 320,
         "output": 120,
     }
+
+
+def test_what_is_not_written_is_kept() -> None:
+    """Error feedback: after an update, what was written and what is left are the changes without a sparsifier."""
+    x, y = examples(2)
+    start, whole = make("float"), make("float")
+    kept = make("float", rule__keep_hidden=2, rule__keep_output=1, rule__remainder="kept")
+    before = start.weights()
+    for chip in (whole, kept):
+        chip.learn(x[: chip.rule.batch], y[: chip.rule.batch])
+    scale = 1 / (kept.rule.batch * (1 + kept.rule.ratio))
+    for name, rate in (("hidden", kept.rule.hidden_rate), ("output", kept.rule.output_rate)):
+        left = -rate[:, None] * scale * getattr(kept.work.state, name)
+        written = kept.weights()[name] - before[name]
+        assert np.count_nonzero(written) == written.shape[1] * {"hidden": 2, "output": 1}[name]
+        assert not np.any(left[written != 0]) and np.any(left)
+        assert np.allclose(written + left, whole.weights()[name] - before[name], atol=1e-6)
+
+
+def test_the_memory_of_changes_serves_as_accumulators() -> None:
+    """Nothing reaches a threshold of 100, so nothing is written; no bit more is needed, and what is left moves."""
+    chip = make(rule__remainder="kept", rule__batch=2, write__least=100)
+    programmed = {name: seen.copy() for name, seen in chip.writes().items()}
+    chip.learn(*examples(20))
+    assert all(np.array_equal(seen, programmed[name]) for name, seen in chip.writes().items())
+    assert chip.memory_bits() == make(rule__batch=2).memory_bits()
+    bits, learned = (96 + 27) * 16, chip.ledger().counts["learn"]
+    updates = learned["time"]["updates"]
+    assert learned["changes"]["bits_written"] == (chip.learned() + updates) * bits
+    unit = 2.0**-15 * chip.parameters["mapping.hidden_range"]
+    left = (
+        -chip.rule.hidden_rate[:, None] / (chip.rule.batch * (1 + chip.rule.ratio)) * chip.work.state.hidden
+    )
+    assert np.allclose(left / unit, np.rint(left / unit), atol=0.01) and np.any(left)
+
+
+def test_a_chip_without_a_memory_of_changes_keeps_nothing() -> None:
+    with pytest.raises(InputError, match=r"rule\.remainder = kept: every pass is written at once"):
+        parameters(
+            "m2ru", {"rule.remainder": "kept", "rule.batch": 1, "replay.slots": 0, "rule.keep_hidden": "none"}
+        )
+    with pytest.raises(InputError, match=r"rule\.remainder = kept: rule\.update = parallel"):
+        own = {"rule.keep_hidden": "none", "rule.keep_output": "none"}
+        parameters("m2ru", {"rule.remainder": "kept", "rule.update": "parallel", **own})
+
+
+def test_a_feedback_array_may_be_written_otherwise() -> None:
+    """Its accumulators are counted where it has some; written blindly, it has single cells and no bit."""
+    slices = {"write__scheme": "slices", "mapping__cells": 2, "write__least": 0.1, "write__tries": 2}
+    p = {"rule__feedback": "probed", "rule__remainder": "kept", "rule__batch": 2, **slices}
+    same, unheld, blind = (recipe(**p, rule__feedback_writes=w) for w in ("same", "unheld", "blind"))
+    weights = 4 * SHAPE.classes * 8
+    assert sizes.memory_bits(same, SHAPE, on_chip=True)["accumulators"] == 8 * weights
+    assert all("accumulators" not in sizes.memory_bits(q, SHAPE, on_chip=True) for q in (unheld, blind))
+    cells = [sizes.inventory(q, SHAPE)["feedback"]["cells"] for q in (same, unheld, blind)]
+    assert cells == [2 * weights, 2 * weights, weights]
+    assert sizes.feedback_design(unheld)["write.scheme"] == "slices"
 
 
 def test_levels_run() -> None:

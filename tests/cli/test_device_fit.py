@@ -52,6 +52,7 @@ def test_writes_a_cell_and_a_figure(table: Path, capsys: pytest.CaptureFixture[s
         (["device", "fit", "pulses.csv", "--window", "wide"], "give two conductances"),
         (["device", "fit", "pulses.csv", "--window", "1e-5,1e-5"], "has no width"),
         (["device", "fit", "pulses.csv", "--unit", "V"], "--unit V: give one of"),
+        (["device", "fit", "pulses.csv", "--out", "mine"], "--out mine: a cell's file ends in .toml"),
         (["device", "sram", "pulses.csv"], "takes no table"),
         (["price", "m2ru", "--set", "device=none.toml"], "none.toml can't be read"),
     ],

@@ -182,3 +182,9 @@ def test_bad_cell_files_are_named(tmp_path: Path, text: str, words: str) -> None
     file.write_text(text)
     with pytest.raises(InputError, match=words):
         chips.parameters("m2ru", {"device.kind": str(file)})
+
+
+def test_a_cell_that_leaves_a_direction_open_opens_no_interval() -> None:
+    """Mean 2 of 1, 2, 3: t(0.975, 2) / sqrt(3) to each side, though one of the fits says nothing of its error."""
+    one = spread._mean(np.array([1.0, 2.0, 3.0]), np.array([0.1, np.inf, 0.1]), 0.05)
+    assert one.low == pytest.approx(2 - 2.484, abs=1e-3) and one.high == pytest.approx(2 + 2.484, abs=1e-3)

@@ -18,7 +18,7 @@ import cimlearn
 from cimlearn.errors import InputError
 
 TRAIN = 1437  # of scikit-learn's digits
-SETTINGS = {"network.hidden": 48}
+SETTINGS = {"network.hidden": 48, "rule.suited": False}  # what a loop that knows no stream learns with
 
 
 def _needed(module: str, package: str) -> ModuleType:

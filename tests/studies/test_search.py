@@ -169,6 +169,22 @@ def test_the_front_is_that_of_explore_and_values_are_means_over_seeds(toys: None
     )
 
 
+def test_a_trial_near_chance_is_on_no_front(
+    toys: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a toy that learns nothing; its stream doesn't say its classes, so the level is said here."""
+    monkeypatch.setattr("cimlearn.studies.search.outcome.chance", lambda run: 0.5)
+    nothing = TOYS.replace(
+        "mean.step = {low = 0.001, high = 0.5, log = true}", "mean.step = {choices = [0.0]}"
+    )
+    found = done(tmp_path, nothing)
+    assert all(row["state"] == "finished" and row["near_chance"] for row in found.rows)
+    assert found.front == []
+    assert (found.folder / "front.csv").read_text().count("\n") == 1
+    write_page(search(tmp_path, nothing), found)
+    assert "near chance" in (found.folder / "search.html").read_text()
+
+
 def test_designs_are_priced_alone_and_infeasible_ones_are_not_on_the_front(tmp_path: Path) -> None:
     found = done(tmp_path, DESIGNS, workers=Idle())
     assert found.count("infeasible") > 0 and found.count("finished") > 0

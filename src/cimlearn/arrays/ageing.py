@@ -149,87 +149,94 @@ def aged(laws: Laws, temperature: float) -> Aged:
     )
 
 
+# Kernels of numbers, not of the array: what an array is made of would be counted in and out for every cell.
+
+
 @kernel
-def drifted(laws, nu, age):
+def drifted(start, nu, age):
     """d."""
-    return (age / laws.start) ** -nu if age > laws.start else 1.0
+    return (age / start) ** -nu if age > start else 1.0
 
 
 @kernel
-def retained(laws, age):
+def retained(retention, age):
     """e."""
-    return np.exp(-max(age, 0.0) / laws.retention) if laws.retention > 0 else 1.0
+    return np.exp(-max(age, 0.0) / retention) if retention > 0 else 1.0
 
 
 @kernel
-def settled(laws, age):
+def settled(settling, age):
     """s."""
-    return 1.0 - np.exp(-max(age, 0.0) / laws.settling) if laws.settling > 0 else 1.0
+    return 1.0 - np.exp(-max(age, 0.0) / settling) if settling > 0 else 1.0
 
 
 @kernel
-def warmed(laws, per_kelvin, temperature):
+def warmed(nominal, activation, per_kelvin, temperature):
     """h."""
-    linear = max(1.0 + per_kelvin * (temperature - laws.nominal), 0.0)
-    return linear * np.exp(-laws.activation * (1.0 / temperature - 1.0 / laws.nominal))
+    linear = max(1.0 + per_kelvin * (temperature - nominal), 0.0)
+    return linear * np.exp(-activation * (1.0 / temperature - 1.0 / nominal))
 
 
 @kernel
-def seen_of(bar, k, i, j):
+def seen(factor, shift, conductance):
     """What the circuit sees of a cell as it was last brought up to date [S]."""
-    aged = bar.state.aged
-    return max(
-        aged.factor[k, i, j] * bar.state.cells.conductance[k, i, j] + aged.shift[k, i, j], np.float32(0)
+    return max(factor * conductance + shift, np.float32(0))
+
+
+@kernel
+def hold(bar, count):
+    """Put down what each of the `count` chosen cells holds now [S], which is where a write begins and what a verifying
+    read finds, its state, and what the circuit sees of it [S].
+
+    The device's state ages where it is a hidden conductance. Without drift where writes erase it.
+    """
+    pick, laws, aged = bar.scratch.pick, bar.ageing, bar.state.aged
+    held, states, known = bar.scratch.asked[6], bar.scratch.asked[7], bar.scratch.asked[8]
+    conductance, state, factor, shift = (
+        bar.state.cells.conductance,
+        bar.state.cells.state,
+        aged.factor,
+        aged.shift,
     )
+    if not laws.on:
+        for n in range(count):
+            held[n] = conductance[pick[0, n], pick[1, n], pick[2, n]]
+        return
+    now, written, nu = aged.clock[NOW], aged.written, laws.nu
+    retention, start, rest, drifts, hides = laws.retention, laws.start, laws.rest, not laws.mended, laws.hides
+    for n in range(count):
+        k, i, j = pick[0, n], pick[1, n], pick[2, n]
+        age = now - written[k, i, j]
+        kept = retained(retention, age)
+        part = kept * drifted(start, nu[k, i, j], age) if drifts else kept
+        left = (1.0 - kept) * rest
+        held[n] = np.float32(part * conductance[k, i, j] + left)
+        states[n] = np.float32(part * state[k, i, j] + left) if hides else state[k, i, j]
+        known[n] = seen(factor[k, i, j], shift[k, i, j], conductance[k, i, j])
 
 
 @kernel
-def left_of(bar, k, i, j):
-    """What time has left of a cell since its last write: part and shift [S] of the conductance that was written."""
-    laws, aged = bar.ageing, bar.state.aged
-    age = aged.clock[NOW] - aged.written[k, i, j]
-    kept = retained(laws, age)
-    return kept * drifted(laws, laws.nu[k, i, j], age), (1.0 - kept) * laws.rest
-
-
-@kernel
-def _begun(bar, k, i, j):
-    """The same for a write that begins: without drift where writes erase it."""
-    if not bar.ageing.mended:
-        return left_of(bar, k, i, j)
-    kept = retained(bar.ageing, bar.state.aged.clock[NOW] - bar.state.aged.written[k, i, j])
-    return kept, (1.0 - kept) * bar.ageing.rest
-
-
-@kernel
-def held(bar, k, i, j):
-    """What a cell holds now [S], which is where a write begins and what a verifying read finds."""
-    conductance = bar.state.cells.conductance[k, i, j]
-    if not bar.ageing.on:
-        return conductance
-    part, shift = _begun(bar, k, i, j)
-    return np.float32(part * conductance + shift)
-
-
-@kernel
-def held_state(bar, k, i, j):
-    """The device's state now: it ages where it is a hidden conductance."""
-    state = bar.state.cells.state[k, i, j]
-    if not bar.ageing.hides:
-        return state
-    part, shift = _begun(bar, k, i, j)
-    return np.float32(part * state + shift)
-
-
-@kernel
-def restart(bar, k, i, j, normal):
-    """Start the clock of a cell that has just been written, and draw what it settles by from a standard normal."""
-    laws, aged = bar.ageing, bar.state.aged
-    aged.written[k, i, j] = aged.clock[NOW]
-    aged.relaxed[k, i, j] = np.float32(laws.relaxation) * normal
-    h = warmed(laws, laws.per_kelvin[k, i, j], aged.clock[TEMPERATURE])
-    aged.factor[k, i, j] = np.float32(h)
-    aged.shift[k, i, j] = np.float32(h * settled(laws, 0.0) * aged.relaxed[k, i, j])
+def restart(bar, count):
+    """Start the clock of each of the chosen cells that was written (1 where `hold` put what it held), and put down what
+    it settles by from a standard normal; the change that the circuit sees [S] takes the place of the cell's own.
+    """
+    pick, laws, aged = bar.scratch.pick, bar.ageing, bar.state.aged
+    moved, settles = bar.scratch.asked[4], bar.scratch.asked[5]
+    alive, known = bar.scratch.asked[6], bar.scratch.asked[8]
+    conductance, factor, shift = bar.state.cells.conductance, aged.factor, aged.shift
+    written, relaxed, per_kelvin = aged.written, aged.relaxed, laws.per_kelvin
+    now, temperature, relaxation = aged.clock[NOW], aged.clock[TEMPERATURE], np.float32(laws.relaxation)
+    nominal, activation, at_once = laws.nominal, laws.activation, settled(laws.settling, 0.0)
+    for n in range(count):
+        if alive[n] == 0:
+            continue
+        k, i, j = pick[0, n], pick[1, n], pick[2, n]
+        written[k, i, j] = now
+        relaxed[k, i, j] = relaxation * settles[n]
+        h = warmed(nominal, activation, per_kelvin[k, i, j], temperature)
+        factor[k, i, j] = np.float32(h)
+        shift[k, i, j] = np.float32(h * at_once * relaxed[k, i, j])
+        moved[n] = seen(factor[k, i, j], shift[k, i, j], conductance[k, i, j]) - known[n]
 
 
 @entry
@@ -238,20 +245,26 @@ def age_cells(bar):
 
     The weights are those of before until the circuit is solved (arrays/crossbar.py, solve_circuit).
     """
-    laws, state = bar.ageing, bar.state.aged
-    now, temperature = state.clock[NOW], state.clock[TEMPERATURE]
-    layers, rows, columns = state.factor.shape
+    laws, aged, conductance = bar.ageing, bar.state.aged, bar.state.cells.conductance
+    now, temperature = aged.clock[NOW], aged.clock[TEMPERATURE]
+    factor, shift, written, relaxed = aged.factor, aged.shift, aged.written, aged.relaxed
+    nu, per_kelvin, row_on = laws.nu, laws.per_kelvin, bar.state.row_on
+    retention, start, rest, settling = laws.retention, laws.start, laws.rest, laws.settling
+    nominal, activation = laws.nominal, laws.activation
+    layers, rows, columns = factor.shape
     for i in range(rows):
         total = 0.0
         for k in range(layers):
             for j in range(columns):
-                part, left = left_of(bar, k, i, j)
-                h = warmed(laws, laws.per_kelvin[k, i, j], temperature)
-                left += settled(laws, now - state.written[k, i, j]) * state.relaxed[k, i, j]
-                state.factor[k, i, j] = np.float32(h * part)
-                state.shift[k, i, j] = np.float32(h * left)
-                total += seen_of(bar, k, i, j)
-        bar.state.row_on[i] = total
+                age = now - written[k, i, j]
+                kept = retained(retention, age)
+                part, left = kept * drifted(start, nu[k, i, j], age), (1.0 - kept) * rest
+                h = warmed(nominal, activation, per_kelvin[k, i, j], temperature)
+                left += settled(settling, age) * relaxed[k, i, j]
+                factor[k, i, j] = np.float32(h * part)
+                shift[k, i, j] = np.float32(h * left)
+                total += seen(factor[k, i, j], shift[k, i, j], conductance[k, i, j])
+        row_on[i] = total
 
 
 def seen_cells(bar: Any) -> NDArray[np.float64]:

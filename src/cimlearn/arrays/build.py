@@ -97,6 +97,8 @@ def crossbar(
     laws = ageing.describe(p, device, shape, group_of(circuit), seed=seed, name=name)
     warm = rules.known(p, "operation.temperature", (laws.nominal,))[0]
     corrects = rules.known(p, "operation.calibration", "none")
+    waits = name != "feedback" and rules.known(p, "rule.remainder", "forgotten") == "kept"
+    gathers = p["write.least"] > 0 and not waits  # or changes wait in the chip's memory of changes
     bar = Crossbar(
         device=device,
         gambles=hasattr(device, "gambles") and device.gambles(),
@@ -124,7 +126,7 @@ def crossbar(
             weight=np.zeros((rows, columns), np.float32),
             variance=np.zeros((rows, columns), np.float32),
             row_on=np.zeros(rows),
-            pending=np.zeros((rows, columns) if p["write.least"] > 0 else (0, 0), np.float32),
+            pending=np.zeros((rows, columns) if gathers else (0, 0), np.float32),
             turn=np.zeros((rows, columns), np.uint8),
             read_words=kernel_state(seed, name, "read"),
             write_words=kernel_state(seed, name, "write"),
@@ -138,7 +140,7 @@ def crossbar(
             row=np.zeros((2, rows), np.float32),
             column=np.zeros((3, columns), np.float32),
             pick=np.zeros((3, len(sign) * rows * columns + 1), np.int32),
-            asked=np.zeros((6, len(sign) * rows * columns + 1), np.float32),
+            asked=np.zeros((9, len(sign) * rows * columns + 1), np.float32),
             frozen=np.zeros((rows, columns) if laws.trap.size else (0, 0), np.float32),
         ),
     )

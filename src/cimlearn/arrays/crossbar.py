@@ -58,7 +58,8 @@ class CrossbarScratch(NamedTuple):
     pick: NDArray[np.int32]  # (3, cells + 1) layer, row, column of each cell that is written
     asked: NDArray[
         np.float32
-    ]  # (6, cells + 1) change, target [S]; normals; uniforms; moved [S]; wanted weight
+    ]  # (9, cells + 1) of each of these cells: change, target [S]; normal; uniform; change that
+    # the circuit sees [S]; wanted weight or normal of relaxation; held [S], held state, seen [S] before the write
     frozen: NDArray[
         np.float32
     ]  # (rows, columns) weights of one inference with its telegraph noise, or (0, 0)

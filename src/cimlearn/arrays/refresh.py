@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cimlearn.arrays.ageing import seen_of
+from cimlearn.arrays.ageing import seen as seen_of
 from cimlearn.compiled import kernel
 
 
@@ -32,7 +32,8 @@ def _refresh_seen(bar, first, last):
     weight, variance, seen, loads = bar.state.weight, bar.state.variance, bar.state.seen, bar.loads
     unit = np.float32(bar.read_variance * bar.scale * bar.scale)
     held, columns = np.float32(loads.transconductance), weight.shape[1]
-    load = bar.scratch.column[1]
+    load, conductance = bar.scratch.column[1], bar.state.cells.conductance
+    ages, factor, shift = bar.ageing.on, bar.state.aged.factor, bar.state.aged.shift
     tile = 0
     for n in range(bar.hanging.size - 1):
         top, bottom = bar.hanging[n], bar.hanging[n + 1]
@@ -49,7 +50,9 @@ def _refresh_seen(bar, first, last):
                 load[j] += reference if loads.beside else np.float32(0)
             for k in range(bar.sign.size):
                 for j in range(columns):
-                    g = seen_of(bar, k, i, j) if bar.ageing.on else bar.state.cells.conductance[k, i, j]
+                    g = conductance[k, i, j]
+                    if ages:
+                        g = seen_of(factor[k, i, j], shift[k, i, j], g)
                     reached = g * seen.path[k, i, j]
                     weight[i, j] += bar.sign[k] * reached
                     variance[i, j] += (bar.sign[k] * bar.sign[k]) * reached * reached
@@ -76,11 +79,12 @@ def _refresh_seen(bar, first, last):
 def _refresh_traps(bar, first, last, load):
     """What traps do to the weights of rows first .. last - 1, whose columns have gains load (columns,)."""
     aged, seen, scale = bar.state.aged, bar.state.seen, np.float32(bar.scale)
+    factor, shift, conductance, trap = aged.factor, aged.shift, bar.state.cells.conductance, bar.ageing.trap
     for i in range(first, last):
         for j in range(load.size):
             for k in range(bar.sign.size):
-                reached = seen_of(bar, k, i, j) * seen.path[k, i, j]
-                aged.sway[k, i, j] = scale * load[j] * bar.sign[k] * bar.ageing.trap[k, i, j] * reached
+                g = seen_of(factor[k, i, j], shift[k, i, j], conductance[k, i, j])
+                aged.sway[k, i, j] = scale * load[j] * bar.sign[k] * trap[k, i, j] * (g * seen.path[k, i, j])
             if aged.borne.size > 0:
                 aged.borne[i, j] = scale * load[j] * seen.reference[i, j]
 

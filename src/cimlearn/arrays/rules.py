@@ -94,12 +94,12 @@ def _range(p: ParameterSet) -> None:
 def _circuit(p: ParameterSet) -> None:
     """What the parts of the circuit need of each other."""
     group, wire = p["periphery.reference_group"], p["periphery.wire"]
-    if p["write.scheme"] == "slices":
+    if p["write.scheme"] != "cells":
         for name, off in CIRCUIT.items():
             if p[name] != off:
                 raise InputError(
-                    f"{name} = {p[name]:g} is not simulated with write.scheme = slices, which would flatter the chip; "
-                    f"set {name} = none, or write.scheme = cells"
+                    f"{name} = {p[name]:g} is not simulated with write.scheme = {p['write.scheme']}, "
+                    f"which would flatter the chip; set {name} = none, or write.scheme = cells"
                 )
     if wire is None:
         for name in ("periphery.source_resistance", "periphery.sink_resistance"):
@@ -166,12 +166,13 @@ def known(p: ParameterSet, name: str, otherwise: Any) -> Any:
 
 def _time(p: ParameterSet) -> None:
     """What time and temperature need of the rest."""
-    if p["write.scheme"] == "slices":
+    if p["write.scheme"] != "cells":
         for name, off in AGEING.items():
             if p[name] != off:
                 raise InputError(
-                    f"{name} = {p[name]:g} is not simulated with write.scheme = slices, which would flatter the chip; "
-                    f"set {name} = {'none' if off is None else off}, or write.scheme = cells"
+                    f"{name} = {p[name]:g} is not simulated with write.scheme = {p['write.scheme']}, "
+                    f"which would flatter the chip; set {name} = {'none' if off is None else off}, "
+                    "or write.scheme = cells"
                 )
     if p["periphery.reference_tracks"] != "no" and p["mapping.kind"] == "pair":
         raise InputError(

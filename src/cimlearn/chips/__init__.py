@@ -10,6 +10,7 @@ from cimlearn.chips.catalog import (
     names,
     parameters,
     source,
+    suited,
     told_tasks,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "names",
     "parameters",
     "source",
+    "suited",
     "told_tasks",
 ]

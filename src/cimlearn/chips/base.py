@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -113,6 +113,23 @@ class Designer(Protocol):
         """After `learned` new examples of `shape` and `predicted` ones; `p` holds `expected.*` too."""
 
 
+class Suiter(Protocol):
+    """How parameters that the user left open are made to suit a stream."""
+
+    def __call__(
+        self,
+        p: ParameterSet,
+        shape: StreamShape,
+        examples: int,
+        sample: Callable[[], NDArray[Any] | None],
+        given: Collection[str],
+    ) -> ParameterSet:
+        """`p` for `examples` new examples; `sample` gives the first few, (some, steps, features), if it is asked.
+
+        The user set the names in `given`, which stay.
+        """
+
+
 def _never(p: ParameterSet) -> bool:
     return False
 
@@ -144,4 +161,5 @@ class Kind:
     packages: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict
     )  # placement -> what else decides its bytes
+    suit: Suiter | None = None  # None: its parameters are the same for every stream
     told_tasks: Callable[[ParameterSet], bool] = _never  # whether it is told the task when it classifies

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
+
+from numpy.typing import NDArray
 
 from cimlearn import extensions
 from cimlearn.chips import m2ru, sas_mram
@@ -66,6 +68,19 @@ def build(chip: str, on: str, *, parameters: ParameterSet, shape: StreamShape, s
     """A chip, or one of its software twins, ready to learn examples of `shape`."""
     check_placement(chip, on)
     return kind(chip).build(on, parameters=parameters, shape=shape, seed=seed)
+
+
+def suited(
+    chip: str,
+    parameters: ParameterSet,
+    shape: StreamShape,
+    examples: int,
+    sample: Callable[[], NDArray[Any] | None],
+    given: Collection[str],
+) -> ParameterSet:
+    """Parameters for a stream of `examples` new examples; `sample` gives the first few, if asked; `given` were set."""
+    suit = kind(chip).suit
+    return parameters if suit is None else suit(parameters, shape, examples, sample, given)
 
 
 def design(chip: str, p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int) -> Design:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ def command(arguments: Namespace) -> None:
         raise InputError("device fit: name the table, for example cimlearn device fit pulses.csv")
     if arguments.law is not None and arguments.law not in LAWS:
         raise InputError(f"--law {arguments.law}: give one of {', '.join(LAWS)}")
+    if arguments.out is not None and not arguments.out.endswith(".toml"):
+        raise InputError(f"--out {arguments.out}: a cell's file ends in .toml, as {arguments.out}.toml")
     pulses = tables.read(arguments.file, arguments.unit)
     measured = data.data(pulses, _window(arguments.window))
     notes = [*pulses.notes, *data.oddities(measured)]
@@ -97,4 +100,6 @@ def _interval(one: Number) -> str:
     """The interval of a number, or why there is none."""
     if one.low is None and one.high is None:
         return f"assumed: {one.assumed}" if one.assumed else ""
+    if one.low == -math.inf and one.high == math.inf:
+        return "any: these pulses can't tell it"
     return f"{0 if one.low is None else one.low:.4g} to " + ("any" if one.high is None else f"{one.high:.4g}")

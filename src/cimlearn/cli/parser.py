@@ -12,6 +12,7 @@ from cimlearn.cli import words
 from cimlearn.cli.parser_studies import (
     add_compare,
     add_explore,
+    add_panel,
     add_query,
     add_reproduce,
     add_rows,
@@ -63,6 +64,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add_reproduce(commands.add_parser("reproduce", help="redo the figures and claims of a paper"))
     add_explore(commands.add_parser("explore", help="accuracy, energy and lifetime over a grid of designs"))
+    add_panel(
+        commands.add_parser("panel", help="memory cells, published and your own, with every write scheme")
+    )
     _add_device(
         commands.add_parser(
             "device", help="figures of a digital memory cell; device fit: a cell from measured pulses"

@@ -55,6 +55,27 @@ def add_reproduce(parser: argparse.ArgumentParser) -> None:
     add_sweep(parser, "new or earlier folder (default reproduced/PAPER); finished runs are used again")
 
 
+def add_panel(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `panel`."""
+    parser.add_argument(
+        "cells",
+        nargs="*",
+        metavar="CELL|FILE.toml",
+        help="cells by name, files of your own, or published (default) for all published cells",
+    )
+    parser.add_argument("--schemes", metavar="NAME,...", help="write schemes (default: all; docs/panel.md)")
+    parser.add_argument(
+        "--streams", metavar="NAME,...", help="streams (default: permuted-mnist,split-cifar10)"
+    )
+    parser.add_argument("--seeds", metavar="N|LIST", help="how many seeds, or which: 0,3,5 (default 1)")
+    parser.add_argument("--quick", action="store_true", help="one short stream: minutes, not hours")
+    add_set(parser)
+    add_sweep(
+        parser, "new or earlier folder (default panel); finished runs are used again, and stay on the page"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
 def add_explore(parser: argparse.ArgumentParser) -> None:
     """Arguments of `explore`."""
     parser.add_argument("chip", metavar="CHIP|FILE.toml", help="a chip such as m2ru, or a whole experiment")

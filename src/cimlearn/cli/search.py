@@ -70,6 +70,9 @@ def _print(search: Search, found: Searched) -> None:
     print(tally(found))
     if found.count("running"):
         print("another search of this study still runs trials; call this again later for all of them")
+    if not found.front and found.count(FINISHED):
+        print(f"every finished trial is near chance, so none is on the front: {found.folder / PAGE}")
+        return
     if not found.front:
         print(f"no trial has finished; their reasons: {found.folder / TRIALS}")
         return
@@ -91,7 +94,7 @@ def _plain(search: Search, found: Searched) -> dict[str, Any]:
         {
             k: None if isinstance(v, float) and math.isinf(v) else v
             for k, v in row.items()
-            if k not in ("best", "state", "reason")
+            if k not in ("best", "state", "reason", "near_chance")
         }
         for row in in_order(search, found.front)
     ]

@@ -22,7 +22,7 @@ def wanted(arguments: Namespace) -> dict[str, Any]:
     words = {word: getattr(arguments, word) for word in WORDS} | {"chip": chip}
     given |= {word: value for word, value in words.items() if value is not None}
     if arguments.seeds is not None:
-        given["seeds"] = _seeds_of_text(arguments.seeds)
+        given["seeds"] = seeds_of_text(arguments.seeds)
     given["settings"] |= settings_of(arguments.set)
     return given
 
@@ -39,7 +39,7 @@ def settings_of(pairs: Sequence[str]) -> dict[str, str]:
     return settings
 
 
-def _seeds_of_text(text: str) -> tuple[int, ...]:
+def seeds_of_text(text: str) -> tuple[int, ...]:
     """'3' as (0, 1, 2), '0,3,5' as (0, 3, 5)."""
     try:
         parts = [number(part) for part in text.split(",") if part.strip()]

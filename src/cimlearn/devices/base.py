@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.compiled import dispatched, kernel, overloaded
+from cimlearn.compiled import dispatched, kernel
 from cimlearn.devices.wear import endurances
 from cimlearn.random import generator
 
@@ -105,13 +105,6 @@ def middle(device: Any) -> tuple[float, float]:
 def per_cell(gain: Any) -> Any:
     """The numbers of each cell of gain (layers, rows, columns) or (layers, rows, columns, numbers), cell by cell."""
     return gain.reshape(-1) if gain.ndim == 3 else gain.reshape(-1, gain.shape[3])
-
-
-@overloaded(per_cell)
-def _per_cell(gain):
-    if gain.ndim == 3:
-        return lambda gain: gain.reshape(-1)
-    return lambda gain: gain.reshape(-1, gain.shape[3])
 
 
 @kernel

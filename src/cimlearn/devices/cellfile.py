@@ -106,7 +106,7 @@ def _capacitors(
     usual = load("continuous")
     (low, high), span = kind.window(part), usual["device.high"] - usual["device.low"]
     found = {}
-    for side in ("hidden", "output"):
+    for side in ("hidden", "output", "feedback"):
         key = f"periphery.{side}_capacitance"
         old = chip.entry(key)
         source = f"m2ru.toml, {old.value:g} F for {1e6 * span:.0f} uS, in proportion to the window of {name}"

@@ -18,9 +18,8 @@ MOST = 100_000_000  # pulses of one call, over all cells
 
 
 @entry
-def _trains(device, conductance, state, gain, changes, words, sums):
+def _trains(device, conductance, state, own, changes, words, sums):
     """sums (cells, 1 + pulses): conductance [S] before and after each of changes (pulses,) [S], cell by cell."""
-    own = per_cell(gain)
     normals, uniforms = np.empty(changes.size, np.float32), np.empty(changes.size, np.float32)
     for n in range(conductance.size):
         fill_normal(words, normals)
@@ -102,7 +101,9 @@ def pulse_response(
         raise InputError(f"start = {first:g} S lies outside what the cell reaches, {least:g} to {most:g} S")
     conductance, state = _placed(made, first, cells)
     seen = np.empty((cells, total + 1), np.float32)
-    _trains(made, conductance, state, fresh.gain, changes, kernel_state(seed, "response", "write"), seen)
+    _trains(
+        made, conductance, state, per_cell(fresh.gain), changes, kernel_state(seed, "response", "write"), seen
+    )
     return seen
 
 

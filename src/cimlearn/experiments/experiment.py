@@ -25,6 +25,7 @@ from cimlearn.runfolder.files import FORMAT, create, locked, read_configuration,
 from cimlearn.streams.base import Stream
 
 DEVICES = ("cpu", "cuda")  # where chips are simulated
+SAMPLE = 200  # examples of the first task by which parameters are made to suit the stream
 TOLD = "task-incremental"  # the scenario of a chip that is told the task
 
 
@@ -77,6 +78,24 @@ class Experiment:
             return self.stream
         return streams.open_stream(self.stream, seed=seed, data=self.data, settings=self.parameters[1])
 
+    def chip_parameters(self, stream: Stream) -> ParameterSet:
+        """The parameters of the chip, what the user left open made to suit the stream: alike for all seeds.
+
+        The sample is of seed 0, whatever seed `stream` has, so a seed learns alike alone and among others.
+        """
+
+        def sample() -> Any:
+            first = next(iter(self.open_stream(0).chunks(0, SAMPLE)), None)
+            return None if first is None or len(first.y) == 0 else first.x
+
+        if "_suited" not in self.__dict__:  # kept: a stream of a table is read for it
+            examples = sum(task.examples for task in stream.tasks)
+            given = tuple(self.settings)
+            found = chips.suited(self.chip, self.parameters[0], stream.shape, examples, sample, given)
+            self.__dict__["_suited"] = found
+        suited: ParameterSet = self.__dict__["_suited"]
+        return suited
+
     def build(self, seed: int) -> tuple[Stream, Chip]:
         """The stream and the new chip of one seed."""
         stream = self.open_stream(seed)
@@ -85,7 +104,8 @@ class Experiment:
                 "stream.label_delay makes the last examples of a task arrive in the next one, but "
                 f"{self.chip} with network.tasks = own learns each task by itself; set network.tasks = shared"
             )
-        chip = chips.build(self.chip, self.on, parameters=self.parameters[0], shape=stream.shape, seed=seed)
+        p = self.chip_parameters(stream)
+        chip = chips.build(self.chip, self.on, parameters=p, shape=stream.shape, seed=seed)
         return stream, chip
 
     def configuration(self, stream: Stream, chip: Chip) -> dict[str, Any]:
@@ -107,7 +127,8 @@ class Experiment:
             "shape": stream.shape._asdict(),
             "tasks": [task._asdict() for task in stream.tasks],
             **streams.described(stream),
-            "parameters": _owned(self.parameters[0].merged(self.parameters[1])),
+            "parameters": _owned(self.chip_parameters(stream).merged(self.parameters[1])),
+            **({"suited": suited} if (suited := self._suited_names(stream)) else {}),
             "prices": _owned(self.prices),
             "inventory": chip.inventory(),
             "cell": chip.figures(),
@@ -121,6 +142,11 @@ class Experiment:
                 (*chips.kind(self.chip).packages.get(self.on, ()), *(("numba-cuda",) if self._card() else ()))
             ),
         }
+
+    def _suited_names(self, stream: Stream) -> list[str]:
+        """Parameters whose values the stream decided."""
+        of_chip = self.parameters[0]
+        return [name for name, value in self.chip_parameters(stream).items() if value != of_chip[name]]
 
     def _card(self) -> dict[str, str]:
         """The GPU that simulates the chips; nothing on a CPU."""
@@ -240,6 +266,9 @@ def same_experiment(before: Mapping[str, Any], now: Experiment) -> bool:
         return False
     old = {name: entry["value"] for name, entry in before["parameters"].items()}
     new = now.parameters[0].merged(now.parameters[1])
+    for name in before.get("suited", ()):  # follows from the stream, where nobody set it
+        if name in new and name not in now.settings:
+            old[name] = list(new[name]) if isinstance(new[name], tuple) else new[name]
     later = [
         name for name in new if name not in old
     ]  # parameters that the run didn't know have their defaults

@@ -2,7 +2,8 @@
 
 What has one answer is taken from the rules of `costs/crossbar/served.py`: the swing that the supply leaves, integration
 beside settling, drivers as wide as their row, a reference column beside every column, an amplifier as strong as its
-column, its noise simulated. What has several is tried: cells of higher resistance, a slower clock, shorter tiles.
+column, its noise simulated. What has several is tried: cells of higher resistance, a slower clock, shorter tiles, a
+higher read voltage.
 Capacitors keep the range of weights throughout. Of the designs that are served the one of least energy per inference is
 taken; nothing is trained for that.
 """
@@ -25,6 +26,10 @@ from cimlearn.streams.base import StreamShape
 RESISTANCE: Final = (1, 5, 20, 100)  # times that of the cells
 SLOWER: Final = (1, 4, 16)  # times the clock's period
 ROWS: Final = (None, 64)  # of a tile; None: as set
+VOLTAGE: Final = (
+    1,
+    2,
+)  # times that of a read: less noise for more energy, as long as no read disturbs a cell
 
 
 class Served(NamedTuple):
@@ -56,18 +61,19 @@ def cheapest(p: ParameterSet, own: ParameterSet, shape: StreamShape, chip: str =
 def _candidates(p: ParameterSet, own: ParameterSet) -> Iterator[dict[str, Any]]:
     """Settings to try, the least changed first."""
     resistances = RESISTANCE if "device.low" in p and "device.high" in p else (1,)
-    for resistance, slower, rows in product(resistances, SLOWER, ROWS):
-        yield _candidate(p, own, resistance, slower, rows)
+    voltages = [v for v in VOLTAGE if v == 1 or v * p["periphery.read_voltage"] < p["periphery.threshold"]]
+    for resistance, slower, rows, voltage in product(resistances, SLOWER, ROWS, voltages):
+        yield _candidate(p, own, resistance, slower, rows, voltage)
 
 
 def _candidate(
-    p: ParameterSet, own: ParameterSet, resistance: int, slower: int, rows: int | None
+    p: ParameterSet, own: ParameterSet, resistance: int, slower: int, rows: int | None, voltage: int
 ) -> dict[str, Any]:
     """Settings of one candidate."""
     swing = own["technology.supply"] / 2 - own["price.headroom"]
     saturation = min(p["periphery.saturation"] or swing, swing)
     integration = min(p["periphery.integration"], 1 - own["price.settling"])
-    charge = integration / p["periphery.integration"] * slower / resistance
+    charge = integration / p["periphery.integration"] * slower * voltage / resistance
     charge *= (p["periphery.saturation"] or saturation) / saturation
     found: dict[str, Any] = {
         "periphery.saturation": saturation,
@@ -81,6 +87,8 @@ def _candidate(
         found["periphery.reference_group"] = p["periphery.reference_group"] or 1
     if resistance > 1:
         found |= {name: p[name] / resistance for name in ("device.low", "device.high")}
+    if voltage > 1:
+        found["periphery.read_voltage"] = p["periphery.read_voltage"] * voltage
     if slower > 1:
         found["periphery.clock"] = p["periphery.clock"] / slower
     tall = min(p["tile.rows"], rows or p["tile.rows"])

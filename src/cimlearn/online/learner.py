@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cimlearn import chips
 from cimlearn.chips import m2ru
 from cimlearn.chips.m2ru.chip import M2RU
+from cimlearn.chips.m2ru.suited import suited
 from cimlearn.costs import prices
 from cimlearn.costs.base import Costs
 from cimlearn.costs.lifetime import from_histogram
@@ -28,6 +29,7 @@ from cimlearn.online.ranges import Ranges, Values, scaled
 from cimlearn.streams.base import StreamShape
 
 PLACEMENTS: Final = ("chip", "float")
+SAMPLE: Final = 200  # examples that learning rates are made to suit
 SCALINGS: Final = ("range", None)
 # A table is a short stream: a write after every new example learns most from it (docs/recipe.md, "Short streams").
 DEFAULTS: Final[Mapping[str, Any]] = {"rule.batch": 1}
@@ -48,6 +50,9 @@ class Learner:
         'part.key' -> value of the chip and of its prices; `DEFAULTS` where it says nothing
     seed
         of the chip, 0 or above
+    sample
+        (examples, steps, features) known before anything is learned, or None: learning rates are made to suit it
+        (`rule.suited`)
 
     Raises
     ------
@@ -65,6 +70,7 @@ class Learner:
         scaling: str | None = "range",
         settings: Mapping[str, Any] | None = None,
         seed: int = 0,
+        sample: Values | None = None,
     ) -> None:
         if on not in PLACEMENTS:
             raise InputError(
@@ -80,7 +86,11 @@ class Learner:
         rest = for_chip(self.settings, chips.parameters("m2ru"))
         self.prices = prices.parameters(mine, m2ru.KIND.costs, m2ru.KIND.prices)
         self.shape = StreamShape(steps, features, classes, signed=scaling is None)
-        self.chip = M2RU(chips.parameters("m2ru", rest), self.shape, seed=seed, on=on)
+        p = chips.parameters("m2ru", rest)
+        chosen = suited(p, self.shape, None, lambda: _first(sample, scaling), tuple(self.settings))
+        if chosen["rule.scale"] != p["rule.scale"]:  # said to copies, which have no sample
+            self.settings["rule.scale"] = chosen["rule.scale"]
+        self.chip = M2RU(chosen, self.shape, seed=seed, on=on)
         self.ranges = Ranges(features)
         self.learned = 0  # new examples
         self._lock = Lock()  # a chip has one scratch memory, and its kernels release the interpreter
@@ -161,6 +171,17 @@ def _restored(
     learner.ranges.low, learner.ranges.high = (np.array(bound) for bound in bounds)
     learner.chip.load(tensors, {})
     return learner
+
+
+def _first(sample: Values | None, scaling: str | None) -> NDArray[np.float32] | None:
+    """The first examples of a sample as the chip will see them, scaled to the ranges of all of it."""
+    if sample is None or len(sample) == 0:
+        return None
+    if scaling is None:
+        return _inside(sample[:SAMPLE])
+    ranges = Ranges(sample.shape[2])
+    ranges.widen(sample)
+    return scaled(sample[:SAMPLE], ranges.low, ranges.high)
 
 
 def _inside(x: Values) -> NDArray[np.float32]:

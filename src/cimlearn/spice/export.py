@@ -66,7 +66,10 @@ def export(
     seed = configuration["seeds"][0] if seed is None else seed
     if seed not in configuration["seeds"]:
         raise InputError(f"{run} has no seed {seed}; it has {', '.join(map(str, configuration['seeds']))}")
-    p = described_in(run).parameters[0]
+    experiment = described_in(run)
+    p = experiment.parameters[0].replace(
+        {name: configuration["parameters"][name]["value"] for name in configuration.get("suited", ())}
+    )
     if p["periphery.input_bits"] is None:
         raise InputError("periphery.input_bits = none streams no bits; export a run with input bits")
     chip: Any = chips.build(

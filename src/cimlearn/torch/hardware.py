@@ -66,7 +66,7 @@ class Hardware:
             _check_range(found)
             if found["write.scheme"] != "cells":
                 raise InputError(
-                    "write.scheme = slices is M2RU's; layers of PyTorch models know 'cells' only"
+                    f"write.scheme = {found['write.scheme']} is M2RU's; layers of PyTorch models know 'cells' only"
                 )
         return Hardware(self.kind, found, _priced(self.kind, changes))
 

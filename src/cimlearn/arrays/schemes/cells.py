@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from cimlearn.arrays.ageing import held, held_state, restart, seen_of
+from cimlearn.arrays.ageing import hold, restart
 from cimlearn.arrays.base import PULSES, ROW_WRITES, VERIFY_READS
 from cimlearn.arrays.schemes.scheme import WriteScheme, write_by
 from cimlearn.compiled import kernel
-from cimlearn.devices.base import inside, per_cell, program
+from cimlearn.devices.base import inside, program
 from cimlearn.noise import fill_normal, fill_uniform, uniform
 
 
@@ -38,6 +38,7 @@ def _choose(bar, first, change):
     """
     pick, ask, turn, layers = bar.scratch.pick, bar.scratch.asked[0], bar.state.turn, bar.sign.size
     together = layers if bar.scheme.together else 1
+    turns = 1 if bar.scheme.alone else layers
     per_weight = np.float32(1.0 / (bar.scale * together))
     count, rows = 0, 0
     for i in range(change.shape[0]):
@@ -49,7 +50,7 @@ def _choose(bar, first, change):
                 k = turn[row, j]
                 pick[0, count], pick[1, count], pick[2, count] = k, row, j
                 ask[count] = step * per_weight * bar.sign[k]
-                turn[row, j] = (k + written) % layers if layers > 1 else 0
+                turn[row, j] = (k + written) % turns if turns > 1 else 0
                 count += written
         rows += 1 if count > before else 0
     return count, rows
@@ -58,10 +59,10 @@ def _choose(bar, first, change):
 @kernel
 def _aim(bar, count):
     """Where the chosen cells shall land [S], for write-verify."""
-    pick, ask, target = bar.scratch.pick, bar.scratch.asked[0], bar.scratch.asked[1]
+    ask, target, held = bar.scratch.asked[0], bar.scratch.asked[1], bar.scratch.asked[6]
+    hold(bar, count)
     for n in range(count):
-        now = held(bar, pick[0, n], pick[1, n], pick[2, n])
-        target[n] = inside(bar.device, now + ask[n])
+        target[n] = inside(bar.device, held[n] + ask[n])
 
 
 @kernel
@@ -96,33 +97,41 @@ def pulse_drawn(bar, count):
     )
     conductance, states = bar.state.cells.conductance.reshape(-1), bar.state.cells.state.reshape(-1)
     gains, writes, limits = (
-        per_cell(bar.state.cells.gain),
+        bar.state.cells.gain,
         bar.state.cells.writes.reshape(-1),
         bar.state.cells.limit.reshape(-1),
     )
     _, rows, columns = bar.state.cells.conductance.shape
-    ages, settles = bar.ageing.on, bar.scratch.asked[5]
+    ages, held, held_states = bar.ageing.on, bar.scratch.asked[6], bar.scratch.asked[7]
     pulses = np.int64(0)
+    if ages:
+        hold(bar, count)
     for n in range(count):
         k, i, j = pick[0, n], pick[1, n], pick[2, n]
         place = np.uint64((k * rows + i) * columns + j)
         now, before = conductance[place], states[place]
-        begun, hidden, known = now, before, now
-        if ages:
-            begun, hidden, known = held(bar, k, i, j), held_state(bar, k, i, j), seen_of(bar, k, i, j)
-        reached, state, pulsed = program(device, begun, hidden, gains[place], ask[n], normals[n], uniforms[n])
+        begun, hidden = (held[n], held_states[n]) if ages else (now, before)
+        reached, state, pulsed = program(
+            device, begun, hidden, gains[k, i, j], ask[n], normals[n], uniforms[n]
+        )
         uniforms[n] = pulsed  # their place serves for the pulses of each cell
+        if not pulsed:
+            moved[n] = 0
+            if ages:
+                held[n] = 0
+            continue
         seen = writes[place] + np.int64(pulsed)
         pulses += np.int64(pulsed)
-        alive = pulsed and seen <= limits[place]
+        alive = seen <= limits[place]
         reached = np.float32(reached) if alive else now
         writes[place] = seen
         conductance[place] = reached
         states[place] = state if alive else before
         moved[n] = reached - now
-        if ages and alive:
-            restart(bar, k, i, j, settles[n])
-            moved[n] = seen_of(bar, k, i, j) - known
+        if ages:
+            held[n] = np.float32(1) if alive else np.float32(0)
+    if ages:
+        restart(bar, count)
     bar.state.counts[PULSES] += pulses
     start, rounds = 0, np.int64(0)
     while start < count:  # one sum per run of cells of the same row
@@ -142,9 +151,10 @@ def pulse_drawn(bar, count):
 def _still_off(bar, count, tolerance):
     """Keep of the chosen cells those that a read finds further from their target than the tolerance, a weight."""
     pick, ask, target = bar.scratch.pick, bar.scratch.asked[0], bar.scratch.asked[1]
-    left = 0
+    held, left = bar.scratch.asked[6], 0
+    hold(bar, count)
     for n in range(count):
-        error = target[n] - held(bar, pick[0, n], pick[1, n], pick[2, n])
+        error = target[n] - held[n]
         if abs(error) * bar.scale * abs(bar.sign[pick[0, n]]) > tolerance:
             pick[0, left], pick[1, left], pick[2, left] = pick[0, n], pick[1, n], pick[2, n]
             ask[left], target[left] = error, target[n]
@@ -173,7 +183,7 @@ def write_cells(scheme, bar, first, change):
     """Ask the weights of the rows from `first` on for their change (n, columns): of cells that count alike, one in
     turn or all.
     """
-    if scheme.least > 0:
+    if bar.state.pending.size > 0:
         pending = bar.state.pending[first : first + change.shape[0]]
         gathered(scheme, pending, change, bar.state.write_words)
     count, rows = _choose(bar, first, change)

@@ -22,6 +22,7 @@ class WriteScheme(NamedTuple):
     first_tries: int  # extra pulses of write-verify when the array is first programmed
     together: bool  # a change is shared by all cells of a weight, not given to one of them in turn
     kind: int  # CELLS or SLICES
+    alone: bool  # only the first cell of a weight is written
     carry: float  # the fine slice hands over to the coarse one beyond this weight
 
 
@@ -62,5 +63,6 @@ def write_scheme(p: ParameterSet, bound: float) -> WriteScheme:
         first,
         p["write.cells"] == "all",
         SLICES if sliced else CELLS,
+        p["write.cells"] == "first",
         float(p["write.carry"] * bound / p["write.significance"]),
     )

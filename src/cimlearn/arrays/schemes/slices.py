@@ -118,7 +118,7 @@ def write_slices(scheme, bar, first, change):
 
     Where the fine cell doesn't get there (its own bounds are narrow, say), the weight is carried once more.
     """
-    if scheme.least > 0:
+    if bar.state.pending.size > 0:
         pending = bar.state.pending[first : first + change.shape[0]]
         gathered(scheme, pending, change, bar.state.write_words)
     count, rows = _due(bar, first, change)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
+from numpy.typing import NDArray
+
 from cimlearn.arrays import rules
 from cimlearn.chips.base import Chip, Design, Kind
+from cimlearn.chips.m2ru.fast import with_capacitors
 from cimlearn.devices import catalog as devices
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet, load
@@ -54,17 +57,23 @@ def parameters(changes: Mapping[str, Any], circuit: str = M2RU) -> ParameterSet:
     own = devices.parameters(name)
     if changes.get("rule.feedback", usual["rule.feedback"]) == "probed":
         usual = usual.merged(load("m2ru_probed"))
+    if changes.get("write.scheme") == "transfer":
+        usual = usual.merged(load("m2ru_transfer"))
     found = own.merged(usual).merged(rules.around(name)).merged(own).merged(_clock())
     alone = name == CELL and not any(setting in changes for setting in OTHERS)
+    alone = alone and changes.get("write.scheme", "cells") == "cells"  # the others stand in no circuit
     if circuit == HIGHOHMIC or (circuit == M2RU and alone):
         found = found.merged(load(SERVED))
     chosen = found.replace({AGEING: changes[AGEING]} if AGEING in changes else {})[AGEING]
     if chosen != "none":
         found = found.merged(load(f"ageing_{chosen}"))
     found = found.replace(changes)
+    if found["write.scheme"] == "transfer":
+        found = with_capacitors(found)
     probed = ("feedback",) if found["rule.feedback"] == "probed" else ()
     rules.check(found, (*rules.ARRAYS, *probed))
     _check_parallel(found)
+    _check_remainder(found)
     return found
 
 
@@ -80,6 +89,23 @@ def _check_parallel(p: ParameterSet) -> None:
                 f"{name} = {p[name]} needs the changes themselves, and rule.update = parallel forms none; "
                 f"set {name} = {'none' if only is None else only}, or rule.update = rows"
             )
+
+
+def _check_remainder(p: ParameterSet) -> None:
+    """Raise InputError where there is no memory of changes that could keep what is not written."""
+    if p["rule.remainder"] == "forgotten":
+        return
+    alone = (
+        p["rule.batch"] == 1 and not (p["replay.slots"] and p["replay.ratio"]) and not p["rule.keep_hidden"]
+    )
+    why = {
+        "rule.update = parallel forms no changes": p["rule.update"] == "parallel",
+        "rule.consolidate = recursive makes changes of sums": p["rule.consolidate"] == "recursive",
+        "every pass is written at once, so the chip has no memory of changes": alone,
+    }
+    for text, wrong in why.items():
+        if wrong:
+            raise InputError(f"rule.remainder = kept: {text}; set rule.remainder = forgotten")
 
 
 def check_consolidation(on: str, p: ParameterSet) -> None:
@@ -118,6 +144,19 @@ def design(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int)
     return expected.design(p, shape, learned=learned, predicted=predicted)
 
 
+def suit(
+    p: ParameterSet,
+    shape: StreamShape,
+    examples: int,
+    sample: Callable[[], NDArray[Any] | None],
+    given: Collection[str],
+) -> ParameterSet:
+    """Batch, rates and memory of the state for a stream (chips/m2ru/suited.py)."""
+    from cimlearn.chips.m2ru.suited import suited
+
+    return suited(p, shape, examples, sample, given)
+
+
 KIND: Final = Kind(
     name=M2RU,
     placements=("chip", "float", "adam"),
@@ -129,6 +168,7 @@ KIND: Final = Kind(
     prices=SERVED_PRICES,
     first_streams=("permuted-mnist", "permuted-digits"),
     packages={"adam": ("torch",)},
+    suit=suit,
 )
 KINDS: Final = (
     KIND,

@@ -20,7 +20,9 @@ from cimlearn.arrays.crossbar_counts import ArrayTally
 from cimlearn.arrays.plain import plain
 from cimlearn.chips.m2ru import answering, kernels, resting
 from cimlearn.chips.m2ru.counts import M2RUTally, PulseTally, phase_counts
+from cimlearn.chips.m2ru.fast import FAST, is_transferred
 from cimlearn.chips.m2ru.kernels import LearnState
+from cimlearn.chips.m2ru.rested import rests
 from cimlearn.chips.m2ru.setup import (
     Float,
     first_feedback,
@@ -31,6 +33,7 @@ from cimlearn.chips.m2ru.setup import (
     make_work,
 )
 from cimlearn.chips.m2ru.sizes import (
+    feedback_design,
     feedback_size,
     fitted,
     inventory,
@@ -60,6 +63,9 @@ class M2RUState(NamedTuple):
     ]  # 'hidden.predict', 'output.predict' -> what `predict` changes when it reads an array
     replay: BufferState
     work: LearnState
+    fast: dict[
+        str, Any
+    ]  # 'hidden_fast', 'output_fast', 'transfer' -> state of fast arrays, where there are some
     rested: NDArray[np.int64]  # (RESTED,) rests and calibrations so far
 
 
@@ -92,7 +98,7 @@ class M2RU:
         self.memory = make_memory(p, shape, seed)
         probed = make_probed(p, shape, feedback, seed=seed)
         self.work = make_work(
-            p, shape, psi, first[shape.features : -1], probed=probed, rule=self.rule, seed=seed
+            p, shape, psi, first[shape.features : -1], probed=probed, rule=self.rule, seed=seed, on=on
         )
         reads = {name: _reads(array, seed, name) for name, array in (("hidden", hidden), ("output", output))}
         self._testing = self.net._replace(
@@ -105,6 +111,7 @@ class M2RU:
             reads={f"{name}.predict": one for name, one in reads.items()},
             replay=self.memory.state,
             work=self.work.state,
+            fast=self._fast_states(),
             rested=np.zeros(resting.RESTED, np.int64),
         )
         self._rests = resting.Rests(
@@ -123,6 +130,7 @@ class M2RU:
         if self.on != "chip" or not is_probed(p):
             return plain(weight, p["mapping.feedback_range"])
         feedback_size(p, self.shape)
+        p = feedback_design(p)
         cell = device(p.part("device"))
         together = self.shape.classes
         if self._follows():
@@ -159,7 +167,7 @@ class M2RU:
 
     def rests(self) -> bool:
         """Whether something happens between tasks."""
-        return self.on == "chip" and resting.rests(self.parameters)
+        return self.on == "chip" and rests(self.parameters)
 
     def rest(self) -> None:
         """Let the time between two tasks pass, and do about it what the parameters say."""
@@ -203,7 +211,19 @@ class M2RU:
     def arrays(self) -> dict[str, Any]:
         """The arrays by name."""
         arrays = {"hidden": self.net.hidden, "output": self.net.output}
-        return arrays | ({"feedback": self.work.probed.array} if is_probed(self.parameters) else {})
+        feedback = {"feedback": self.work.probed.array} if is_probed(self.parameters) else {}
+        return arrays | feedback | self._fast_arrays()
+
+    def _fast_arrays(self) -> dict[str, Any]:
+        """The fast arrays by name."""
+        if self.on != "chip" or not is_transferred(self.parameters):
+            return {}
+        return {FAST["hidden"]: self.work.transfer.hidden, FAST["output"]: self.work.transfer.output}
+
+    def _fast_states(self) -> dict[str, Any]:
+        """What changes of the fast arrays and of their transfer."""
+        arrays = {name: array.state for name, array in self._fast_arrays().items()}
+        return arrays | ({"transfer": self.work.transfer.state} if arrays else {})
 
     def weights(self) -> dict[str, Float]:
         """A copy of the effective weights of each array (rows, columns)."""
@@ -245,6 +265,8 @@ class M2RU:
                 arrays = {"hidden": _tally(net.hidden), "output": _tally(net.output)}
                 if name == "learn" and is_probed(self.parameters):
                     arrays["feedback"] = _tally(self.work.probed.array)
+                if name == "learn":
+                    arrays |= {fast: _tally(array) for fast, array in self._fast_arrays().items()}
                 tally = tally._replace(arrays=arrays)
                 on[name] = {array: one.on for array, one in arrays.items()}
             counts[name] = phase_counts(self.parameters, self.shape, tally, learning=name == "learn")
@@ -290,7 +312,7 @@ class M2RU:
     def _named(self) -> dict[str, Any]:
         """The state by name; what `predict` changes stands beside the arrays, not in a group of its own."""
         fields = self._state._asdict()
-        return fields | fields.pop("reads")
+        return fields | fields.pop("reads") | fields.pop("fast")
 
 
 def _tally(array: Crossbar) -> ArrayTally:

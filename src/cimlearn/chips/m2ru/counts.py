@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from cimlearn.arrays.crossbar_counts import ArraySize, ArrayTally, Counts, array_counts
 from cimlearn.chips.m2ru import corrections
+from cimlearn.chips.m2ru.fast import FAST, fast_counts, fast_sizes, is_transferred
 from cimlearn.chips.m2ru.sizes import (
     FEEDBACK_BITS,
     INVERSE_BITS,
@@ -19,6 +20,7 @@ from cimlearn.chips.m2ru.sizes import (
     all_sizes,
     example_bits,
     feedback_groups,
+    gathering,
     importance_bits,
     inverse_bits,
     is_direct,
@@ -26,6 +28,7 @@ from cimlearn.chips.m2ru.sizes import (
     is_probed,
     is_recursive,
     is_sparse,
+    keeps,
     probe_steps,
     probed_together,
     sizes,
@@ -95,7 +98,8 @@ def phase_counts(
         parts["time"]["state_cycles"] += corrections.cycles(p, read, tally.arrays)
         parts |= corrections.moved(p, read, tally.calibrations) if learning else {}
     if learning:
-        for extra in (_learning(p, shape, tally), _probing(p, shape, tally), _holding(p, shape, tally)):
+        for extra_of in (_learning, _moving, _probing, _holding):
+            extra = extra_of(p, shape, tally)
             for action, n in extra.items():
                 digital[action] = digital.get(action, 0) + n
         parts["buffer"] = buffer_counts(
@@ -134,6 +138,11 @@ def _array_counts(
         )  # a probe waits for its rows; errors go back while the next example runs
         time["stream_cycles"] += alone * size.cycles
         time["convert_cycles"] += alone * size.convert_cycles
+    for name, size in fast_sizes(p, sizes(p, shape)).items() if learning else ():
+        one = (tally.arrays or {})[name]
+        parts[name] = fast_counts(size, one)
+        time["stream_cycles"] += one.vectors * size.cycles
+        time["convert_cycles"] += one.vectors * size.convert_cycles
     time |= {"examples": tally.passes, "steps": tally.passes * shape.steps}
     parts["time"] = time | _digital_cycles(p, shape, tally, learning=learning)
     if learning:
@@ -207,6 +216,19 @@ def _probing(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> Counts:
     }
 
 
+def _moving(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> Counts:
+    """Digital operations of transfers: what is read times the rate, a random sign for each row, and its chopper's."""
+    read = {n: (tally.arrays or {}).get(n) for n in fast_sizes(p, sizes(p, shape))}
+    rows = {name: one.vectors for name, one in read.items() if one is not None}
+    columns = {"hidden_fast": p["network.hidden"], "output_fast": shape.classes}
+    if not rows:
+        return {}
+    return {
+        "scale": sum(n * columns[name] for name, n in rows.items()),
+        "random_signs": 2 * sum(rows.values()),
+    }
+
+
 def _projected(p: ParameterSet, shape: StreamShape) -> int:
     """Multiply-adds per hidden unit and step that bring the error back; an array takes the sums over classes."""
     if is_probed(p):
@@ -243,7 +265,7 @@ def _learning(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> Counts:
         "gradient": steps * hidden * _projected(p, shape) + outer,
         "exp": passes * classes if softmax and not is_recursive(p) else 0,
         "kwta": 0 if softmax or is_recursive(p) else passes,
-        "compare": tally.updates * weights if is_sparse(p) else 0,
+        "compare": tally.updates * weights * (int(is_sparse(p)) + int(p["write.least"] > 0)),
         "scale": tally.updates * weights,
     }
 
@@ -330,8 +352,9 @@ def _changes(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str,
         return {}
     bits = sum(size.weights for size in sizes(p, shape).values()) * p["digital.change_bits"]
     sweeps = 2 if is_sparse(p) else 1
-    reads = tally.passes + (sweeps - 1) * tally.updates
-    return {"changes": {"bits_written": tally.passes * bits, "bits_read": reads * bits}}
+    back = tally.updates if keeps(p) else 0  # what is left is written back, and read by the first pass after
+    reads = tally.passes + (sweeps - 1) * tally.updates + back
+    return {"changes": {"bits_written": (tally.passes + back) * bits, "bits_read": reads * bits}}
 
 
 def _memories(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str, Counts]:
@@ -345,14 +368,7 @@ def _memories(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str
     back = shape.classes if is_direct(p) else hidden
     feedback: dict[str, Counts] = {}
     copied = tally.copies * hidden * (hidden + shape.classes)
-    gathered: dict[str, Counts] = {}
-    if tally.arrays is not None and p["write.least"] > 0:
-        bits = (
-            tally.updates
-            * sum(kept(p, *item) for item in arrays.items())
-            * (p["write.accumulator_bits"] or 32)
-        )
-        gathered = {"accumulators": {"bits_written": bits, "bits_read": bits}}
+    gathered = _gathered(p, shape, tally) if tally.arrays is not None else {}
     if not is_probed(p):
         feedback["feedback"] = {
             "copies_read": tally.copies,
@@ -374,6 +390,22 @@ def _memories(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str
         },
         **_changes(p, shape, tally),
     }
+
+
+def _gathered(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str, Counts]:
+    """Bits moved in accumulators: of changes that the sparsifier lets through, and of what probes teach."""
+    own = gathering(p, shape)
+    if not own:
+        return {}
+    arrays = {name: size for name, size in sizes(p, shape).items() if name in own}
+    changes = sum(tally.updates * kept(p, *item) for item in arrays.items())
+    if is_transferred(p):
+        changes = sum((tally.arrays or {})[FAST[n]].vectors * size.columns for n, size in arrays.items())
+    if "feedback" in own:
+        disturbed, _ = probe_steps(p, shape, tally.probes)
+        changes += disturbed * shape.classes * p["network.hidden"]
+    bits = changes * (p["write.accumulator_bits"] or 32)
+    return {"accumulators": {"bits_written": bits, "bits_read": bits}}
 
 
 def _pulse_memories(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> dict[str, Counts]:

@@ -14,8 +14,12 @@ import numpy as np
 from cimlearn.arrays.crossbar_counts import ArraySize, ArrayTally
 from cimlearn.chips.base import Design
 from cimlearn.chips.m2ru.counts import M2RUTally, PulseTally, kept, phase_counts
+from cimlearn.chips.m2ru.fast import FAST, is_transferred
+from cimlearn.chips.m2ru.fast import expected_tally as fast_tally
+from cimlearn.chips.m2ru.rested import rested, with_rests
 from cimlearn.chips.m2ru.sizes import (
     all_sizes,
+    feedback_design,
     feedback_groups,
     feedback_size,
     held,
@@ -72,8 +76,10 @@ def _pass(p: ParameterSet, shape: StreamShape, passes: int) -> M2RUTally:
 def _learn(p: ParameterSet, shape: StreamShape, new: int) -> M2RUTally:
     """`new` examples learned, with their replays, readings of the feedback copies and writes."""
     arrays, slots = sizes(p, shape), p["replay.slots"]
-    replayed = new * p["replay.ratio"] if slots else 0
-    updates, refresh = new if is_parallel(p) else new // p["rule.batch"], p["rule.refresh"]
+    batch, refresh = 1 if is_parallel(p) else p["rule.batch"], p["rule.refresh"]
+    between = rested(p, together=batch * (1 + p["replay.ratio"]))
+    replayed = (new * p["replay.ratio"] if slots else 0) + between.replayed
+    updates = new // batch + between.updates
     copies = -(-new // refresh) if refresh and p["rule.feedback"] == "through" else 0
     passes = new + replayed
     rows = copies * p["network.hidden"]  # each copy reads every recurrent and output row alone
@@ -99,21 +105,29 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> M2RUTally:
         if is_parallel(p):
             pulses = _pulses(given[name])
             tallies[name] = reads._replace(pulses=pulses, row_writes=0)
+        if is_transferred(p):
+            tallies[FAST[name]] = fast_tally(p, all_sizes(p, shape)[FAST[name]], updates, proposed)
+            moved = tallies[FAST[name]].vectors
+            pulses = round(moved * size.columns * p["expected.pulses_per_change"])
+            verify = pulses if p["write.tries"] else 0
+            tallies[name] = reads._replace(pulses=pulses, verify_reads=verify, row_writes=moved)
         if name in held(p, shape):
             asked, risen = asked + proposed, risen + round(let.risen * size.weights)
-    stored, driven = expected_stored(new, slots), 0
+    driven = 0
     if is_probed(p):
         driven = round(passes * p["expected.taught"]) * feedback_groups(p, shape)
         tallies["feedback"] = _feedback(p, shape, driven, disturbed, updates)
         if is_parallel(p):
             pulses = _pulses(given["feedback"])
             tallies["feedback"] = tallies["feedback"]._replace(pulses=pulses, row_writes=0)
+    on = _mean(p)
+    tallies = {n: with_rests(p, all_sizes(p, shape)[n], one, between, on) for n, one in tallies.items()}
     return M2RUTally(
         tallies,
         passes,
         updates,
         new if slots else 0,
-        stored,
+        expected_stored(new, slots),
         replayed,
         copies,
         probes=probes,
@@ -122,6 +136,7 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> M2RUTally:
         lit=round(passes * shape.steps * shape.features * p["expected.inputs_on"]),
         asked=asked,
         risen=risen,
+        calibrations=between.calibrations,
         given=given,
     )
 
@@ -202,6 +217,7 @@ def _feedback(p: ParameterSet, shape: StreamShape, driven: int, disturbed: int, 
         sharing(p, shape) * n < p["rule.follow"] for n in range(feedback_groups(p, shape))
     )  # groups
     rows = (disturbed + updates * followed) * shape.classes
+    p = feedback_design(p)
     layers = size.layers if p["write.cells"] == "all" else 1
     pulses = round(rows * size.columns * layers * p["expected.pulses_per_change"])
     due = min(1.0, p["expected.pulses_per_change"])
@@ -223,6 +239,11 @@ def _reads(
     `alone` more inputs are 1 on a single row, all their bits active, and 0 elsewhere; `zeros` more are 0 everywhere.
     """
     active = round(vectors * size.cycles * size.rows * p[f"expected.{name}_bits_on"]) + alone * size.cycles
+    on = active * size.columns * size.layers * _mean(p)
+    return ArrayTally(vectors + alone + zeros, active, 0, 0, 0, on)
+
+
+def _mean(p: ParameterSet) -> float:
+    """Mean conductance of the cells that inputs switch on [S]."""
     low, high = window(p.part("device"))
-    mean = low + p["expected.conductance"] * (high - low)
-    return ArrayTally(vectors + alone + zeros, active, 0, 0, 0, active * size.columns * size.layers * mean)
+    return float(low + p["expected.conductance"] * (high - low))

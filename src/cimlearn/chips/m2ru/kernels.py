@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.base import freeze, product, write
+from cimlearn.arrays.base import freeze, product
 from cimlearn.arrays.pulses import write_pulses
 from cimlearn.compiled import entry, kernel
 from cimlearn.learning.dfa import add_products, deltas, deltas_through
@@ -16,8 +16,10 @@ from cimlearn.learning.metaplastic import ImportanceState, Metaplastic, gate
 from cimlearn.learning.parallel import Parallel, PulseState, coincide
 from cimlearn.learning.probe import Probed, ProbeState, follow, probe, probed_deltas
 from cimlearn.learning.recursive import Recursive, linear_share, observe, solve_change
+from cimlearn.learning.remainder import Remainder, bring_back, leave, set_aside
 from cimlearn.learning.replay import recall, store
 from cimlearn.learning.sparsify import keep_largest, softmax
+from cimlearn.learning.transfer import HIDDEN, OUTPUT, put, settle
 from cimlearn.networks.miru import Trace, forward
 
 LEARNED: Final = 0  # examples learned, new and replayed
@@ -93,6 +95,8 @@ class LearningLoop(NamedTuple):
     metaplastic: Metaplastic
     recursive: Recursive
     parallel: Parallel
+    remainder: Remainder
+    transfer: Any  # Direct, or Transfer to fast arrays
 
 
 @kernel
@@ -190,24 +194,38 @@ def write_changes(net, rule, work):
         give_pulses(net, work)
         return
     scale = 1.0 / (rule.batch * (1 + rule.ratio))
+    rest = work.remainder
     scaled(work.state.hidden, rule.hidden_rate, scale)
+    if rest.kept:
+        set_aside(work.state.hidden, rest.hidden_unit, rest.scratch.hidden)
     sparsify(work.state.hidden, rule.keep_hidden, rule.whole, work)
+    if rest.kept:
+        leave(work.state.hidden, rest.least, rest.scratch.hidden)
     held = work.metaplastic
     if held.hidden_rise > 0:
         gate(held, held.state.hidden, held.hidden_rise, work.state.hidden)
-    write(net.hidden, work.state.hidden)
+    put(work.transfer, HIDDEN, net.hidden, work.state.hidden)
     work.state.hidden[:] = 0
+    if rest.kept:
+        bring_back(work.state.hidden, rule.hidden_rate, scale, rest.scratch.hidden)
     if work.recursive.inverse.size > 0:
         solve_change(work.recursive, work.state.output)
     else:
         scaled(work.state.output, rule.output_rate, scale)
+    if rest.kept:
+        set_aside(work.state.output, rest.output_unit, rest.scratch.output)
     sparsify(work.state.output, rule.keep_output, rule.whole, work)
+    if rest.kept:
+        leave(work.state.output, rest.least, rest.scratch.output)
     if held.output_rise > 0:
         gate(held, held.state.output, held.output_rise, work.state.output)
-    write(net.output, work.state.output)
+    put(work.transfer, OUTPUT, net.output, work.state.output)
     if work.probed.groups > 0:
         follow(work.probed, work.state.output)
     work.state.output[:] = 0
+    if rest.kept:
+        bring_back(work.state.output, rule.output_rate, scale, rest.scratch.output)
+    settle(work.transfer, net.hidden, net.output)
 
 
 @kernel

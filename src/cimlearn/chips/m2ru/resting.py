@@ -24,11 +24,6 @@ CALIBRATIONS: Final = 1
 RESTED: Final = 2
 
 
-def rests(p: ParameterSet) -> bool:
-    """Whether something happens between tasks."""
-    return bool(p["operation.rest"] > 0 or len(set(p["operation.temperature"])) > 1 or p["operation.refresh"])
-
-
 def temperature(p: ParameterSet, count: int, *, seed: int) -> float:
     """Temperature [K] after `count` rests."""
     values = p["operation.temperature"]

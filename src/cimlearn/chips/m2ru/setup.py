@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from cimlearn.chips.m2ru.fast_arrays import make_transfer
 from cimlearn.chips.m2ru.kernels import PROGRESS, LearningLoop, LearnScratch, LearnState, Rule
 from cimlearn.chips.m2ru.sizes import (
     feedback_groups,
@@ -14,6 +15,7 @@ from cimlearn.chips.m2ru.sizes import (
     is_parallel,
     is_probed,
     is_recursive,
+    keeps,
     probed_together,
     sharing,
 )
@@ -24,6 +26,7 @@ from cimlearn.learning.parallel import COUNTED as PULSES_COUNTED
 from cimlearn.learning.parallel import Parallel, PulseScratch, PulseState
 from cimlearn.learning.probe import Probed, ProbeScratch, ProbeState
 from cimlearn.learning.recursive import Recursive, RecursiveScratch
+from cimlearn.learning.remainder import Remainder, RemainderScratch
 from cimlearn.learning.replay import Buffer, buffer
 from cimlearn.networks.miru import trace
 from cimlearn.parameters import ParameterSet
@@ -65,7 +68,7 @@ def initial_weights(p: ParameterSet, shape: StreamShape, seed: int) -> tuple[Flo
 
 
 def rates(p: ParameterSet) -> dict[str, float]:
-    """The learning rates, `rate_input` times the number of features.
+    """The learning rates, `rate_input` times the number of features; all times `rule.scale`.
 
     Those of a probed feedback follow from the sizes. What an update moves an output is a rate times a sum over rows of
     what drives them, squared: so a row of n alike has 1 / n of a rate, inputs by features, states by units (given for
@@ -80,7 +83,7 @@ def rates(p: ParameterSet) -> dict[str, float]:
         found |= {"rate_input": float(p["rule.probed_rate_input"])}
         found |= {"rate_recurrent": found["rate_recurrent"] * alike}
         found |= {"rate_output": output * alike, "rate_output_bias": output}
-    return found
+    return {name: rate * p["rule.scale"] for name, rate in found.items()}
 
 
 def make_rule(
@@ -203,6 +206,7 @@ def make_work(
     probed: Probed,
     rule: Rule,
     seed: int = 0,
+    on: str = "float",
 ) -> LearningLoop:
     """Memory of the learning loop; feedback copies start as the weights that were programmed."""
     hidden, rows = p["network.hidden"], shape.features + p["network.hidden"] + 1
@@ -234,7 +238,33 @@ def make_work(
         threshold=np.zeros(widest, np.float32),
         counted=np.zeros(widest, np.float32),
     )
-    return LearningLoop(state, scratch, probed, metaplastic, recursive, parallel)
+    return LearningLoop(
+        state,
+        scratch,
+        probed,
+        metaplastic,
+        recursive,
+        parallel,
+        make_remainder(p, shape, on=on),
+        make_transfer(p, {"hidden": state.hidden.shape, "output": state.output.shape}, seed=seed, on=on),
+    )
+
+
+def make_remainder(p: ParameterSet, shape: StreamShape, *, on: str) -> Remainder:
+    """What becomes of changes that are not written; the float twin's memory is exact, and writes the smallest."""
+    real, kept, hidden = on == "chip", keeps(p), p["network.hidden"]
+    ranges = {name: p[f"mapping.{name}_range"] if real else 0.0 for name in NETWORK}
+    units = {name: float(size / 2.0 ** (p["digital.change_bits"] - 1)) for name, size in ranges.items()}
+    return Remainder(
+        kept=kept,
+        least=float(p["write.least"]) if real else 0.0,
+        hidden_unit=units["hidden"],
+        output_unit=units["output"],
+        scratch=RemainderScratch(
+            np.zeros((shape.features + hidden + 1, hidden) if kept else (0, 0), np.float32),
+            np.zeros((hidden + 1, shape.classes) if kept else (0, 0), np.float32),
+        ),
+    )
 
 
 def make_parallel(p: ParameterSet, shape: StreamShape, *, seed: int) -> Parallel:

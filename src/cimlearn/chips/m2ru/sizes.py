@@ -6,6 +6,7 @@ import math
 
 from cimlearn.arrays.crossbar_counts import ArraySize, Counts, array_size, pieces
 from cimlearn.chips.m2ru import corrections
+from cimlearn.chips.m2ru.fast import fast_sizes, is_transferred
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
@@ -32,6 +33,21 @@ def is_parallel(p: ParameterSet) -> bool:
     return bool(p["rule.update"] == "parallel")
 
 
+def keeps(p: ParameterSet) -> bool:
+    """Whether changes that are not written wait in the memory of changes (learning/remainder.py)."""
+    return bool(p["rule.remainder"] == "kept")
+
+
+def feedback_design(p: ParameterSet) -> ParameterSet:
+    """Parameters of the array of a probed feedback: written as the others, without accumulators, or blindly."""
+    if p["rule.feedback_writes"] == "same":
+        return p
+    if p["rule.feedback_writes"] == "unheld":
+        return p.replace({"write.least": 0.0})
+    single = {} if p["write.scheme"] == "cells" else {"mapping.cells": 1}
+    return p.replace({"write.scheme": "cells", "write.least": 0.0, "write.tries": 0, **single})
+
+
 def is_recursive(p: ParameterSet) -> bool:
     """Whether the output weights are learned by recursive least squares."""
     return bool(p["rule.consolidate"] == "recursive")
@@ -41,13 +57,17 @@ def fitted(p: ParameterSet, shape: StreamShape) -> ParameterSet:
     """Parameters whose ranges of weights fit a network of few inputs or few units (`mapping.fitted`).
 
     Weights start larger where fewer add up, by 1 / sqrt(inputs) and 1 / sqrt(units); input weights learn by 1 / inputs
-    too (`rule.probed_rate_input`), so what the hidden array needs was measured (docs/decisions/0032-defaults.md).
+    too (`rule.probed_rate_input`), so what the hidden array needs was measured (docs/decisions/0032-defaults.md). Never
+    more than `mapping.widest` times: recurrent weights share the array, and the noise of cells grows with their range.
     """
     if not p["mapping.fitted"]:
         return p
     inputs, units = FITTED_INPUTS / shape.features, math.sqrt(FITTED_UNITS / p["network.hidden"])
     wider = {"hidden": inputs, "output": units, "feedback": units}
-    names = {f"mapping.{array}_range": max(1.0, factor) for array, factor in wider.items()}
+    names = {
+        f"mapping.{array}_range": min(p["mapping.widest"], max(1.0, factor))
+        for array, factor in wider.items()
+    }
     return p.replace({name: factor * p[name] for name, factor in names.items() if not p.entry(name).changed})
 
 
@@ -115,12 +135,13 @@ def feedback_size(p: ParameterSet, shape: StreamShape) -> ArraySize:
             f"are read together; use tile.rows = {shape.classes} or more, or another rule.feedback"
         )
     rows = feedback_groups(p, shape) * shape.classes
-    return array_size(p, rows, p["network.hidden"], shape.classes)
+    return array_size(feedback_design(p), rows, p["network.hidden"], shape.classes)
 
 
 def all_sizes(p: ParameterSet, shape: StreamShape) -> dict[str, ArraySize]:
-    """Every array of the chip, by name: those of the network, and that of a probed feedback."""
-    return sizes(p, shape) | ({"feedback": feedback_size(p, shape)} if is_probed(p) else {})
+    """Every array of the chip, by name: those of the network, that of a probed feedback, and fast ones."""
+    slow = sizes(p, shape)
+    return slow | ({"feedback": feedback_size(p, shape)} if is_probed(p) else {}) | fast_sizes(p, slow)
 
 
 def sizes(p: ParameterSet, shape: StreamShape) -> dict[str, ArraySize]:
@@ -155,6 +176,14 @@ def accumulates(p: ParameterSet) -> bool:
     return not is_parallel(p) and (is_sparse(p) or not alone)
 
 
+def gathering(p: ParameterSet, shape: StreamShape) -> Counts:
+    """Weights of each array that have accumulators of their own."""
+    arrays = sizes(p, shape) if p["write.least"] > 0 and not keeps(p) else {}
+    if is_probed(p) and feedback_design(p)["write.least"] > 0:
+        arrays = arrays | {"feedback": feedback_size(p, shape)}
+    return {name: size.weights for name, size in arrays.items()}
+
+
 def memory_bits(p: ParameterSet, shape: StreamShape, *, on_chip: bool) -> Counts:
     """Bits of each digital memory that learning needs."""
     hidden, arrays, word = p["network.hidden"], sizes(p, shape), p["network.state_bits"] or 32
@@ -176,8 +205,10 @@ def memory_bits(p: ParameterSet, shape: StreamShape, *, on_chip: bool) -> Counts
         bits["waiting"] = p["replay.ratio"] * bits["trace"]
     if accumulates(p):
         bits["changes"] = weights * p["digital.change_bits"]
-    if on_chip and p["write.least"] > 0:
-        bits["accumulators"] = weights * (p["write.accumulator_bits"] or 32)
+    if on_chip and gathering(p, shape):
+        bits["accumulators"] = sum(gathering(p, shape).values()) * (p["write.accumulator_bits"] or 32)
+    if on_chip and is_transferred(p) and p["transfer.chop"] > 0:
+        bits["choppers"] = sum(size.rows for size in arrays.values())
     own = {"importance": importance_bits(p, shape), "inverse": inverse_bits(p)}
     bits |= {name: size for name, size in own.items() if size}
     return bits | (corrections.memory(p, all_sizes(p, shape)) if on_chip else {})

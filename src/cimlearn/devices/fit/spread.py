@@ -85,7 +85,10 @@ def _mean(values: Float, errors: Float, alpha: float, step_log: Float | None = N
             factor = np.exp(stats.norm.isf(alpha / 2) * float(step_log[0]))
             return Number(value, value / factor, value * factor)
         return Number(value, value - half, value + half)
-    own = float(np.nanmean(errors**2)) if np.any(np.isfinite(errors)) else 0.0
+    known = errors[
+        np.isfinite(errors)
+    ]  # a cell whose data leave a direction open says nothing of its own error
+    own = float(np.mean(known**2)) if known.size else 0.0
     spread = max(float(values.var(ddof=1)), own)
     half = float(stats.t.isf(alpha / 2, len(values) - 1)) * np.sqrt(spread / len(values))
     return Number(value, value - half, value + half)

@@ -1,6 +1,6 @@
 """What a search has found, from its trials and the records of their runs.
 
-STUDY/front.csv          the Pareto front: the designs that no other beats in all objectives at once
+STUDY/front.csv          the Pareto front: the designs that no other beats in all objectives at once; none near chance
 STUDY/trials.parquet     every trial: parameters, means over its seeds, what became of it
 STUDY/results.parquet    a row per run and task of the finished trials (studies/results.py)
 STUDY/failures.json      why trials failed
@@ -18,6 +18,7 @@ from typing import Any, Final
 from cimlearn import metrics
 from cimlearn.report.front import front
 from cimlearn.report.measures import MEASURE
+from cimlearn.report.run.chance import chance, near
 from cimlearn.runfolder.files import write_atomic, write_json
 from cimlearn.runfolder.records import read_run
 from cimlearn.studies.results import Row, column, run_rows, write_results
@@ -47,7 +48,7 @@ class Searched:
 
     @property
     def front(self) -> list[Row]:
-        """The trials on the Pareto front."""
+        """The trials on the Pareto front; one near chance learned nothing, so it is on none."""
         return [row for row in self.rows if row["best"]]
 
     def count(self, state: str) -> int:
@@ -79,7 +80,8 @@ def write_outcome(search: Search, folder: Path, trials: Sequence[FrozenTrial]) -
     points = {trial.number: _points(search, trial) for trial in trials if trial.state == State.COMPLETE}
     rows = [_row(search, folder, trial, points.get(trial.number, ())) for trial in trials]
     ended = [row for row in rows if row["state"] == FINISHED]
-    for row, best in zip(ended, front(ended, search.goals), strict=True):
+    ranked = [{} if row["near_chance"] else row for row in ended]
+    for row, best in zip(ended, front(ranked, search.goals), strict=True):
         row["best"] = best
     if search.train and points:
         runs = tuple(point for of_trial in points.values() for point in of_trial)
@@ -120,10 +122,13 @@ def _row(search: Search, folder: Path, trial: FrozenTrial, points: Sequence[Poin
     parameters = chosen(search, trial)
     row: Row = {"trial": trial.number, "state": state, "reason": facts.get("reason"), "best": False}
     row |= {dimension.name: parameters.get(dimension.name) for dimension in search.space}
-    ends = [r for p in points for r in run_rows(read_run(p.folder(folder / "runs"))) if r["final"]]
+    runs = [read_run(point.folder(folder / "runs")) for point in points]
+    ends = [r for run in runs for r in run_rows(run) if r["final"]]
     costs: Mapping[str, Any] = facts.get("expected", {}) if state == FINISHED and not search.train else {}
     values = averaged(ends) if ends else {name: costs.get(name) for name in MEASURE}
-    return {**row, "seeds": len(points), "accuracy_std": metrics.std([r["accuracy"] for r in ends]), **values}
+    reached = [r["accuracy"] for r in ends]
+    row["near_chance"] = bool(ends) and near(metrics.mean(reached), chance(runs[0]))
+    return {**row, "seeds": len(points), "accuracy_std": metrics.std(reached), **values}
 
 
 def front_columns(search: Search) -> list[str]:

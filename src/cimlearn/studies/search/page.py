@@ -57,7 +57,8 @@ def _caption(search: Search) -> str:
     if len(search.objectives) == 1:
         return "Each finished trial; the line is the best so far."
     wanted = ", ".join(f"{'high' if up else 'low'} {name}" for name, up in search.goals.items())
-    return f"Each finished trial. Numbers are the trials of the Pareto front: no other is as good in all of: {wanted}."
+    front = f"Each finished trial. Numbers are the trials of the Pareto front: no other is as good in all of: {wanted}."
+    return f"{front} A trial near chance is on no front."
 
 
 def _front(search: Search, found: Searched) -> str:

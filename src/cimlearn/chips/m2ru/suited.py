@@ -1,0 +1,77 @@
+"""Batch, learning rates and memory of the state that suit a stream, by one rule for all (`rule.suited`).
+
+The presets' values were chosen on permuted MNIST: 28 steps of 28 inputs, 300,000 examples. Elsewhere
+
+    batch = 2 below 15,000 new examples, 4 below 60,000, else 8                     (a short stream needs larger steps)
+    1 / (1 - lambda) = 1 / (1 - lambda') * (steps / 28, from 1 to 4)                (a longer example, a longer memory)
+    scale = 2^min(0, round(log2(0.023 / E))),   E = mean of z^2,   z = sum_t (1 - lambda) lambda^(T-t) x_t
+
+lambda' is the preset's, T the last step, x the inputs less their mean; E is a mean over examples and inputs. z is what
+the state would be if each input were a unit, so E is what a change of an input weight moves the state by: with twice
+the drive rates are halved. Of permuted MNIST it is 0.023, and it is larger where neighbouring steps are alike.
+docs/decisions/0033-suited.md has the measurements. A value that the user sets holds as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlearn.chips.m2ru.sizes import is_parallel
+from cimlearn.parameters import ParameterSet
+from cimlearn.streams.base import StreamShape
+
+BATCHES: Final = ((15_000, 2), (60_000, 4))  # new examples below which a batch has so many
+STEPS: Final = 28  # of the examples that the presets' lambda was chosen on
+LONGEST: Final = 4.0  # times the preset's memory: beyond, what swings within an example is averaged away
+DRIVE: Final = 0.023  # E of the stream that the presets' rates were chosen on
+LEAST: Final = -4  # smallest log2 of the scale
+MEMORIES: Final = ("network.lambda", "adam.lambda")
+RULE: Final = "chosen for this stream by rule.suited"
+
+
+def suited(
+    p: ParameterSet,
+    shape: StreamShape,
+    examples: int | None,
+    sample: Callable[[], NDArray[Any] | None],
+    given: Collection[str] = (),
+) -> ParameterSet:
+    """`p` with the values that suit a stream of `examples` new examples (None: not known, taken for few).
+
+    `sample` gives some of them, (examples, steps, features), or None where none is known yet; it is asked only if it is
+    needed. Values of the names in `given` were set, to whatever value, and stay.
+    """
+    if not p["rule.suited"] or is_parallel(p):
+        return p
+    found: dict[str, Any] = {}
+    longer = min(LONGEST, max(1.0, shape.steps / STEPS))
+    found |= {name: 1 - (1 - p[name]) / longer for name in MEMORIES if longer > 1}
+    found["rule.batch"] = next((b for most, b in BATCHES if (examples or 0) < most), p["rule.batch"])
+    found = {name: value for name, value in found.items() if name not in given}
+    if "rule.scale" not in given:
+        x = sample()
+        keep = found.get("network.lambda", p["network.lambda"])
+        found["rule.scale"] = 1.0 if x is None else scale(drive(x, keep))
+    chosen = {
+        name: p.entry(name).model_copy(update={"value": value, "origin": "derived", "source": RULE})
+        for name, value in found.items()
+        if value != p[name]
+    }
+    return p.merged(ParameterSet(chosen))
+
+
+def drive(x: NDArray[Any], keep: float) -> float:
+    """E of x (examples, steps, features), whose states keep the part `keep` from step to step."""
+    centred = x.astype(np.float64) - x.mean(dtype=np.float64)
+    weight = (1 - keep) * keep ** np.arange(x.shape[1] - 1, -1, -1)
+    return float(np.square(np.tensordot(weight, centred, axes=(0, 1))).mean())
+
+
+def scale(drive: float) -> float:
+    """The factor of all learning rates, a power of two, that makes up for a drive above `DRIVE`."""
+    return 1.0 if drive <= DRIVE else 2.0 ** max(LEAST, round(math.log2(DRIVE / drive)))

@@ -1,0 +1,152 @@
+"""The runs of a panel, and running them: what is finished stays finished.
+
+PANEL/panel.json    every run that the panel has had: name -> cell, scheme, stream, seed, folder
+PANEL/runs/...      a run folder for each
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from cimlearn import chips
+from cimlearn.errors import InputError
+from cimlearn.experiments.experiment import Experiment
+from cimlearn.experiments.file import first_stream
+from cimlearn.runfolder.files import make, write_json
+from cimlearn.studies.panel.schemes import BLIND, Scheme, schemes
+from cimlearn.studies.sweep import Outcome, Point, Retried, Tell, run_points
+from cimlearn.untrusted.text import read_json
+
+CHIP: Final = "m2ru-lowohmic"  # the circuit that takes any cell
+IDEAL: Final = "ideal"  # the cell that all others are compared with
+APART: Final = (IDEAL, "pulsed", "vteam")  # kinds that are no published cell
+WORD: Final = "published"  # stands for all published cells, the ten-level table among them
+STREAMS: Final = ("permuted-mnist", "split-cifar10")
+QUICK: Final[Mapping[str, Any]] = {"stream.examples": 1000, "stream.held_out": 300}
+FILE: Final = "panel.json"
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Cells, schemes and streams, and what all runs share."""
+
+    cells: Sequence[str] = ()  # names and files; none = all
+    schemes: Sequence[str] = ()  # none = all
+    streams: Sequence[str] = ()  # none = both, or of a quick one the best that needs no download
+    seeds: Sequence[int] = (0,)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    data: str | None = None
+    quick: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where it is kept unless told otherwise."""
+        return Path("panel-quick" if self.quick else "panel")
+
+    def points(self) -> dict[str, tuple[Point, Entry]]:
+        """Every run by its name, with what it is; the ideal cell first.
+
+        Raises
+        ------
+        InputError
+            For an unknown cell, scheme or stream, two files of one name, and settings that no cell can have.
+        """
+        if "device.kind" in self.settings:
+            raise InputError(
+                "--set device: name cells in front of the options, as cimlearn panel mycell.toml"
+            )
+        cells, found = _labelled(self.cells), {}
+        chosen = schemes(self.schemes)
+        for stream, settings in self._streams():
+            for label, cell, scheme in [(IDEAL, IDEAL, schemes((BLIND,))[0]), *_pairs(cells, chosen)]:
+                for seed in self.seeds:
+                    name = f"{stream}/{label}/{scheme.name}/seed={seed}"
+                    own = {"device.kind": cell, **scheme.settings, **settings}
+                    experiment = Experiment(CHIP, stream, "chip", (seed,), own, self.data)
+                    if label == IDEAL or scheme.name == BLIND:
+                        _ = experiment.parameters, experiment.prices  # wrong for every scheme: an error now
+                    entry = {"cell": label, "scheme": scheme.name, "stream": stream, "seed": seed}
+                    found[name] = (Point(name, experiment), entry)
+        return found
+
+    def _streams(self) -> list[tuple[str, dict[str, Any]]]:
+        """Each stream with the settings of its runs."""
+        size = dict(QUICK) if self.quick else {}
+        if self.streams or not self.quick:
+            return [(name, size | dict(self.settings)) for name in self.streams or STREAMS]
+        name, own = first_stream(CHIP, dict(self.settings), self.data)
+        return [(name, size | own)]
+
+
+def run_panel(
+    panel: Panel,
+    folder: Path | None = None,
+    *,
+    workers: int | None = None,
+    tell: Tell | None = None,
+    retried: Retried | None = None,
+) -> tuple[Outcome, dict[str, Entry]]:
+    """Run what is not finished in `folder`; what became of it, and every finished run that the folder has by name.
+
+    Raises
+    ------
+    InputError
+        As `Panel.points` and `run_points`.
+    """
+    points = panel.points()
+    root = folder or panel.folder
+    make(root, exist_ok=True)
+    before = _entries(root)
+    outcome = run_points(
+        [point for point, _ in points.values()], root / "runs", workers=workers, tell=tell, retried=retried
+    )
+    now = {
+        name: {**points[name][1], "folder": path.relative_to(root).as_posix()}
+        for name, path in outcome.folders.items()
+    }
+    write_json(root / FILE, before | now)
+    return outcome, before | now
+
+
+def _entries(root: Path) -> dict[str, Entry]:
+    """The runs of earlier calls whose folders are still there."""
+    file = root / FILE
+    if not file.exists():
+        return {}
+    found = read_json(file)
+    if not isinstance(found, dict):
+        raise InputError(f"{file} is no list of runs; remove it, or name another folder with --out")
+    return {
+        name: entry
+        for name, entry in found.items()
+        if isinstance(entry, dict) and (root / str(entry.get("folder")) / "records.jsonl").exists()
+    }
+
+
+def published() -> tuple[str, ...]:
+    """The cells that are known by name: those that were published, and the continuous one that is assumed."""
+    known = chips.parameters(CHIP).entry("device.kind").choices or ()
+    return tuple(name for name in known if name not in APART)
+
+
+def _labelled(cells: Sequence[str]) -> dict[str, str]:
+    """Name of each row -> cell."""
+    given = [name for cell in cells or (WORD,) for name in (published() if cell == WORD else (cell,))]
+    found: dict[str, str] = {}
+    for cell in given:
+        label = Path(cell).stem if cell.endswith(".toml") else cell
+        if found.setdefault(label, cell) != cell:
+            raise InputError(
+                f"two cells are called {label}: {found[label]} and {cell}; rename one of the files"
+            )
+    found.pop(IDEAL, None)
+    return found
+
+
+def _pairs(cells: Mapping[str, str], chosen: Sequence[Scheme]) -> list[tuple[str, str, Scheme]]:
+    """Each cell with each scheme."""
+    return [(label, cell, scheme) for label, cell in cells.items() for scheme in chosen]
