@@ -29,7 +29,7 @@ FLOORS = (  # from the ground up; a room imports from its own floor and from tho
     "learning",
     "chips gpu",
     "experiments online continuum torch",
-    "loggers studies spice avalanche sklearn river testing",
+    "loggers studies spice avalanche neurobench sklearn river testing",
     "api papers",
     "cli",
     PACKAGE,  # __init__ and __main__

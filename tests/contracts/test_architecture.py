@@ -85,6 +85,7 @@ ALLOWED = {
     "continuum": {"streams", *GROUND},
     "testing": {"testing", *CHIPS, "streams"},
     "torch": {"torch", *COSTS, *CHIPS},
+    "neurobench": {"torch", *GROUND},
     "presets": set(),
     **dict.fromkeys(GROUND, GROUND | {"presets"}),
 }

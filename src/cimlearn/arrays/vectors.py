@@ -37,7 +37,7 @@ class Converter(NamedTuple):
 
 
 @kernel
-def _encode_row(encoder, x, unit, codes, seen):
+def encode_row(encoder, x, unit, codes, seen):
     """seen (inputs,) of x (inputs,) / unit; codes (inputs,) are those of the table.
 
     Three loops, each of which the compiler makes vectors of.
@@ -60,7 +60,7 @@ def _encode_row(encoder, x, unit, codes, seen):
 
 
 @kernel
-def _squares_row(encoder, codes, seen, squares):
+def squares_row(encoder, codes, seen, squares):
     """squares (inputs,), the sums of squared cycle weights."""
     if encoder.ones.size:
         for i in range(codes.size):
@@ -71,7 +71,7 @@ def _squares_row(encoder, codes, seen, squares):
 
 
 @kernel
-def _lit_row(encoder, codes, seen, lit):
+def lit_row(encoder, codes, seen, lit):
     """Add the bits that are 1 to lit (inputs,)."""
     if encoder.ones.size:
         for i in range(codes.size):
@@ -82,7 +82,7 @@ def _lit_row(encoder, codes, seen, lit):
 
 
 @kernel
-def _counted(lit, row_on):
+def counted(lit, row_on):
     """The bits of lit (inputs,) and the conductance that they switched on [S]."""
     bits, on = np.int64(0), 0.0
     for i in range(lit.size):
@@ -107,19 +107,19 @@ def encode(encoder, x, unit, row_on, seen, squares, inside):
     inputs, steps = x.shape[1], np.float32(encoder.ones.size)
     codes, lit = np.zeros(inputs, np.uint32), np.zeros(row_on.size, np.int32)
     for n in range(x.shape[0]):
-        _encode_row(encoder, x[n], unit, codes, seen[n])
+        encode_row(encoder, x[n], unit, codes, seen[n])
         if squares.size:
-            _squares_row(encoder, codes, seen[n], squares[n])
+            squares_row(encoder, codes, seen[n], squares[n])
         if lit.size:
-            _lit_row(encoder, codes, seen[n], lit)
+            lit_row(encoder, codes, seen[n], lit)
         if inside.size:
             for i in range(inputs):
                 inside[n, i] = abs(x[n, i] / unit) * steps < steps - np.float32(0.5)
-    return _counted(lit, row_on)
+    return counted(lit, row_on)
 
 
 @kernel
-def _disturb(key, place, total, power, floor, draws):
+def disturb(key, place, total, power, floor, draws):
     """Add to total (columns,) normal noise of variance power (columns,) + floor; power (0,): floor alone.
 
     `place` numbers the sums of one call: each has normals of its own.
@@ -165,7 +165,7 @@ def convert(converter, key, groups, total, power, reach, unit, scale, inside, ou
         for n in range(vectors):
             sums, told = total[tile, n], out[n, start : start + columns]
             if power.size or floor > 0:
-                _disturb(
+                disturb(
                     key, tile * vectors + n, sums, power[tile, n] if power.size else draws[:0], floor, draws
                 )
             if inside.size:
@@ -174,13 +174,13 @@ def convert(converter, key, groups, total, power, reach, unit, scale, inside, ou
                     inside[tile, n, j] = abs(v) <= 1
             if tile % above == 0:
                 told[:] = 0
-            _convert_row(converter, tile, sums, reach, told)
+            convert_row(converter, tile, sums, reach, told)
     for n in range(vectors):
-        _scale_row(converter, reach, unit, scale, out[n])
+        scale_row(converter, reach, unit, scale, out[n])
 
 
 @kernel
-def _convert_row(converter, tile, sums, reach, told):
+def convert_row(converter, tile, sums, reach, told):
     """Add to told (columns,) what the converters of a tile tell of sums (columns,), in units of the range."""
     gain, offset, half = converter.gain[tile], converter.offset[tile], np.float32(converter.half)
     one = np.float32(1)
@@ -203,7 +203,8 @@ def _convert_row(converter, tile, sums, reach, told):
 
 
 @kernel
-def _scale_row(converter, reach, unit, scale, told):
+def scale_row(converter, reach, unit, scale, told):
+    """told (outputs,) in units of the range becomes what the layer answers."""
     last = reach * unit if converter.ranged else unit
     if scale.size == 1:
         for j in range(told.size):
@@ -257,10 +258,10 @@ def multiply(encoder, converter, tiles, x, unit, row_on, weight, variance, key, 
     )
     floor = np.float32(converter.thermal * reach * reach)
     for n in range(x.shape[0]):
-        _encode_row(encoder, x[n], unit, codes, seen)
-        _lit_row(encoder, codes, seen, lit)
+        encode_row(encoder, x[n], unit, codes, seen)
+        lit_row(encoder, codes, seen, lit)
         if variance.size:
-            _squares_row(encoder, codes, seen, squares)
+            squares_row(encoder, codes, seen, squares)
         out[n, :] = 0
         for t in range(tiles.shape[1]):
             first, tall, start = tiles[0, t], tiles[1, t], tiles[2, t]
@@ -269,11 +270,11 @@ def multiply(encoder, converter, tiles, x, unit, row_on, weight, variance, key, 
             if variance.size:
                 power[:] = 0
                 _add_rows(power, variance[t], squares[first : first + tall])
-                _disturb(key, t * x.shape[0] + n, sums, power, floor, draws)
+                disturb(key, t * x.shape[0] + n, sums, power, floor, draws)
             elif floor > 0:
-                _disturb(key, t * x.shape[0] + n, sums, power[:0], floor, draws)
-            _convert_row(converter, t, sums, reach, out[n, start : start + columns])
-        _scale_row(converter, reach, unit, scale, out[n])
+                disturb(key, t * x.shape[0] + n, sums, power[:0], floor, draws)
+            convert_row(converter, t, sums, reach, out[n, start : start + columns])
+        scale_row(converter, reach, unit, scale, out[n])
         for j in range(bias.size):
             out[n, j] += bias[j]
-    return _counted(lit, row_on)
+    return counted(lit, row_on)

@@ -27,6 +27,7 @@ from cimlearn.torch.chip import (
     to_chip,
 )
 from cimlearn.torch.costs import ModelCosts, Share, costs
+from cimlearn.torch.expected import expected_costs
 from cimlearn.torch.hardware import Hardware, bit_serial, crossbar, ideal
 from cimlearn.torch.ledger import ledger
 from cimlearn.torch.model import model_chip
@@ -43,6 +44,7 @@ __all__ = [
     "costs",
     "crossbar",
     "drift",
+    "expected_costs",
     "from_chip",
     "ideal",
     "ledger",

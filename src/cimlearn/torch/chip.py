@@ -51,6 +51,7 @@ class Conversion:
     counting: bool = True
     examples: int = 0  # classified since the last reset
     sampled: int = 1  # examples of the sample
+    learners: list[InSituArray] = field(default_factory=list)  # arrays that learn in situ
     work: dict[str, int] = field(
         default_factory=dict
     )  # digital operations on the whole sample, outside of arrays
@@ -104,6 +105,7 @@ def to_chip(
         raise InputError(f"learn = {learn!r}; give None or '{IN_SITU}'")
     chip, converted, stays = convert.replaced(model, hardware, keep=keep, seed=seed, learns=learn == IN_SITU)
     carried = Conversion(hardware, seed, batch_dim, Report(converted, stays, ()))
+    carried.learners = [array for array, _ in convert.arrays(chip) if isinstance(array, InSituArray)]
     setattr(chip, ATTRIBUTE, carried)
     carried.hook = chip.register_forward_pre_hook(_count, with_kwargs=True).id
     calibrate(chip, sample)
@@ -243,9 +245,8 @@ def _count(model: nn.Module, args: Any, kwargs: Any) -> None:
     if not model.training:
         carried.examples += examples
     elif torch.is_grad_enabled():
-        for array, _ in convert.arrays(model):
-            if isinstance(array, InSituArray):
-                array.examples += examples
+        for array in carried.learners:
+            array.examples += examples
 
 
 def _examples(args: Any, kwargs: Any, batch_dim: int) -> int:

@@ -42,7 +42,7 @@ _NO_ARITHMETIC: Final = (  # what moves, makes or draws values without arithmeti
     "reflection_pad3d replication_pad1d replication_pad2d replication_pad3d _pad_circular roll flip "
     "repeat repeat_interleave native_dropout bernoulli rand rand_like randn randn_like normal uniform "
     "random lift_fresh lift_fresh_copy scalar_tensor eye tril triu upsample_nearest1d upsample_nearest2d "
-    "upsample_nearest3d unfold im2col col2im pixel_shuffle channel_shuffle _reshape_copy view_copy "
+    "upsample_nearest3d unfold as_strided im2col col2im pixel_shuffle channel_shuffle _reshape_copy view_copy "
     "_unsafe_view alias reshape slice_scatter select_scatter index_put masked_select sort topk isnan "
     "isinf isfinite logical_not logical_and logical_or bitwise_not bitwise_and bitwise_or "
     "_local_scalar_dense item _nested_tensor_from_mask nonzero _thnn_fused_lstm_cell _thnn_fused_gru_cell "

@@ -1,7 +1,8 @@
 """Learning on the chip: a layer's weights are its cells, in training too, and its updates are writes to them.
 
 Forward, a product is that of `CrossbarArray` with the cells as they are. Back, the error is brought through the same
-cells by a transposed read (transposed.py). The gradient of the weights, the sum over vectors of e_j x_i, is digital.
+cells by a transposed read (transposed.py). The gradient of the weights, the sum over vectors of e_j x_i, is digital; it
+stays in factors (direct.py) where `InSituSGD` learns.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cimlearn.arrays import learned
 from cimlearn.arrays.base import COUNTERS, PULSES, ROW_WRITES, VERIFY_READS
 from cimlearn.arrays.crossbar import Crossbar
 from cimlearn.arrays.crossbar_counts import ArrayTally
+from cimlearn.arrays.lines import LineScratch, scratch
 from cimlearn.errors import InputError
 from cimlearn.learning.insitu import descend
 from cimlearn.parameters import ParameterSet
 from cimlearn.state import copied, load
-from cimlearn.torch import fast
+from cimlearn.torch import direct, fast
 from cimlearn.torch.cells import Curve, programmed
 from cimlearn.torch.chance import Chance
 from cimlearn.torch.crossbar import CrossbarArray, Prepared
@@ -45,6 +48,10 @@ class InSituArray(CrossbarArray):
             )
         super().__init__(p, layout, weight, error, name=name, seed=seed)
         self.bar: Crossbar | None = None
+        self.direct = False  # gradients wait as factors (direct.py)
+        self.factors: list[tuple[Tensor, Tensor]] = []  # (tiles, vectors, tall), (tiles, vectors, columns)
+        self.few: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []  # (vectors, inputs), as above
+        self._lines: LineScratch | None = None
         self.asking = Chance(seed, f"{name}.predict")  # noise of inference
         self.learned = Tally()  # products of learning, forward
         self.back_tally = Tally()  # transposed reads
@@ -67,7 +74,7 @@ class InSituArray(CrossbarArray):
         held = torch.from_numpy(self.bar.state.weight)
         w = self.layout.tiled(held)
         if self.training and weight.requires_grad and torch.is_grad_enabled():
-            w = Held.apply(weight, self.bound, w, self.layout)
+            w = Held.apply(weight, self.bound, w, self.layout, self.direct)
         variance = (
             self.layout.tiled(torch.from_numpy(self.bar.state.variance)) if self.read_variance else None
         )
@@ -80,6 +87,47 @@ class InSituArray(CrossbarArray):
         if not fast.fits(x):
             raise InputError(f"{self.name}: inputs are {x.dtype} on {x.device}; give float32 on a CPU")
         return self._compiled_product(x, prepared)
+
+    def answer(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """(vectors, outputs) of x (vectors, inputs), bias (outputs,) added: few vectors by one kernel each way."""
+        if (
+            self.direct
+            and self.training
+            and self.programmed
+            and self.recorder is None
+            and x.shape[0] <= fast.FEW
+            and torch.is_grad_enabled()
+            and fast.fits(x)
+        ):
+            found: Tensor = direct.Few.apply(x, weight, bias, self)
+            return found
+        return super().answer(x, weight, bias)
+
+    def answer_few(self, x: Tensor, bias: Tensor | None) -> tuple[Tensor, direct.Kept]:
+        """The product, and what the way back needs."""
+        out, kept, counts = direct.forward(x, bias, self._seen_by_kernels(), self._key())
+        self.learned.drove(x.shape[0], counts)
+        return out, kept
+
+    def back_few(self, d: Tensor, kept: direct.Kept, by_x: bool, by_weight: bool) -> Tensor | None:
+        """The error at the inputs (vectors, inputs) of d (vectors, outputs), if asked for; factors of the gradient."""
+        assert self.bar is not None
+        views = self._seen_by_kernels()
+        tiles, _, columns = views.weight.shape
+        error = np.empty((tiles, len(d), columns), np.float32)
+        given, unit = d.numpy(), views.input_range[()]
+        learned.errors(views.converter, views.tiles, columns, kept.inside, given, unit, views.bound, error)
+        if by_weight:
+            self.few.append((kept.seen, error))
+        if not by_x:
+            return None
+        back, dx = self.back, np.empty(kept.seen.shape, np.float32)
+        bits = learned.back(
+            views.encoder, back.converter, views.tiles, error, views.weight, views.variance,
+            np.uint64(self._key()), back.reach, np.float32(back.headroom), kept.inputs_inside, unit, dx,
+        )  # fmt: skip
+        self.back_tally.drove(len(d), (bits, bits * float(self.bar.state.row_on.sum()) / (columns * tiles)))
+        return torch.from_numpy(dx)
 
     def _conducting(self, w: Tensor) -> NDArray[np.float64]:
         """Learning is counted too."""
@@ -94,7 +142,8 @@ class InSituArray(CrossbarArray):
 
     def _sums(self, x: Tensor, prepared: Prepared) -> Tensor:
         """The error goes back through the cells."""
-        if not (x.requires_grad and self.programmed):
+        learns = x.requires_grad or (self.direct and prepared.w.requires_grad)
+        if not (learns and self.programmed):
             return super()._sums(x, prepared)
         sums: Tensor = Product.apply(x, prepared.w, prepared.variance, self)
         return sums
@@ -135,6 +184,7 @@ class InSituArray(CrossbarArray):
         self.back_tally.clear()
         self.back.reach[0] = 0
         self.updates = self.examples = 0
+        self.forget()
         self.chance.restart(seed)
         self.asking.restart(seed)
         self.programmed = True
@@ -145,17 +195,75 @@ class InSituArray(CrossbarArray):
         return int(self.start[PULSES]), int(self.start[VERIFY_READS])
 
     @torch.no_grad()
-    def descend(self, gradient: Tensor, rate: float, keep: float) -> None:
-        """Ask the weights for -rate times gradient (outputs, rows); the share `keep` of each column is written."""
+    def descend(self, gradient: Tensor | None, rate: float, keep: float, weight: Tensor) -> None:
+        """Ask the weights for -rate times gradient (outputs, rows); None: that of the factors, which it then forgets.
+
+        Of each column the share `keep` of the changes, the largest, is written; weight (outputs, rows) follows.
+        """
         if self.bar is None or not self.programmed:
             raise InputError(f"{self.name} is not programmed, so it can't learn; call program(model) first")
-        change = self.layout.stacked(gradient * (-rate / self.bound[:, None])).contiguous().numpy()
-        rows, columns = change.shape
-        scratch = np.empty((2, columns), np.float32)
-        descend(self.bar, change, max(1, math.ceil(keep * rows)), scratch[0], scratch[1])
+        layout, x, error = self.layout, fast.NONE[np.float32, 2], fast.NONE[np.float32, 3]
+        change = fast.NONE[np.float32, 2]
+        few = self.few
+        if gradient is not None:
+            change = layout.stacked(gradient * (-rate / self.bound[:, None])).contiguous().numpy()
+        elif len(few) == 1 and not self.factors and keep == 1:
+            x, error = few[0]
+        else:
+            one, other = self._joined()
+            scaled = other * self._per_tile(-rate / self.bound.square())
+            change = layout.untiled(torch.bmm(one.transpose(1, 2), scaled)).numpy()
+        follows = weight.detach()
+        parameter = follows if follows.is_contiguous() else follows.contiguous()
+        if self._lines is None:
+            self._lines = scratch(layout.columns)
+        descend(
+            self.bar, self._lines, layout.table, x, error, np.float32(rate), change,
+            max(1, math.ceil(keep * layout.inputs)), self.bound.numpy(), parameter.numpy(),
+        )  # fmt: skip
+        if parameter is not follows:
+            follows.copy_(parameter)
+        self.forget()
         self.updates, self.kept = self.updates + 1, keep
-        if self.layout.padded:  # kernels see a copy of the weights
+        if layout.padded:  # kernels see a copy of the weights
             self._views = None
+
+    def forget(self) -> None:
+        """No gradient waits."""
+        self.factors.clear()
+        self.few.clear()
+
+    @property
+    def waits(self) -> bool:
+        """Whether a gradient waits as factors."""
+        return bool(self.factors or self.few)
+
+    def gradient(self) -> Tensor:
+        """(outputs, rows) of the factors."""
+        one, other = self._joined()
+        cells = self.layout.untiled(torch.bmm(one.transpose(1, 2), other))
+        return self.layout.unstacked(cells) / self.bound[:, None]
+
+    def _joined(self) -> tuple[Tensor, Tensor]:
+        """The factors of all products, (tiles, vectors, tall) and (tiles, vectors, columns)."""
+        spread = self.layout.spread
+        held = [*self.factors, *((spread(torch.from_numpy(x)), torch.from_numpy(e)) for x, e in self.few)]
+        if len(held) == 1:
+            return held[0]
+        return torch.cat([x for x, _ in held], 1), torch.cat([e for _, e in held], 1)
+
+    def _per_tile(self, values: Tensor) -> Tensor:
+        """(tiles, 1, columns) or (1,) of values (outputs,) or (1,)."""
+        layout = self.layout
+        if values.numel() == 1:
+            return values
+        return values.reshape(layout.groups, 1, layout.columns).repeat_interleave(layout.tiles, 0)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy has no optimiser yet that would take its factors."""
+        super().__setstate__(state)
+        self.direct = False
+        self.forget()
 
     def _memory(self) -> tuple[fast.Array, fast.Array, fast.Array]:
         """What kernels read: the cells' own memory where every tile is full."""

@@ -22,11 +22,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cimlearn.chips.base import Chip, Kind
+from cimlearn.chips.base import Chip, Design, Kind
 from cimlearn.devices import catalog as devices
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet, load
 from cimlearn.streams.base import StreamShape
+from cimlearn.torch import expected
 from cimlearn.torch.hardware import Hardware, crossbar
 from cimlearn.torch.learner import Build, ModelChip
 
@@ -66,11 +67,15 @@ def model_chip(build: Build, hardware: Hardware | None = None, *, name: str = "m
     def made(on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -> Chip:
         return ModelChip(build, parameters, base.prices, shape, seed=seed, on=on)
 
+    def design(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int) -> Design:
+        return expected.design(build, base.prices, p, shape, learned=learned, predicted=predicted)
+
     return Kind(
         name=name,
         placements=("chip", "float"),
         parameters=parameters,
         build=made,
+        design=design,
         device="device.kind",
         costs="layers",
         packages={"chip": ("torch",), "float": ("torch",)},

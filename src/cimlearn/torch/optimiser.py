@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cimlearn.errors import InputError
-from cimlearn.torch import convert
+from cimlearn.torch import convert, direct
 from cimlearn.torch.attention import ChipAttention
 from cimlearn.torch.insitu import InSituArray
 from cimlearn.torch.library import nn, torch
@@ -63,7 +63,15 @@ class InSituSGD(torch.optim.Optimizer):
         held = {id(owner) for _, layer, name in self._arrays for owner in _owners(layer, name)}
         self._digital = [p for p in model.parameters() if id(p) not in held]
         self.keep = keep
+        for array, layer, name in self._arrays:
+            if not isinstance(layer, ChipAttention):
+                direct.link(getattr(layer, name), array)
         super().__init__(list(model.parameters()), {"lr": rate})
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients; they are never kept as zeros."""
+        for parameter in self.param_groups[0]["params"]:
+            parameter.grad = None
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -81,11 +89,13 @@ class InSituSGD(torch.optim.Optimizer):
         rate = float(self.param_groups[0]["lr"])
         wrote = False
         for array, layer, name in self._arrays:
-            gradient, weight = _gradient(layer, name), layer.held()[name][1]
-            if gradient is None:
-                continue
-            array.descend(gradient.reshape(array.layout.outputs, array.layout.rows), rate, self.keep)
-            weight.copy_(array.weights().reshape(weight.shape))
+            weight, gradient = layer.held()[name][1], None
+            if not array.waits or direct.formed(getattr(layer, name)):
+                gradient = _gradient(layer, name)
+                if gradient is None:
+                    continue
+                gradient = gradient.reshape(array.layout.outputs, array.layout.rows)
+            array.descend(gradient, rate, self.keep, weight)
             wrote = True
         if not wrote:
             raise InputError(

@@ -108,18 +108,21 @@ class Held(torch.autograd.Function):
     """The cells' weights (tiles, tall, columns), whose gradient is that of the layer's weight (outputs, rows)."""
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, bound: Tensor, w: Tensor, layout: Layout) -> Tensor:
-        """`w` as it is."""
+    def forward(ctx: Any, weight: Tensor, bound: Tensor, w: Tensor, layout: Layout, direct: bool) -> Tensor:
+        """`w` as it is; `direct`: its gradient goes another way."""
         ctx.save_for_backward(bound)
         ctx.layout = layout
+        ctx.set_materialize_grads(not direct)
         return w
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
+    def backward(ctx: Any, *gradients: Any) -> Any:
         """d w = d W / bound, W = w / bound."""
+        if gradients[0] is None:
+            return (None,) * 5
         (bound,) = ctx.saved_tensors
         stacked = ctx.layout.untiled(gradients[0])
-        return ctx.layout.unstacked(stacked) / bound[:, None], None, None, None
+        return ctx.layout.unstacked(stacked) / bound[:, None], None, None, None, None
 
 
 class Product(torch.autograd.Function):
@@ -136,6 +139,11 @@ class Product(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         """By x from the array, by w from the digital part."""
         x, w, *rest = ctx.saved_tensors
-        error = gradients[0].contiguous()
-        back = ctx.array.read_back(error, w, rest[0] if rest else None)
+        error, array = gradients[0].contiguous(), ctx.array
+        back = array.read_back(error, w, rest[0] if rest else None) if ctx.needs_input_grad[0] else None
+        if not ctx.needs_input_grad[1]:
+            return back, None, None, None
+        if array.direct:
+            array.factors.append((x.detach(), error))
+            return back, None, None, None
         return back, torch.bmm(x.transpose(1, 2), error), None, None
