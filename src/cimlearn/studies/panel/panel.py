@@ -26,6 +26,7 @@ APART: Final = (IDEAL, "pulsed", "vteam")  # kinds that are no published cell
 WORD: Final = "published"  # stands for all published cells, the ten-level table among them
 STREAMS: Final = ("permuted-mnist", "split-cifar10")
 QUICK: Final[Mapping[str, Any]] = {"stream.examples": 1000, "stream.held_out": 300}
+SHARED: Final = {"rule.suited": False}  # the same batch and rates for every number of examples
 FILE: Final = "panel.json"
 Entry = dict[str, Any]
 
@@ -65,7 +66,7 @@ class Panel:
             for label, cell, scheme in [(IDEAL, IDEAL, schemes((BLIND,))[0]), *_pairs(cells, chosen)]:
                 for seed in self.seeds:
                     name = f"{stream}/{label}/{scheme.name}/seed={seed}"
-                    own = {"device.kind": cell, **scheme.settings, **settings}
+                    own = {"device.kind": cell, **SHARED, **scheme.settings, **settings}
                     experiment = Experiment(CHIP, stream, "chip", (seed,), own, self.data)
                     if label == IDEAL or scheme.name == BLIND:
                         _ = experiment.parameters, experiment.prices  # wrong for every scheme: an error now
