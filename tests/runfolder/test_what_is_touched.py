@@ -9,7 +9,7 @@ import pytest
 
 from cimlearn.errors import InputError
 from cimlearn.experiments.experiment import Experiment
-from cimlearn.runfolder.files import remove_own
+from cimlearn.runfolder.files import remove_left, remove_own
 from cimlearn.studies.sweep import FILES, Point, _place, run_points
 from cimlearn.studies.workers.here import Here
 
@@ -106,3 +106,15 @@ def test_a_study_s_leftovers_are_removed_in_a_study_only(tmp_path: Path) -> None
         run_points([Point("a", SHORT)], folder / "runs", on=Here())
         assert (folder / left).exists() is not described
         assert all((folder / other).exists() for other in theirs)
+
+
+def test_in_a_folder_that_others_may_write_into_only_old_leftovers_go(tmp_path: Path) -> None:
+    """A search on several machines: what one of them is just writing stays; its pages and its id are a study's too."""
+    put(tmp_path, ("study.toml", ".front.csv.12-34.tmp", ".search.html.12-34.tmp", ".front.csv.56-78.tmp"))
+    (tmp_path / "search").mkdir()
+    put(tmp_path / "search", (".id.12-34.tmp", "id"))
+    for file in (*tmp_path.glob(".*.12-34.tmp"), tmp_path / "search" / ".id.12-34.tmp"):
+        os.utime(file, (0, 0))
+    remove_left(tmp_path, shared=True)
+    left = {file.name for file in tmp_path.rglob("*") if file.is_file()}
+    assert left == {"study.toml", ".front.csv.56-78.tmp", "id"}

@@ -17,6 +17,7 @@ import fcntl
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,7 +36,12 @@ _NAMES = (
 )
 _OWN = re.compile(_NAMES)  # files of a run folder
 _LEFT = re.compile(rf"\.{_NAMES}\.\d+-\d+\.tmp")  # what a write that was cut off leaves, see `write_atomic`
-_LEFT_OF_STUDY = re.compile(r"\.(study\.toml|results\.parquet|failures\.json|index\.html)\.\d+-\d+\.tmp")
+_LEFT_OF_STUDY = re.compile(
+    r"\.(study\.toml|results\.parquet|(failures|runs|panel)\.json|(index|search)\.html|(front|panel)\.csv|id"
+    r"|[\w-]+\.(png|svg))\.\d+-\d+\.tmp"
+)
+_MARKS = ("study.toml", "panel.json")  # a folder that holds one is a study's
+_WRITING = 2.0  # longer than a write takes [s]
 _INNER = re.compile(r"figures|seed-\d+")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -235,12 +241,22 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def remove_left(study: Path) -> None:
-    """Remove what a cut-off write left of a study's own files; nothing where the folder isn't a study's."""
-    if (study / "study.toml").is_file():
-        for file in list(study.iterdir()):
-            if _LEFT_OF_STUDY.fullmatch(file.name) and not file.is_symlink() and file.is_file():
-                file.unlink(missing_ok=True)
+def remove_left(study: Path, *, shared: bool = False) -> None:
+    """Remove what a cut-off write left of a study's own files; nothing where the folder isn't a study's.
+
+    Where others may write into it (`shared`), what is younger than a write takes is theirs.
+    """
+    if not any((study / mark).is_file() for mark in _MARKS):
+        return
+    before = time.time() - _WRITING if shared else float("inf")
+    inner = study / "search"  # a search's own folder in its study's
+    for folder in (study, *([inner] if inner.is_dir() and not inner.is_symlink() else [])):
+        for file in list(folder.iterdir()):
+            if not _LEFT_OF_STUDY.fullmatch(file.name) or file.is_symlink():
+                continue
+            with suppress(FileNotFoundError):  # another one was faster
+                if file.is_file() and file.stat().st_mtime < before:
+                    file.unlink()
 
 
 def remove_own(folder: Path, which: Callable[[str], bool] = lambda name: True) -> None:

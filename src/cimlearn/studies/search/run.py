@@ -17,6 +17,7 @@ from typing import Any
 from cimlearn import metrics
 from cimlearn.errors import InputError
 from cimlearn.report.measures import PRICED
+from cimlearn.runfolder.files import remove_left
 from cimlearn.runfolder.records import Run, read_run
 from cimlearn.studies.results import Row, need_arrow, run_rows
 from cimlearn.studies.run import claim
@@ -65,6 +66,7 @@ def run_search(
     if search.limits or not search.train:
         expected_costs(search.study.base)
     claim(search.study, folder)
+    remove_left(folder, shared=True)
     with opened(search, folder) as store:
         work = _Work(search, folder / "runs", store, workers, tell)
         try:
@@ -75,7 +77,9 @@ def run_search(
             ) from None
         finally:
             workers.close()
-        return write_outcome(search, folder, store.trials())
+        outcome = write_outcome(search, folder, store.trials())
+        remove_left(folder, shared=True)  # what was too young before
+        return outcome
 
 
 class _Work:
