@@ -16,7 +16,7 @@ from cimlearn.arrays.base import PULSES, ROW_WRITES, write_rows
 from cimlearn.arrays.schemes.scheme import CELLS
 from cimlearn.arrays.smooth import SMOOTH, smooth_rows
 from cimlearn.compiled import kernel, overloaded
-from cimlearn.devices.base import per_cell, program
+from cimlearn.devices.base import program
 from cimlearn.noise import fill_normal_at, fill_uniform, pairs
 
 BLOCK = 16  # rows that are written together
@@ -26,6 +26,7 @@ class LineScratch(NamedTuple):
     """Memory that holds nothing between two calls."""
 
     rows: NDArray[np.int64]  # (BLOCK,) that are written
+    pick: NDArray[np.int64]  # (BLOCK,) of these, those with a cell of one layer that is written
     change: NDArray[np.float32]  # (BLOCK, columns) what is asked of them
     draws: NDArray[np.float32]  # (3, BLOCK, columns) normals; where cells land; uniforms
     mine: NDArray[np.int32]  # (BLOCK, columns)
@@ -35,6 +36,7 @@ class LineScratch(NamedTuple):
 def scratch(columns: int) -> LineScratch:
     """Memory for an array of so many columns."""
     return LineScratch(
+        np.empty(BLOCK, np.int64),
         np.empty(BLOCK, np.int64),
         np.empty((BLOCK, columns), np.float32),
         np.empty((3, BLOCK, columns), np.float32),
@@ -49,9 +51,10 @@ def _is_blind(bar):
     scheme = bar.scheme
     return (
         scheme.kind == CELLS
-        and scheme.least == 0
+        and bar.state.pending.size == 0
         and scheme.tries == 0
         and not scheme.together
+        and not scheme.alone
         and not bar.ageing.on
         and bar.state.seen.path.size == 0
     )
@@ -63,7 +66,7 @@ def _pulsed_rows(bar, rows, count, change, draws):
     layers, (height, columns) = bar.sign.size, bar.state.weight.shape
     conductance, states = bar.state.cells.conductance.reshape(-1), bar.state.cells.state.reshape(-1)
     gains, writes, limits = (
-        per_cell(bar.state.cells.gain),
+        bar.state.cells.gain,
         bar.state.cells.writes.reshape(-1),
         bar.state.cells.limit.reshape(-1),
     )
@@ -80,7 +83,7 @@ def _pulsed_rows(bar, rows, count, change, draws):
             place = np.uint64((k * height + i) * columns + j)
             now, ask = conductance[place], step * per_weight * sign[k]
             reached, state, pulsed = program(
-                device, now, states[place], gains[place], ask, draws[0, r, j], draws[2, r, j]
+                device, now, states[place], gains[k, i, j], ask, draws[0, r, j], draws[2, r, j]
             )
             if not pulsed:
                 continue
@@ -99,31 +102,31 @@ def _pulsed_rows(bar, rows, count, change, draws):
 
 
 @kernel
-def _smooth_rows(bar, rows, count, change, draws, mine):
+def _smooth_rows(bar, rows, count, change, draws, mine, pick):
     """The same for a device whose every write is one pulse."""
     state = bar.state
     bar.state.counts[ROW_WRITES] += count
     return smooth_rows(
         bar.device, state.cells, state.turn, state.row_on, bar.sign, bar.scale, rows, count, change,
-        draws[0], draws[1], mine,
+        draws[0], draws[1], mine, pick,
     )  # fmt: skip
 
 
-def _cells_of(bar: Any, rows: Any, count: Any, change: Any, draws: Any, mine: Any) -> Any:
+def _cells_of(bar: Any, rows: Any, count: Any, change: Any, draws: Any, mine: Any, pick: Any) -> Any:
     """The writes of rows to cells, by what the device is."""
     if isinstance(bar.device, SMOOTH):
-        return _smooth_rows(bar, rows, count, change, draws, mine)
+        return _smooth_rows(bar, rows, count, change, draws, mine, pick)
     return _pulsed_rows(bar, rows, count, change, draws)
 
 
 @overloaded(_cells_of)
-def _cells_of_type(bar, rows, count, change, draws, mine):
+def _cells_of_type(bar, rows, count, change, draws, mine, pick):
     device = bar.types[bar.fields.index("device")].instance_class
     if issubclass(device, SMOOTH):
-        return lambda bar, rows, count, change, draws, mine: _smooth_rows(
-            bar, rows, count, change, draws, mine
+        return lambda bar, rows, count, change, draws, mine, pick: _smooth_rows(
+            bar, rows, count, change, draws, mine, pick
         )
-    return lambda bar, rows, count, change, draws, mine: _pulsed_rows(bar, rows, count, change, draws)
+    return lambda bar, rows, count, change, draws, mine, pick: _pulsed_rows(bar, rows, count, change, draws)
 
 
 @kernel
@@ -157,7 +160,9 @@ def _blind(bar, work, count, key):
         fill_normal_at(key, work.rows[r] * pairs(columns), work.draws[0, r])
         if bar.gambles:
             fill_uniform(bar.state.write_words, work.draws[2, r])
-    bar.state.counts[PULSES] += _cells_of(bar, work.rows, count, work.change, work.draws, work.mine)
+    bar.state.counts[PULSES] += _cells_of(
+        bar, work.rows, count, work.change, work.draws, work.mine, work.pick
+    )
     unit = np.float32(bar.read_variance * bar.scale * bar.scale)
     _refresh(
         bar.state.cells.conductance, bar.sign, np.float32(bar.scale), np.float32(bar.reference), unit,

@@ -113,13 +113,12 @@ def _next(turn, layers, rows, count, change):
 
 
 @kernel
-def smooth_rows(device, cells, turn, row_on, sign, scale, rows, count, change, normals, reached, mine):
+def smooth_rows(device, cells, turn, row_on, sign, scale, rows, count, change, normals, reached, mine, pick):
     """A pulse of one cell of each weight of the rows (count,); answers the pulses.
 
-    change, normals, reached, mine
-        (at least count, columns) what is asked of each weight; chance; two scratches, float32 and int32
+    change, normals, reached, mine, pick
+        (at least count, columns) what is asked of each weight; chance; scratch, float32 and int32; (count,) too
     """
-    pick = np.empty(count, np.int64)
     for k in range(sign.size):
         per_weight = np.float32(np.float32(1.0 / scale) * sign[k])
         found = _mine(turn, k, rows, count, change, mine, pick)
