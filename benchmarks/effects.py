@@ -99,6 +99,8 @@ EFFECTS: dict[str, list[tuple[str, Settings]]] = {
     "all, drift of CMO/HfOx": [
         ("", PUBLISHED | NOTHING),
         ("all countermeasures", PUBLISHED | AGAIN | OFFSETS | REFRESH),
+        ("a write erases it; fixed reference, calibrated offsets, replays",
+         PUBLISHED | NO | ERASED | OFFSETS | REFRESH),
     ],
 }  # fmt: skip
 

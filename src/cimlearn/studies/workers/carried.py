@@ -26,6 +26,7 @@ MOST: Final = 1 << 24  # bytes of a run that may be kept on the scheduler
 _WAIT = (
     600.0  # seconds that a run in a shared folder is waited for, which a worker that was given up still holds
 )
+_LATE = 10.0  # seconds that such a worker is waited for at the end, before its states stay behind
 _STATES: Final = "seed-*/state.safetensors"
 _CARRIED = re.compile(r"run\.json|timing\.json|records\.jsonl|seed-\d+/(records\.jsonl|state\.safetensors)")
 
@@ -95,12 +96,21 @@ def shared(states: str, place: str, wanted: Callable[[], bool]) -> Iterator[Path
 
 
 def forget(states: str, place: str) -> None:
-    """Remove the states of a run from the shared folder; only files of a run's names."""
-    folder = Path(states) / place
+    """Remove the states of a run from the shared folder; only files of a run's names.
+
+    A worker that was given up may hold them for a moment more, until it sees that nobody wants the run.
+    """
+    folder, until = Path(states) / place, time.monotonic() + _LATE
     with suppress(OSError, Busy):
-        if (folder / "run.json").exists():
-            with held(_lock(folder)):
-                remove_own(folder)
+        while (folder / "run.json").exists():
+            try:
+                with held(_lock(folder)):
+                    remove_own(folder)
+                break
+            except Busy:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.2)
         folder.rmdir()
         _lock(folder).unlink(missing_ok=True)
 
