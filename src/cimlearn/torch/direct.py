@@ -78,22 +78,7 @@ def forward(x: Tensor, bias: Tensor | None, views: fast.Views, key: int) -> tupl
         np.empty((tiles, vectors, columns), np.bool_) if views.converter.ranged else fast.NONE[np.bool_, 3],
     )
     out = np.empty((vectors, views.outputs), np.float32)
-    counts = learned.forward(
-        views.encoder,
-        views.converter,
-        views.tiles,
-        x.detach().contiguous().numpy(),
-        views.input_range[()],
-        views.row_on,
-        views.weight,
-        views.variance,
-        np.uint64(key),
-        views.reach[()],
-        views.bound,
-        fast.NONE[np.float32, 1] if bias is None else bias.detach().numpy(),
-        *kept,
-        out,
-    )
+    counts = learned.forward(*fast.asked(x, bias, views, key), *kept, out)
     return torch.from_numpy(out), kept, counts
 
 

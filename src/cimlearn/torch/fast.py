@@ -147,10 +147,9 @@ def inputs(
     return through(x / unit, driven, cut), squares, counts
 
 
-def few(x: Tensor, bias: Tensor | None, views: Views, key: int) -> tuple[Tensor, tuple[int, float]]:
-    """The whole product of the cells with x (vectors, inputs) in one call, without a gradient; and counts of inputs."""
-    out = np.empty((x.shape[0], views.outputs), np.float32)
-    counts = multiply(
+def asked(x: Tensor, bias: Tensor | None, views: Views, key: int) -> tuple[Any, ...]:
+    """What a kernel of the whole product of the cells with x (vectors, inputs) takes, before what it fills."""
+    return (
         views.encoder,
         views.converter,
         views.tiles,
@@ -163,8 +162,13 @@ def few(x: Tensor, bias: Tensor | None, views: Views, key: int) -> tuple[Tensor,
         views.reach[()],
         views.bound,
         NONE[np.float32, 1] if bias is None else bias.detach().numpy(),
-        out,
     )
+
+
+def few(x: Tensor, bias: Tensor | None, views: Views, key: int) -> tuple[Tensor, tuple[int, float]]:
+    """The whole product of the cells with x (vectors, inputs) in one call, without a gradient; and counts of inputs."""
+    out = np.empty((x.shape[0], views.outputs), np.float32)
+    counts = multiply(*asked(x, bias, views, key), out)
     return torch.from_numpy(out), counts
 
 
