@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.arrays.base import PULSES, ROW_WRITES, write_rows
+from cimlearn.arrays.refresh import refresh_row
 from cimlearn.arrays.schemes.scheme import CELLS
 from cimlearn.arrays.smooth import SMOOTH, smooth_rows
 from cimlearn.compiled import kernel, overloaded
@@ -130,29 +131,6 @@ def _cells_of_type(bar, rows, count, change, draws, mine, pick):
 
 
 @kernel
-def _refresh(conductance, sign, scale, reference, unit, rows, count, weight, variance):
-    """`refresh.refresh` of cells alone, for these rows."""
-    for r in range(count):
-        i = rows[r]
-        for j in range(weight.shape[1]):
-            weight[i, j] = -reference
-        for k in range(sign.size):
-            for j in range(weight.shape[1]):
-                weight[i, j] += sign[k] * conductance[k, i, j]
-        for j in range(weight.shape[1]):
-            weight[i, j] *= scale
-        if unit == 0:
-            continue
-        for j in range(weight.shape[1]):
-            variance[i, j] = 0
-        for k in range(sign.size):
-            for j in range(weight.shape[1]):
-                variance[i, j] += (sign[k] * sign[k]) * conductance[k, i, j] * conductance[k, i, j]
-        for j in range(weight.shape[1]):
-            variance[i, j] *= unit
-
-
-@kernel
 def _blind(bar, work, count, key):
     """One blind write for each change of the first `count` rows of `work`."""
     columns = work.change.shape[1]
@@ -164,10 +142,12 @@ def _blind(bar, work, count, key):
         bar, work.rows, count, work.change, work.draws, work.mine, work.pick
     )
     unit = np.float32(bar.read_variance * bar.scale * bar.scale)
-    _refresh(
-        bar.state.cells.conductance, bar.sign, np.float32(bar.scale), np.float32(bar.reference), unit,
-        work.rows, count, bar.state.weight, bar.state.variance,
-    )  # fmt: skip
+    scale, reference = np.float32(bar.scale), np.float32(bar.reference)
+    cells, state = bar.state.cells, bar.state
+    for r in range(count):
+        refresh_row(
+            cells.conductance, bar.sign, scale, reference, unit, work.rows[r], state.weight, state.variance
+        )
 
 
 @kernel

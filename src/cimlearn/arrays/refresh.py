@@ -92,20 +92,25 @@ def _refresh_traps(bar, first, last, load):
 @kernel
 def _refresh_exact(bar, first, last):
     """Weights and read variances of the cells alone."""
-    weight, variance = bar.state.weight, bar.state.variance
-    scale, reference = np.float32(bar.scale), np.float32(bar.reference)
     unit = np.float32(bar.read_variance * bar.scale * bar.scale)
-    columns = weight.shape[1]
+    scale, reference = np.float32(bar.scale), np.float32(bar.reference)
+    conductance, weight, variance = bar.state.cells.conductance, bar.state.weight, bar.state.variance
     for i in range(first, last):
+        refresh_row(conductance, bar.sign, scale, reference, unit, i, weight, variance)
+
+
+@kernel
+def refresh_row(conductance, sign, scale, reference, unit, i, weight, variance):
+    """Row i of weight and variance (rows, columns) from the cells alone."""
+    columns = weight.shape[1]
+    for j in range(columns):
+        weight[i, j] = -reference
+        variance[i, j] = 0
+    for k in range(sign.size):
         for j in range(columns):
-            weight[i, j] = -reference
-            variance[i, j] = 0
-        for k in range(bar.sign.size):
-            sign = bar.sign[k]
-            for j in range(columns):
-                g = bar.state.cells.conductance[k, i, j]
-                weight[i, j] += sign * g
-                variance[i, j] += (sign * sign) * g * g
-        for j in range(columns):
-            weight[i, j] *= scale
-            variance[i, j] *= unit
+            g = conductance[k, i, j]
+            weight[i, j] += sign[k] * g
+            variance[i, j] += (sign[k] * sign[k]) * g * g
+    for j in range(columns):
+        weight[i, j] *= scale
+        variance[i, j] *= unit
