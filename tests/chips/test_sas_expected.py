@@ -34,6 +34,11 @@ CASES: dict[str, dict[str, Any]] = {
     "biases": {"network.train": "bias"},
     "Rep-Net and biases": {"network.train": "repnet+bias"},
     "integer norm and momentum": {"network.norm": "batch", "rule.momentum": 3},
+    "norms folded, exponents of the last batch": {
+        "network.norm": "batch",
+        "network.refold": 2,
+        "network.exponents": "last",
+    },
     "everything": {"network.train": "full"},
     "exponents of the last batch": {"network.exponents": "last"},
     "everything, transposable": {"network.train": "full", "array.transpose": "transposable"},

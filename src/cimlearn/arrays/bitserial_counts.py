@@ -223,6 +223,8 @@ def _arrays(layers: Sequence[Layer], where: Place) -> int:
 def learning_state(layers: Sequence[Layer], p: ParameterSet) -> int:
     """Bits of SRAM that a task's learning needs beside its weights: running statistics, velocities."""
     normed = sum(STATISTICS_BITS * layer.outputs * layer.groups for layer in layers if layer.norm)
+    if normed and p["network.refold"]:
+        normed *= 2  # those of the last folding, and the running ones
     weights = sum(layer.fan_in * layer.outputs * layer.groups for layer in layers if layer.trained)
     return normed + (VELOCITY_BITS * weights if p["rule.momentum"] else 0)
 

@@ -71,6 +71,7 @@ class Layer(NamedTuple):
     bias: bool = False  # its biases learn
     norm: bool = False  # an integer norm follows, whose scale and offset learn
     kept: tuple[int, int] = (0, 0)  # N of M weights of a filter are stored; (0, 0): all
+    folded: bool = False  # the norm has the statistics of its last folding, not those of the batch
 
     @property
     def forward(self) -> Shape:
@@ -143,17 +144,19 @@ def norm_work(layer: Layer, *, learning: bool) -> Counts:
 
     Forward: s - m, beta; 1/d and gamma. Learning also sums s and |s - m|, and on the way back g and g x, sign x, and
     takes two means off: 9 additions and 4 multiplications in all. Two divisions of 32 bits a channel: 64 additions.
+    With folded statistics no mean is taken off on the way back: 6 additions; the divisions of a folding are counted in
+    each step, an upper limit, and the folded statistics are read beside the running ones.
     """
     if not layer.norm:
         return {}
     values = layer.outputs * layer.groups * layer.windows
     channels = layer.outputs * layer.groups
-    adds, products = (9, 4) if learning else (2, 2)
+    adds, products = (6 if layer.folded else 9, 4) if learning else (2, 2)
     return {
         "norm": {
             "add": adds * values + (64 * channels if learning else 0),
             "multiply": products * values,
-            "state_bits": 2 * STATISTICS_BITS * channels if learning else STATISTICS_BITS * channels,
+            "state_bits": (2 + layer.folded if learning else 1) * STATISTICS_BITS * channels,
         }
     }
 

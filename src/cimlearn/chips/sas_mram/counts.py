@@ -45,6 +45,8 @@ def ledger(
 ) -> Ledger:
     """The ledger of what was `done` on images of `size` by a network whose layers for one image are `one`."""
     where, learned = place(p, one), sum(n * times for n, times in done.steps)
+    if p["network.refold"]:
+        one = [layer._replace(folded=layer.norm) for layer in one]
     batches = [(batch_work(scaled(one, n), learning=True), times) for n, times in done.steps]
     held = holds_sums(p)
     learn = phase_counts(batches, where, learning=True, examples=learned, features=True, held=held)
@@ -98,5 +100,6 @@ def memory_bits(p: ParameterSet, one: Sequence[Layer], size: tuple[int, ...], sl
 
 
 def holds_sums(p: ParameterSet) -> bool:
-    """Whether sums wait for the exponent that the largest of them decides; a norm needs them twice in any case."""
-    return p["network.norm"] == "batch" or not (p["network.static"] or p["network.exponents"] == "last")
+    """Whether sums wait for the exponent that the largest decides; a norm of the batch itself needs them twice."""
+    own = p["network.norm"] == "batch" and not p["network.refold"]
+    return own or not (p["network.static"] or p["network.exponents"] == "last")

@@ -97,6 +97,7 @@ def integers(
         norm=normed,
         follow=p["network.exponents"] == "last",
         sparsity=pattern(p["rule.sparsity"]),
+        refold=p["network.refold"],
     )
 
 

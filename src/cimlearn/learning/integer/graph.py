@@ -196,6 +196,12 @@ class IntGraph:
             if layer.norm is not None:
                 layer.norm.learning = learning
 
+    def refold(self, every: int) -> None:
+        """Let norms have the statistics of their last folding, one every so many batches."""
+        for layer in self._weighted.values():
+            if layer.norm is not None:
+                layer.norm.refolded(every)
+
     def follow(self) -> None:
         """Let every exponent be the one that the last learned batch would have chosen."""
         for one in (*self._narrowings(), *self._merges.values()):

@@ -116,6 +116,7 @@ class IntRepNet:
         norm: bool = False,
         follow: bool = False,
         sparsity: Pattern | None = None,
+        refold: int = 0,
     ) -> None:
         """`side` [pixels] of the images; `last_exponent` of the weights that start at zero; `accumulator` [bit].
 
@@ -123,6 +124,7 @@ class IntRepNet:
         that learn are copied first, so `blocks` stay as they are. norm: batch norms of what learns stay, in integers
         (`norm.py`); `net` is then made with norm 'batch', and the blocks of "full" are traced again. follow: exponents
         are those that the last learned batch would have chosen. sparsity: N of M weights of what learns are kept.
+        refold: norms have the statistics of their last folding, one every so many batches (0: of each batch).
 
         Raises InputError if `net` was made with norm 'batch' and `norm` is not asked for.
         """
@@ -157,6 +159,9 @@ class IntRepNet:
         if sparsity is not None:
             for graph in self.trained().values():
                 graph.sparsify(sparsity)
+        if refold:
+            for graph in self.trained().values():
+                graph.refold(refold)
         self._first = 0 if self.tuned else min(net.places, default=len(blocks))
         self._map = (1, *net.backbone.shape(len(blocks) - 1, side))
 
