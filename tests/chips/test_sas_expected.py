@@ -61,6 +61,7 @@ CASES: dict[str, dict[str, Any]] = {
     "SRAM": {"cell.technology": "sram"},
     "two of four": {"rule.sparsity": "2:4"},
     "MRAM and SRAM": {"cell.technology": "sas-mram+sram"},
+    "three memories": {"cell.technology": "sas-mram+sram+rram", "array.transpose": "sram", "rule.residue": 8},
 }
 # What depends on data or chance. Every other count is exactly the expected one.
 DEPENDS = {"bits_flipped", "bits_driven"}

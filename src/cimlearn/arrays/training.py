@@ -47,6 +47,9 @@ class Place(NamedTuple):
     hybrid: bool = (
         False  # weights that don't learn are in a memory of their own: counted as `frozen`, not `mram`
     )
+    slow: bool = (
+        False  # the unit is no SRAM: cycles that write operands into it are counted (`operand_cycles`)
+    )
 
     def unit(self, layer: Layer) -> str:
         """Where a layer's weights are counted."""
@@ -122,16 +125,25 @@ def error(layer: Layer, place: Place) -> Counts:
     if place.transpose == "transposable":
         return added([multiplied_transposed(layer.forward, place.mram, part=place.unit(layer)), overlap])
     out = moved(layer.forward, place.mram, part=place.unit(layer), write=False)
-    into = moved(layer.backward, place.sram, part="sram", write=True)
+    into = _into_unit(layer.backward, place)
     return added([out, into, multiplied(layer.backward, place.sram, part="sram"), overlap])
 
 
 def gradient(layer: Layer, place: Place) -> Counts:
     """The work of dW = E X^T: the errors are written, the inputs are driven."""
     _checked(place)
-    array = place.sram if place.gradient == "sram" else place.mram
-    written = moved(layer.gradient, array, part=place.gradient, write=True)
-    return added([written, multiplied(layer.gradient, array, part=place.gradient)])
+    if place.gradient == "sram":
+        return added([_into_unit(layer.gradient, place), multiplied(layer.gradient, place.sram, part="sram")])
+    written = moved(layer.gradient, place.mram, part="mram", write=True)
+    return added([written, multiplied(layer.gradient, place.mram, part="mram")])
+
+
+def _into_unit(operand: Shape, place: Place) -> Counts:
+    """The work of writing an operand into the unit for transposes and gradients."""
+    found = moved(operand, place.sram, part="sram", write=True)
+    if place.slow:
+        found["operands"] = {"cycles": found["time"]["serial_cycles"]}
+    return found
 
 
 def bias_gradient(layer: Layer) -> Counts:

@@ -23,16 +23,19 @@ from cimlearn.arrays.faults import Flips, flips
 from cimlearn.arrays.training import Layer
 from cimlearn.errors import InputError, nearest
 from cimlearn.learning.integer.bias import bias_from_words, bias_updated, bias_words
+from cimlearn.learning.integer.layers import Relu
 from cimlearn.learning.integer.operands import Operands
 from cimlearn.learning.integer.sparse import is_dense, mask
 from cimlearn.learning.integer.tensor import ACCUMULATOR, Int8, added, torch
 from cimlearn.learning.integer.trace import INPUT, Step, TraceSettings, traced
-from cimlearn.learning.integer.update import UpdateRule, refitted, updated, with_momentum
+from cimlearn.learning.integer.update import UpdateRule, refitted
 from cimlearn.learning.integer.weighted import Narrowing, Weighted
+from cimlearn.learning.integer.wrong import WrongBits
 from cimlearn.networks.sparsity import Pattern, check_divides
 
 BIAS: Final = ".bias"  # after a layer's name
 NORM: Final = ("gamma", "beta")  # of a layer's norm
+WORDS: Final = ("velocity", "residue")  # of each weight that learns, beside it
 NONE: Final = -(10**6)  # stands for no exponent
 
 
@@ -123,14 +126,7 @@ class IntGraph:
             if layer.gradient is None:
                 raise InputError(f"{name} has no gradient yet; call forward and backward first")
             before, gradient, layer.gradient = layer.weight, layer.gradient, None
-            steps = None if layer.norm is not None else layer.steps
-            if rule.momentum:
-                old = layer.velocity
-                if old is None:
-                    old = torch.zeros_like(before.mantissa, dtype=torch.int64)
-                layer.weight, layer.velocity = with_momentum(before, gradient, old, rule, steps=steps)
-            else:
-                layer.weight = updated(before, gradient, rule, examples=layer.examples, steps=steps)
+            layer.learn(gradient, rule)
             if layer.mask is not None:
                 layer.weight = Int8(layer.weight.mantissa * layer.mask, layer.weight.exponent)
             if rule.moving and layer.norm is None:
@@ -215,8 +211,10 @@ class IntGraph:
                 found[f"{name}.exponent"] = np.array([layer.weight.exponent], np.int64)
             if layer.norm is not None:
                 found[f"{name}.statistics"] = layer.norm.state()
-            if layer.velocity is not None:
-                found[f"{name}.velocity"] = np.asarray(layer.velocity.numpy())
+            for word in WORDS:
+                value = getattr(layer, word)
+                if value is not None:
+                    found[f"{name}.{word}"] = np.asarray(value.numpy())
         rows = [(one.fixed, *one.back) for one in self._registers() if one.follows]
         if rows:
             found["registers"] = np.array([[NONE if v is None else v for v in row] for row in rows], np.int64)
@@ -229,8 +227,9 @@ class IntGraph:
                 layer.weight = Int8(layer.weight.mantissa, int(memory[f"{name}.exponent"][0]))
             if layer.norm is not None:
                 layer.norm.load(memory[f"{name}.statistics"])
-            if f"{name}.velocity" in memory:
-                layer.velocity = torch.from_numpy(memory[f"{name}.velocity"].copy())
+            for word in WORDS:
+                if f"{name}.{word}" in memory:
+                    setattr(layer, word, torch.from_numpy(memory[f"{name}.{word}"].copy()))
         if "registers" in memory:
             for one, row in zip(self._registers(), memory["registers"].tolist(), strict=True):
                 one.fixed, *back = (None if v == NONE else v for v in row)
@@ -281,6 +280,14 @@ class IntGraph:
         """Count the ones of all operands in `seen`, or stop counting."""
         for layer in self._weighted.values():
             layer.seen = seen
+
+    def err(self, wrong: WrongBits | None) -> None:
+        """Let what is kept for the way back, velocities and running statistics have wrong bits, or none again."""
+        for operation in (step.operation for step in self.steps):
+            if isinstance(operation, Weighted | Relu):
+                operation.wrong = wrong
+            if isinstance(operation, Weighted) and operation.norm is not None:
+                operation.norm.wrong = wrong
 
     def weights(self) -> dict[str, NDArray[np.int8]]:
         """Layer -> its int8 weights, copied."""

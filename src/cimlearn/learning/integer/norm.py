@@ -54,6 +54,7 @@ class Norm:
     refold: int = 0  # batches between two foldings; 0: each batch has its own statistics
     folded: Tensor | None = None  # (2, channels) m and d of the last folding, as `running`
     since: int = 0  # batches after it
+    wrong: Any = None  # a `wrong.WrongBits` of what is kept, and of running statistics
     gamma_gradient: Sums | None = None
     beta_gradient: Sums | None = None
     _kept: Tensor | None = None  # x at 2^-KEPT
@@ -78,6 +79,8 @@ class Norm:
         each = torch.floor(2.0 ** (RECIPROCAL + 2) / (5 * size))
         x = (apart * (each * 2.0 ** (FINE - RECIPROCAL)).view(self._each)).round_().clamp_(-SPAN, SPAN)
         self._kept = (x * 2.0 ** (KEPT - FINE)).round_().clamp_(-127, 127) if keep else None
+        if self.wrong is not None and self._kept is not None:
+            self._kept = self.wrong.words(self._kept, 8)
         self._mean_size, self._unit = size, acc.exponent
         y = x * self.gamma.mantissa.double().view(self._each)
         y += (self.beta.mantissa.double() * 2.0**FINE).view(self._each)
@@ -113,6 +116,8 @@ class Norm:
             return
         apart = now * 2.0 ** (exponent - self.unit) - self.running.double()
         self.running = _limited(self.running.double() + (apart * 2.0**-SLOW).round())
+        if self.wrong is not None:
+            self.running = self.wrong.words(self.running, STATE_BITS // 2)
         if not self.refold:
             return
         self.since += 1

@@ -27,6 +27,7 @@ from cimlearn.learning.integer.operands import Operands
 from cimlearn.learning.integer.tensor import ACCUMULATOR, Int8, added, torch
 from cimlearn.learning.integer.update import UpdateRule
 from cimlearn.learning.integer.weighted import Narrowing
+from cimlearn.learning.integer.wrong import WrongBits
 from cimlearn.networks.backbone import Backbone
 from cimlearn.networks.repnet import RepNet, Reprogram, StandardConv
 from cimlearn.networks.sparsity import Pattern
@@ -203,6 +204,11 @@ class IntRepNet:
         """Count the ones of all operands in `seen`, or stop counting."""
         for graph in self._parts().values():
             graph.observe(seen)
+
+    def err(self, wrong: WrongBits | None) -> None:
+        """Let what only learning needs have wrong bits, or none again."""
+        for graph in self._parts().values():
+            graph.err(wrong)
 
     def update(
         self, *, head: UpdateRule, modules: UpdateRule, backbone: UpdateRule, norm: UpdateRule | None = None
