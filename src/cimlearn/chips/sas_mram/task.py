@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.arrays import line_writes, weak
-from cimlearn.arrays.faults import ErrorRates, error_rate, flips, misread
+from cimlearn.arrays.faults import ErrorRates, error_rate, misread
 from cimlearn.arrays.training import OPERANDS
 from cimlearn.arrays.wear import Lines
 from cimlearn.chips.sas_mram.setup import wear_law
@@ -207,7 +207,7 @@ class OnChip:
         chance = generator(self.seed, "write", str(self.task), str(self.taken))
         for name, new in wanted.items():
             old, lines = self.stored[name], self.lines[name]
-            self.flipped += sum(flips(old, new))
+            self.flipped += int(np.bitwise_count(old.view(np.uint8) ^ new.view(np.uint8)).sum())
             held = lines.write(old, new)
             self.stored[name] = line_writes.written(old, held, lines, self.risks, generator=chance)
         if any(self.stored[name] is not new for name, new in wanted.items()):

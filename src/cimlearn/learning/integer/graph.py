@@ -19,7 +19,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.faults import Flips, flips
 from cimlearn.arrays.training import Layer
 from cimlearn.errors import InputError, nearest
 from cimlearn.learning.integer.bias import bias_from_words, bias_updated, bias_words
@@ -112,32 +111,30 @@ class IntGraph:
                     errors[i] = self._sum(i, errors[i], e) if i in errors else e
         return errors.get(INPUT)
 
-    def update(self, rule: UpdateRule, norm: UpdateRule | None = None) -> dict[str, Flips]:
-        """w <- clip(w - g) in every layer that learns, g scaled by `rule`; layer -> stored bits that changed.
+    def update(self, rule: UpdateRule, norm: UpdateRule | None = None) -> None:
+        """w <- clip(w - g) in every layer that learns, g scaled by `rule`.
 
         Scales and offsets of norms take the rule `norm`; None: the same.
 
         Uses the gradients up: the next update needs another `backward`.
         """
-        changed: dict[str, Flips] = {}
         for name, layer in self._weighted.items():
             if not layer.trained:
                 continue
             if layer.gradient is None:
                 raise InputError(f"{name} has no gradient yet; call forward and backward first")
-            before, gradient, layer.gradient = layer.weight, layer.gradient, None
+            gradient, layer.gradient = layer.gradient, None
             layer.learn(gradient, rule)
             if layer.mask is not None:
                 layer.weight = Int8(layer.weight.mantissa * layer.mask, layer.weight.exponent)
             if rule.moving and layer.norm is None:
                 layer.weight = refitted(layer.weight)
-            changed[name] = flips(_stored(before), _stored(layer.weight))
         self.commit()
-        return changed | self._update_biases(rule) | self._update_norms(rule if norm is None else norm)
+        self._update_biases(rule)
+        self._update_norms(rule if norm is None else norm)
 
-    def _update_norms(self, rule: UpdateRule) -> dict[str, Flips]:
+    def _update_norms(self, rule: UpdateRule) -> None:
         """The same for gamma and beta of norms."""
-        changed: dict[str, Flips] = {}
         for name, layer in self._weighted.items():
             if layer.norm is None:
                 continue
@@ -145,12 +142,9 @@ class IntGraph:
                 gradient = getattr(layer.norm, f"{part}_gradient")
                 if gradient is None:
                     raise InputError(f"{name}.{part} has no gradient yet; call forward and backward first")
-                before = getattr(layer.norm, part)
-                after = bias_updated(before, gradient, rule, examples=layer.examples)
+                after = bias_updated(getattr(layer.norm, part), gradient, rule, examples=layer.examples)
                 setattr(layer.norm, part, after)
-                changed[f"{name}.{part}"] = flips(bias_words(before), bias_words(after))
             layer.norm.gamma_gradient = layer.norm.beta_gradient = None
-        return changed
 
     def commit(self) -> None:
         """A batch was learned: exponents that follow move to what it asked for."""
@@ -238,18 +232,15 @@ class IntGraph:
     def _registers(self) -> list[Narrowing]:
         return [*self._narrowings(), *self._merges.values()]
 
-    def _update_biases(self, rule: UpdateRule) -> dict[str, Flips]:
-        """The same for biases that learn; layer.bias -> stored bits that changed."""
-        changed: dict[str, Flips] = {}
+    def _update_biases(self, rule: UpdateRule) -> None:
+        """The same for biases that learn."""
         for name, layer in self._weighted.items():
             if layer.bias is None or not layer.bias_learns:
                 continue
             if layer.bias_gradient is None:
                 raise InputError(f"{name}{BIAS} has no gradient yet; call forward and backward first")
-            before, gradient, layer.bias_gradient = layer.bias, layer.bias_gradient, None
-            layer.bias = bias_updated(before, gradient, rule, examples=layer.examples)
-            changed[name + BIAS] = flips(bias_words(before), bias_words(layer.bias))
-        return changed
+            gradient, layer.bias_gradient = layer.bias_gradient, None
+            layer.bias = bias_updated(layer.bias, gradient, rule, examples=layer.examples)
 
     def learning(self, *, weights: bool) -> IntGraph:
         """A copy that shares what does not change, and in which all biases learn, and all `weights` if asked for.

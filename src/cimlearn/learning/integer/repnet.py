@@ -18,7 +18,6 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.faults import Flips
 from cimlearn.arrays.training import Layer
 from cimlearn.errors import InputError
 from cimlearn.learning.integer.graph import NONE, IntGraph
@@ -212,17 +211,15 @@ class IntRepNet:
 
     def update(
         self, *, head: UpdateRule, modules: UpdateRule, backbone: UpdateRule, norm: UpdateRule | None = None
-    ) -> dict[str, Flips]:
-        """Change what learns by its gradients, each part by its rule; stored bits that changed."""
-        changed: dict[str, Flips] = {}
+    ) -> None:
+        """Change what learns by its gradients, each part by its rule."""
         for part, graph in self.trained().items():
             rule = head if part == HEAD else backbone if part.startswith("block") else modules
-            changed |= self._named(graph.update(rule, norm), part)
+            graph.update(rule, norm)
         for block in self.blocks if not self.tuned else ():
             block.commit()
         for join in self._joins.values():
             join.learned()
-        return changed
 
     def masks(self) -> dict[str, NDArray[np.bool_]]:
         """Tensor -> (outputs, ...) which of its weights are stored, where not all are."""

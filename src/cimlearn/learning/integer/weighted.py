@@ -68,15 +68,16 @@ class Narrowing:
         if self.follows:
             self.wanted[0] = self._chosen(acc, self.clip)
             return narrowed(acc, exponent=self._or(self.fixed, 0), accumulator=self.accumulator)
-        y = narrowed(acc, exponent=self.exponent(acc), accumulator=self.accumulator)
+        most = largest(acc.sums)
+        exponent = self._exponent(acc, most)
+        y = narrowed(acc, exponent=exponent, accumulator=self.accumulator, most=most)
         self.seen = y.exponent if self.seen is None else max(self.seen, y.exponent)
         return y
 
-    def exponent(self, acc: Sums) -> int | None:
-        """The exponent that `acc` gets; None where the largest sum decides."""
+    def _exponent(self, acc: Sums, most: int) -> int | None:
+        """The exponent that `acc`, whose largest sum is `most`, gets; None where that decides."""
         if self.fixed is not None or not self.clip:
             return self.fixed
-        most = largest(acc.sums)
         fits(most, self.accumulator)
         return acc.exponent + least_error(acc.sums, most)
 
@@ -90,8 +91,10 @@ class Narrowing:
 
     def learned(self) -> None:
         """A batch was learned: the next gets the exponents that this one would have chosen."""
+        if not self.follows:
+            return
         first, *back = self.wanted
-        if self.follows and first is not None:
+        if first is not None:
             self.fixed = first
         self.back = tuple(old if new is None else new for old, new in zip(self.back, back, strict=True))
 
@@ -150,6 +153,7 @@ class Weighted:
     wrong: Any = None  # a `wrong.WrongBits` of what is kept for the way back, and of the gradient's operand
     velocity: Tensor | None = None  # of the weight's shape, int64; see `update.with_momentum`
     residue: Tensor | None = None  # of the weight's shape, int64; see `update.with_residue`
+    _unit: tuple[Tensor, Tensor] | None = None  # steps, and 2^steps
     _size: tuple[int, ...] = ()
     _input: Int8 | None = None
     _output: Int8 | None = None
@@ -173,7 +177,7 @@ class Weighted:
             fits(largest(acc.sums), self.narrowing.accumulator)
             acc = self.norm.forward(acc, keep=keep)
         elif self.steps is not None:
-            acc.sums.mul_(self._channels(2.0**self.steps, acc.sums.dim()))
+            acc.sums.mul_(self._channels(self._units(), acc.sums.dim()))
         if lift is not None:
             acc = lift(acc)
         if self.rectified:
@@ -206,7 +210,7 @@ class Weighted:
         if not wanted:
             return ()
         if self.steps is not None and self.norm is None:
-            scaled = error.mantissa * self._channels(2.0**self.steps, error.mantissa.dim())
+            scaled = error.mantissa * self._channels(self._units(), error.mantissa.dim())
             error = self.narrowing.backward(Sums(scaled, error.exponent), 1)
         self._note("error", error.mantissa, self.weight.mantissa, error.mantissa)
         if self.geometry is not None:
@@ -320,6 +324,13 @@ class Weighted:
             shape = tuple(self.weight.mantissa.shape)
             return products.convolution_gradient(x, error, self.geometry, shape)
         return products.connection_gradient(x, error)
+
+    def _units(self) -> Tensor:
+        """(out,) 2^steps; there are some."""
+        assert self.steps is not None
+        if self._unit is None or self._unit[0] is not self.steps:
+            self._unit = (self.steps, 2.0**self.steps)
+        return self._unit[1]
 
     def _channels(self, values: Tensor, dimensions: int) -> Tensor:
         """values (out,) so that they multiply the channels of (examples, out, ...)."""
