@@ -28,7 +28,7 @@ CURVES: Final[Mapping[str, Curve]] = {
     "last": Curve(
         "last layer, INT8, its own rate", "chip", LAST | {"rule.scale": "aware", "rule.bits_head": 5}
     ),
-    "last-float": Curve("last layer, float32", "float", LAST | {"float.rate_head": 0.01}),
+    "last-float": Curve("last layer, float32", "float", LAST | {"float.rate_head": 0.03}),
     "repnet": Curve("Rep-Net, INT8", "chip"),
     "repnet-float": Curve("Rep-Net, float32", "float"),
     "repnet-norm": Curve("Rep-Net, INT8, norms", "chip", NORM),
