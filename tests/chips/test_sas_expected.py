@@ -34,6 +34,11 @@ CASES: dict[str, dict[str, Any]] = {
     "biases": {"network.train": "bias"},
     "Rep-Net and biases": {"network.train": "repnet+bias"},
     "integer norm and momentum": {"network.norm": "batch", "rule.momentum": 3},
+    "norms folded, exponents of the last batch": {
+        "network.norm": "batch",
+        "network.refold": 2,
+        "network.exponents": "last",
+    },
     "everything": {"network.train": "full"},
     "exponents of the last batch": {"network.exponents": "last"},
     "everything, transposable": {"network.train": "full", "array.transpose": "transposable"},
@@ -56,6 +61,7 @@ CASES: dict[str, dict[str, Any]] = {
     "SRAM": {"cell.technology": "sram"},
     "two of four": {"rule.sparsity": "2:4"},
     "MRAM and SRAM": {"cell.technology": "sas-mram+sram"},
+    "three memories": {"cell.technology": "sas-mram+sram+rram", "array.transpose": "sram", "rule.residue": 8},
 }
 # What depends on data or chance. Every other count is exactly the expected one.
 DEPENDS = {"bits_flipped", "bits_driven"}

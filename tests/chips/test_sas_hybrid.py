@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cimlearn.chips import parameters
+from cimlearn.costs import prices
 from cimlearn.costs.bitserial.costs import int8_products
 from cimlearn.devices.technology import memory_cells, technology
 from cimlearn.errors import InputError
@@ -50,10 +51,12 @@ def test_a_hybrid_takes_each_group_s_own_figures() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"cell.technology": "sas-mram+"}, "name one memory, or two as FROZEN.TRAINED"),
-        ({"cell.technology": "sram+sram+sram"}, "name one memory, or two"),
+        ({"cell.technology": "sas-mram+"}, "name one memory, two as FROZEN.TRAINED"),
+        ({"cell.technology": "sram+sram+sram+sram"}, "or three as FROZEN.TRAINED.LEARNING"),
+        ({"cell.technology": "rram+sram+flash"}, "cell.learning"),
+        ({"cell.technology": "rram+sram+rram", "cell.learning": "sram"}, "name two memories of one group"),
         ({"cell.technology": "sas-mram+flash"}, "unknown technology 'flash'"),
-        ({"cell.technology": PAIR, "cell.frozen": "rram"}, "name two memories of what is frozen"),
+        ({"cell.technology": PAIR, "cell.frozen": "rram"}, "name two memories of one group"),
         ({"cell.frozen": "flash"}, "cell.frozen"),
         ({"cell.masks": "sram"}, "cell.masks"),
         ({"cell.technology": PAIR, "network.train": "full"}, "all weights learn, none are frozen"),
@@ -62,6 +65,48 @@ def test_a_hybrid_takes_each_group_s_own_figures() -> None:
 def test_refused(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         memory_cells(parameters("sas-mram", settings))
+
+
+def test_what_only_learning_needs_is_priced_in_its_memory() -> None:
+    """Every difference from SRAM by hand: reads, writes, rows, cells, leakage, time and wear of masks and operands."""
+    settings = {"network.norm": "batch", "rule.momentum": 3}
+    found = {
+        name: price_design("sas-mram", settings | {"cell.technology": f"sas-mram+sas-mram+{name}"})
+        for name in ("sram", "rram")
+    }
+    sram, rram = found.values()
+    default = price_design("sas-mram", settings)
+    assert sram.as_dict() == default.as_dict()
+    cell, known = technology("rram"), prices.parameters(model="bitserial")
+    before, after = (one.phases["learning"].parts for one in (sram, rram))
+    assert math.isclose(
+        after["learning_writes"] / before["sram_writes"],
+        cell.write_energy / known["price.unit_write"],
+        rel_tol=EXACT,
+    )
+    assert math.isclose(
+        after["learning_reads"] / before["sram_reads"],
+        cell.read_energy / known["price.unit_read"],
+        rel_tol=EXACT,
+    )
+    assert after["activation_memory"] > before["activation_memory"] and after["momentum"] > before["momentum"]
+    assert after["norms"] > before["norms"]
+    same = {
+        "popcounts",
+        "sums",
+        "mram_reads",
+        "mram_writes",
+        "feature_maps",
+        "held_sums",
+        "rounding",
+        "latches",
+    }
+    assert {part for part in before if after.get(part) == before[part]} >= same
+    assert math.isclose(sum(after.values()), rram.phases["learning"].joules, rel_tol=EXACT)
+    assert rram.phases["learning"].seconds > sram.phases["learning"].seconds
+    assert rram.area["unit_cells"] < sram.area["unit_cells"] and rram.area["memories"] < sram.area["memories"]
+    years = [one.lifetime["ten_percent"] for one in (rram, sram)]
+    assert years[0] is not None and years[1] is not None and years[0] < 1 < years[1]
 
 
 def test_products_of_both_groups_are_counted() -> None:

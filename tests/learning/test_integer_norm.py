@@ -84,6 +84,33 @@ def test_running_statistics_follow_and_serve_single_images() -> None:
     assert np.array_equal(other.state(), norm.state()) and other.unit == norm.unit
 
 
+def test_a_folded_norm_is_affine_between_two_foldings() -> None:
+    """m and d of the last folding are constants, on the way back too; every third batch they are the running ones."""
+    norm, gamma, beta = made([0.5, 1.5, -0.7], [0.1, 0.0, -1.0]), [0.5, 1.5, -0.7], [0.1, 0.0, -1.0]
+    norm.refolded(3)
+    norm.forward(Sums(drawn(0)[0], 0), keep=False)
+    first = norm.running.clone()
+    (s, g), constant = drawn(1), norm.running.double().view(2, 1, 3, 1, 1) * 2.0**norm.unit  # type: ignore[operator]
+    y = norm.forward(Sums(s.clone(), 0), keep=True)
+    back = norm.backward(Int8(g, -7))
+    x = s.double().requires_grad_()
+    weights = [torch.tensor(v, dtype=torch.float64).view(1, 3, 1, 1) for v in (gamma, beta)]
+    wanted = (x - constant[0]) / (1.25 * constant[1]) * weights[0] + weights[1]
+    wanted.backward(g.double() * 2.0**-7)
+    for found, right in ((y, wanted.detach()), (back, x.grad)):
+        assert float((found.sums * 2.0**found.exponent - right).norm() / right.norm()) < NEAR
+    assert torch.equal(norm.folded, first) and not torch.equal(norm.running, first)
+    other = new_norm(3, 1.0, -14)
+    other.refolded(3)
+    other.learning = True
+    other.load(norm.state())
+    for one in (norm, other):
+        for seed in (2, 3):
+            one.forward(Sums(drawn(seed)[0], 0), keep=False)
+        assert torch.equal(one.folded, one.running)
+    assert np.array_equal(other.state(), norm.state())
+
+
 def test_a_batch_norm_keeps_its_answers() -> None:
     """A trained BatchNorm2d kept as an integer norm gives what the folded one gives, whatever its channels' size."""
     torch.manual_seed(0)

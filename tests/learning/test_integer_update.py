@@ -14,8 +14,16 @@ from cimlearn.errors import InputError
 
 torch = pytest.importorskip("torch")
 
+from cimlearn.learning.integer.graph import IntGraph  # noqa: E402
 from cimlearn.learning.integer.tensor import Int8, Sums, bits, bits_each, shifted  # noqa: E402
-from cimlearn.learning.integer.update import AWARE, UpdateRule, rate_rule, updated  # noqa: E402
+from cimlearn.learning.integer.update import (  # noqa: E402
+    AWARE,
+    UpdateRule,
+    pushed,
+    rate_rule,
+    updated,
+    with_residue,
+)
 
 
 def weights(values: Any, exponent: int = -9) -> Int8:
@@ -134,3 +142,45 @@ def test_what_is_not_allowed_is_named() -> None:
         updated(w, g, UpdateRule(4, "row"))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="needs a seeded generator"):
         updated(w, sums([[100]]), UpdateRule(0, "filter", "stochastic"))
+
+
+@pytest.mark.parametrize("rounding", ["half", "stochastic"])
+def test_a_residue_carries_what_one_update_is_too_small_for(rounding: Any) -> None:
+    """After many updates a weight has moved by the sum of all changes, to half a step; without a residue it has not."""
+    draw = np.random.default_rng(0)
+    gradients = draw.integers(-60, 61, (200, 4, 9)) + 7
+    gradients[:, :, 0] = 128  # sets the shift: 2^7, a change of one quarter step, and of less elsewhere
+    rule = rate_rule(0.25, "filter", rounding, torch.Generator().manual_seed(0), residue=8)
+    weight, residue = weights(np.zeros((4, 9))), torch.zeros(4, 9, dtype=torch.int64)
+    exact = np.zeros((4, 9))
+    for gradient in gradients:
+        push = pushed(weight, sums(gradient), rule)
+        weight, residue = with_residue(weight, push, residue, rule)
+        exact -= gradient / 128 * 0.25
+    assert np.abs(weight.mantissa.numpy() - np.clip(exact, -127, 127)).max() < 0.5 + 200**0.5 / 256 * 4
+    assert int(residue.abs().max()) <= 128
+    plain = weights(np.zeros((4, 9)))
+    for gradient in gradients:
+        plain = updated(plain, sums(gradient), rule._replace(rounding="half"))
+    assert float(plain.mantissa.abs().max()) == 0
+
+
+def test_a_velocity_with_a_residue_is_floating_point_s() -> None:
+    """Momentum 7/8 on one layer: the weight follows v <- 7/8 v + g / 8 within two steps: v has 4 bits below one."""
+    block = torch.nn.Sequential(torch.nn.Linear(6, 4, bias=False))
+    graph = IntGraph(block, trained=True)
+    start = graph.read("0").astype(float)
+    draw, speed, moved = np.random.default_rng(1), np.zeros((4, 6)), np.zeros((4, 6))
+    rule = rate_rule(0.5, "tensor", "stochastic", torch.Generator().manual_seed(0), momentum=3, residue=8)
+    for _ in range(20):
+        gradient = draw.integers(-1000, 1001, (4, 6))
+        gradient[0, 0] = 1000
+        graph.forward(Int8(torch.ones(2, 6), 0))
+        graph.backward(Int8(torch.ones(2, 4), 0), input_error=False)
+        layer = graph.steps[0].operation
+        layer.gradient = sums(gradient)  # type: ignore[attr-defined]
+        graph.update(rule)
+        speed = speed * 7 / 8 + gradient / 1024 * 0.5 / 8
+        moved -= speed
+    assert np.abs(graph.read("0") - np.clip(start + moved, -127, 127)).max() < 2
+    assert set(graph.memory()) == {"0.exponent", "0.velocity", "0.residue"}

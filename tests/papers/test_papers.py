@@ -23,6 +23,8 @@ from cimlearn.papers.page import Shown, claims_markdown, page
 from cimlearn.papers.published import published
 from cimlearn.papers.reproduce import reproduce
 from cimlearn.papers.sas_mram import accuracy as sas_accuracy
+from cimlearn.papers.sas_mram import learners as sas_learners
+from cimlearn.papers.sas_mram import shared as sas_shared
 from cimlearn.runfolder.records import read_run
 from cimlearn.streams.base import StreamShape
 
@@ -222,6 +224,29 @@ def test_full_accuracy_of_sas_mram_shows_every_image_as_often_as_the_rate_falls(
     for point in sas_accuracy.points(quick=False):
         settings = point.experiment.settings
         assert settings["rule.horizon"] == 1000 * settings["stream.passes"]  # 100 images of 10 classes
+
+
+def test_learners_and_shared_networks_are_tabled(tmp_path: Path) -> None:
+    """Runs that are there, over their seeds; what one Rep-Net for all tasks forgets is told."""
+    run = read_run(make_run(tmp_path / "run", on="adam", seeds=(0,)))
+    matrix = run.matrices()[0]
+    found = {sas_learners.name(curve, seed): run for curve, seed in (("full", 0), ("full", 1), ("last", 0))}
+    table = {
+        row["learner"]: row for row in sas_learners.analyse(found, False).rows if row["task"] == "average"
+    }
+    assert [(name, row["seeds"]) for name, row in table.items()] == [
+        (sas_learners.CURVES["last"].label, 1),
+        (sas_learners.CURVES["full"].label, 2),
+    ]
+    (row,) = sas_shared.analyse({sas_shared.name("class", 500, "chip", 2): run}, False).rows
+    assert row["setting"] == "class-incremental, replay of 500"
+    assert (row["accuracy"], row["forgetting"]) == (
+        metrics.average_accuracy(matrix),
+        metrics.forgetting(matrix),
+    )
+    for study in (sas_learners, sas_shared):
+        with pytest.raises(InputError, match="none finished"):
+            study.analyse({}, False)
 
 
 CLAIM = Claim(

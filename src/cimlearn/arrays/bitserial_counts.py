@@ -76,6 +76,7 @@ def place(p: ParameterSet, layers: Sequence[Layer] = ()) -> Place:
         p["array.transpose"],
         p["array.gradient"],
         hybrid_memory(p),
+        "cell.learning" in p and p["cell.learning"] != "sram",
     )
     if not layers or p["array.available"]:
         return made
@@ -133,8 +134,8 @@ def phase_counts(
         for product in products:
             for unit, actions in counts[product].items():
                 for action, n in actions.items():
-                    if unit == "time":
-                        time[f"{product}_cycles"] += n * times
+                    if unit in ("time", "operands"):
+                        time[f"{product if unit == 'time' else 'operand'}_cycles"] += n * times
                     else:
                         parts.setdefault(product, Counter())[f"{unit}_{action}"] += n * times
         narrowed += work.narrowed * times
@@ -221,10 +222,23 @@ def _arrays(layers: Sequence[Layer], where: Place) -> int:
 
 
 def learning_state(layers: Sequence[Layer], p: ParameterSet) -> int:
-    """Bits of SRAM that a task's learning needs beside its weights: running statistics, velocities."""
+    """Bits of SRAM that a task's learning needs beside its weights: running statistics, velocities, residues."""
     normed = sum(STATISTICS_BITS * layer.outputs * layer.groups for layer in layers if layer.norm)
-    weights = sum(layer.fan_in * layer.outputs * layer.groups for layer in layers if layer.trained)
-    return normed + (VELOCITY_BITS * weights if p["rule.momentum"] else 0)
+    if normed and p["network.refold"]:
+        normed *= 2  # those of the last folding, and the running ones
+    return normed + sum(beside(p).values()) * learning_weights(layers)
+
+
+def beside(p: ParameterSet) -> dict[str, int]:
+    """Bits that updates keep beside each weight that learns: a velocity, a residue with its sign."""
+    bits = {"velocity": VELOCITY_BITS if p["rule.momentum"] else 0}
+    bits["residue"] = p["rule.residue"] + 1 if p["rule.residue"] else 0
+    return {name: n for name, n in bits.items() if n}
+
+
+def learning_weights(layers: Sequence[Layer]) -> int:
+    """Weights that learn."""
+    return sum(layer.fan_in * layer.outputs * layer.groups for layer in layers if layer.trained)
 
 
 def _batch(p: ParameterSet) -> int:

@@ -47,6 +47,9 @@ class Place(NamedTuple):
     hybrid: bool = (
         False  # weights that don't learn are in a memory of their own: counted as `frozen`, not `mram`
     )
+    slow: bool = (
+        False  # the unit is no SRAM: cycles that write operands into it are counted (`operand_cycles`)
+    )
 
     def unit(self, layer: Layer) -> str:
         """Where a layer's weights are counted."""
@@ -71,6 +74,7 @@ class Layer(NamedTuple):
     bias: bool = False  # its biases learn
     norm: bool = False  # an integer norm follows, whose scale and offset learn
     kept: tuple[int, int] = (0, 0)  # N of M weights of a filter are stored; (0, 0): all
+    folded: bool = False  # the norm has the statistics of its last folding, not those of the batch
 
     @property
     def forward(self) -> Shape:
@@ -121,16 +125,25 @@ def error(layer: Layer, place: Place) -> Counts:
     if place.transpose == "transposable":
         return added([multiplied_transposed(layer.forward, place.mram, part=place.unit(layer)), overlap])
     out = moved(layer.forward, place.mram, part=place.unit(layer), write=False)
-    into = moved(layer.backward, place.sram, part="sram", write=True)
+    into = _into_unit(layer.backward, place)
     return added([out, into, multiplied(layer.backward, place.sram, part="sram"), overlap])
 
 
 def gradient(layer: Layer, place: Place) -> Counts:
     """The work of dW = E X^T: the errors are written, the inputs are driven."""
     _checked(place)
-    array = place.sram if place.gradient == "sram" else place.mram
-    written = moved(layer.gradient, array, part=place.gradient, write=True)
-    return added([written, multiplied(layer.gradient, array, part=place.gradient)])
+    if place.gradient == "sram":
+        return added([_into_unit(layer.gradient, place), multiplied(layer.gradient, place.sram, part="sram")])
+    written = moved(layer.gradient, place.mram, part="mram", write=True)
+    return added([written, multiplied(layer.gradient, place.mram, part="mram")])
+
+
+def _into_unit(operand: Shape, place: Place) -> Counts:
+    """The work of writing an operand into the unit for transposes and gradients."""
+    found = moved(operand, place.sram, part="sram", write=True)
+    if place.slow:
+        found["operands"] = {"cycles": found["time"]["serial_cycles"]}
+    return found
 
 
 def bias_gradient(layer: Layer) -> Counts:
@@ -143,17 +156,19 @@ def norm_work(layer: Layer, *, learning: bool) -> Counts:
 
     Forward: s - m, beta; 1/d and gamma. Learning also sums s and |s - m|, and on the way back g and g x, sign x, and
     takes two means off: 9 additions and 4 multiplications in all. Two divisions of 32 bits a channel: 64 additions.
+    With folded statistics no mean is taken off on the way back: 6 additions; the divisions of a folding are counted in
+    each step, an upper limit, and the folded statistics are read beside the running ones.
     """
     if not layer.norm:
         return {}
     values = layer.outputs * layer.groups * layer.windows
     channels = layer.outputs * layer.groups
-    adds, products = (9, 4) if learning else (2, 2)
+    adds, products = (6 if layer.folded else 9, 4) if learning else (2, 2)
     return {
         "norm": {
             "add": adds * values + (64 * channels if learning else 0),
             "multiply": products * values,
-            "state_bits": 2 * STATISTICS_BITS * channels if learning else STATISTICS_BITS * channels,
+            "state_bits": (2 + layer.folded if learning else 1) * STATISTICS_BITS * channels,
         }
     }
 

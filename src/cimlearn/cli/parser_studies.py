@@ -49,7 +49,8 @@ def add_reproduce(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="FIGURE",
         help="m2ru: 4a ... 5d, 4, 5, kwta, ageing, table, twins, sensitivity; "
-        "sas-mram: accuracy, mobile, write, technologies, parts, faults, retention, anchors (default: all)",
+        "sas-mram: accuracy, learners, shared, mobile, write, technologies, parts, faults, retention, anchors "
+        "(default: all)",
     )
     parser.add_argument("--quick", action="store_true", help="short streams, one seed: minutes, not an hour")
     add_sweep(parser, "new or earlier folder (default reproduced/PAPER); finished runs are used again")

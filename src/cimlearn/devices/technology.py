@@ -229,6 +229,7 @@ _KNOWN: Final[dict[str, tuple[tuple[str, ...], Callable[[str, ParameterSet], Tec
 
 
 GROUPS: Final = ("frozen", "trained")  # of weights, each may have a memory of its own
+SRAM: Final = "sram"  # priced as the SRAM unit and memories of a chip where it holds what only learning needs
 
 
 def names() -> list[str]:
@@ -278,10 +279,16 @@ def memory_cell(p: ParameterSet) -> Technology:
 
 
 class Cells(NamedTuple):
-    """The memories of both groups of weights."""
+    """The memories of both groups of weights, and of what only learning needs."""
 
     frozen: Technology
     trained: Technology
+    learning: Technology | None = None  # None: SRAM
+
+    @property
+    def weights(self) -> tuple[Technology, Technology]:
+        """Of frozen and of learning weights."""
+        return self.frozen, self.trained
 
     @property
     def hybrid(self) -> bool:
@@ -289,13 +296,14 @@ class Cells(NamedTuple):
         return self.frozen.name != self.trained.name
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures of the trained group's cell, and those of the frozen group's under 'frozen' where they differ."""
+        """The figures of the trained group's cell; under 'frozen' and 'learning' those of others that differ."""
         found = self.trained.as_dict()
-        return found | ({"frozen": self.frozen.as_dict()} if self.hybrid else {})
+        found |= {"frozen": self.frozen.as_dict()} if self.hybrid else {}
+        return found | ({"learning": self.learning.as_dict()} if self.learning else {})
 
 
 def memory_cells(p: ParameterSet) -> Cells:
-    """The memories that `cell.frozen` and `cell.trained` name; one that isn't `cell.technology` is as it comes.
+    """The memories that `cell.frozen`, `cell.trained` and `cell.learning` name; all but `cell.technology` as they come.
 
     Raises
     ------
@@ -311,7 +319,9 @@ def memory_cells(p: ParameterSet) -> Cells:
         raise InputError(
             f"cell.frozen = {found[0].name} with network.train = full: all weights learn, none are frozen; leave it out"
         )
-    return Cells(*found)
+    name = p["cell.learning"]
+    learning = None if name == SRAM else own if name == own.name else technology(name)
+    return Cells(found[0], found[1], learning)
 
 
 @lru_cache(maxsize=256)

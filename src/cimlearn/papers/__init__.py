@@ -25,6 +25,8 @@ PAPERS: Final[dict[str, dict[str, str]]] = {  # paper -> figure -> module
     },
     "sas-mram": {
         "accuracy": "sas_mram.accuracy",
+        "learners": "sas_mram.learners",
+        "shared": "sas_mram.shared",
         "write": "sas_mram.write",
         "technologies": "sas_mram.technologies",
         "parts": "sas_mram.parts",

@@ -26,6 +26,7 @@ OTHERS: Final = (  # of a chip of its own
     "periphery.output",
     "cell.frozen",
     "cell.trained",
+    "cell.learning",
 )
 EXACT: Final = {
     "periphery.input_bits": None,

@@ -12,6 +12,12 @@ from cimlearn.streams.base import StreamShape
 
 DEVICE: Final = "cell.technology"
 FROZEN: Final = "cell.frozen"
+LEARNING: Final = "cell.learning"
+GROUPS: Final = (
+    FROZEN,
+    DEVICE,
+    LEARNING,
+)  # in the order in which DEVICE may name them, the last left out or not
 
 
 def parameters(changes: Mapping[str, Any]) -> ParameterSet:
@@ -21,24 +27,25 @@ def parameters(changes: Mapping[str, Any]) -> ParameterSet:
     base = load("sas_mram")
     name = str(base.replace({k: v for k, v in changes.items() if k == DEVICE})[DEVICE])
     if "+" in name:
-        frozen, name = pair(name)
-        if changes.get(FROZEN, frozen) != frozen:
-            raise InputError(
-                f"{DEVICE} = {changes[DEVICE]} and {FROZEN} = {changes[FROZEN]} name two memories of what is frozen; "
-                "leave one out"
-            )
-        changes = {**changes, DEVICE: name, FROZEN: frozen}
+        named = dict(zip(GROUPS, groups(name), strict=False))
+        for group in (FROZEN, LEARNING):
+            if group in named and changes.get(group, named[group]) != named[group]:
+                raise InputError(
+                    f"{DEVICE} = {name} and {group} = {changes[group]} name two memories of one group; leave one out"
+                )
+        changes, name = {**changes, **named}, named[DEVICE]
     return technology_parameters(name).merged(base).replace(changes)
 
 
-def pair(name: str) -> tuple[str, str]:
-    """(frozen, trained) technologies that 'sas-mram+sram' names. Raises InputError where it doesn't name two."""
+def groups(name: str) -> list[str]:
+    """The two or three technologies that 'sas-mram+sram' names. Raises InputError where it doesn't."""
     parts = [part.strip() for part in name.split("+")]
-    if len(parts) != 2 or not all(parts):
+    if len(parts) not in (2, 3) or not all(parts):
         raise InputError(
-            f"{DEVICE} = {name}: name one memory, or two as FROZEN+TRAINED, such as sas-mram+sram"
+            f"{DEVICE} = {name}: name one memory, two as FROZEN+TRAINED, such as sas-mram+sram, or three as "
+            "FROZEN+TRAINED+LEARNING"
         )
-    return parts[0], parts[1]
+    return parts
 
 
 def told_tasks(p: ParameterSet) -> bool:

@@ -202,7 +202,7 @@ class SasMram:
         """Probabilities that a stored bit of each group is wrong while it is used: misread, or lost at rest."""
         p = self.parameters
         found = []
-        for cell in self.cells:
+        for cell in self.cells.weights:
             read, lost = read_error(p, cell), cell.retention_failure(p["faults.rest_years"] * YEAR)
             either = read + lost - read * lost
             found.append(ErrorRates(either, either))

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from cimlearn.arrays.bitserial_counts import (
-    VELOCITY_BITS,
     WORD_BITS,
     batch_work,
+    beside,
     learning_state,
+    learning_weights,
     phase_counts,
     place,
     sum_bits,
@@ -45,14 +46,17 @@ def ledger(
 ) -> Ledger:
     """The ledger of what was `done` on images of `size` by a network whose layers for one image are `one`."""
     where, learned = place(p, one), sum(n * times for n, times in done.steps)
+    if p["network.refold"]:
+        one = [layer._replace(folded=layer.norm) for layer in one]
     batches = [(batch_work(scaled(one, n), learning=True), times) for n, times in done.steps]
     held = holds_sums(p)
     learn = phase_counts(batches, where, learning=True, examples=learned, features=True, held=held)
     learn["memory"]["loaded_bits"] = sum(n * times for n, times in done.steps) * math.prod(size) * WORD_BITS
-    if p["rule.momentum"]:
-        weights = sum(one_.fan_in * one_.outputs * one_.groups for one_ in one if one_.trained)
-        moved = VELOCITY_BITS * weights * sum(times for _, times in done.steps)
-        learn["memory"]["velocity_bits"] = 2 * moved
+    updates = sum(times for _, times in done.steps)
+    for name, bits in beside(p).items():
+        learn["memory"][f"{name}_bits"] = 2 * bits * learning_weights(one) * updates  # read and written
+    if p["rule.residue"]:
+        learn["digital"]["residue_add"] = learning_weights(one) * updates
     learn["operands"] = dict(done.ones)
     learn["digital"]["softmax"] = learned * classes
     bits = example_bits(size)
@@ -98,5 +102,6 @@ def memory_bits(p: ParameterSet, one: Sequence[Layer], size: tuple[int, ...], sl
 
 
 def holds_sums(p: ParameterSet) -> bool:
-    """Whether sums wait for the exponent that the largest of them decides; a norm needs them twice in any case."""
-    return p["network.norm"] == "batch" or not (p["network.static"] or p["network.exponents"] == "last")
+    """Whether sums wait for the exponent that the largest decides; a norm of the batch itself needs them twice."""
+    own = p["network.norm"] == "batch" and not p["network.refold"]
+    return own or not (p["network.static"] or p["network.exponents"] == "last")

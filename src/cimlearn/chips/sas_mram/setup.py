@@ -48,6 +48,11 @@ def check_exponents(p: ParameterSet) -> None:
             "network.exponents = last with network.static = true: exponents of the frozen blocks can't be fixed and "
             "follow the last batch; leave one of them out"
         )
+    if p["network.refold"] and p["network.norm"] != "batch":
+        raise InputError(
+            f"network.refold = {p['network.refold']} has no effect with network.norm = none, where nothing is folded "
+            "anew; set network.norm=batch, or leave it out"
+        )
     if p["network.norm"] == "batch" and p["network.train"] in ("last", "bias"):
         raise InputError(
             f"network.norm = batch has no effect with network.train = {p['network.train']}, where no layer in front "

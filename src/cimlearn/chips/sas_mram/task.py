@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.arrays import line_writes, weak
-from cimlearn.arrays.faults import ErrorRates, error_rate, flips, misread
+from cimlearn.arrays.faults import ErrorRates, error_rate, misread
 from cimlearn.arrays.training import OPERANDS
 from cimlearn.arrays.wear import Lines
 from cimlearn.chips.sas_mram.setup import wear_law
@@ -23,6 +23,7 @@ from cimlearn.learning.integer.repnet import IntRepNet
 from cimlearn.learning.integer.repnet import Tuned as TunedPart
 from cimlearn.learning.integer.tensor import Int8, from_float, torch
 from cimlearn.learning.integer.update import rate_rule
+from cimlearn.learning.integer.wrong import WrongBits
 from cimlearn.networks.backbone import Backbone
 from cimlearn.networks.baselines import Tuned
 from cimlearn.networks.layers import MODULES
@@ -97,6 +98,7 @@ def integers(
         norm=normed,
         follow=p["network.exponents"] == "last",
         sparsity=pattern(p["rule.sparsity"]),
+        refold=p["network.refold"],
     )
 
 
@@ -124,8 +126,9 @@ class OnChip:
         self.exponent = image_exponent(backbone)
         self.risks = write_risks(p, cell)
         self.read_error = Failures(
-            *(ErrorRates(rate, rate) for rate in (read_error(p, one) for one in cells))
+            *(ErrorRates(rate, rate) for rate in (read_error(p, one) for one in cells.weights))
         )
+        self.lost = 0.0 if cells.learning is None else learning_error(p, cells.learning)
         self.taken = 0
         self.masks = self.net.masks()
         self.stored, law = self.net.weights(), wear_law(p, cell)
@@ -162,6 +165,9 @@ class OnChip:
             torch.Generator().manual_seed(_number(self.seed, self.task, self.taken)) if stochastic else None
         )
         read = generator(self.seed, "read", "learn", str(self.task), str(self.taken))
+        if self.lost:
+            chance = generator(self.seed, "kept", str(self.task), str(self.taken))
+            self.net.err(WrongBits(self.lost, chance))
         with self._misread(self.read_error, read), self._observed():
             self.net.differentiate(self._image(x), torch.from_numpy(y), draw)
         head, modules, backbone, norm = (
@@ -172,10 +178,13 @@ class OnChip:
                 draw,
                 momentum=p["rule.momentum"],
                 moving=p["rule.exponents"] == "moving",
+                residue=p["rule.residue"],
             )
             for part in ("head", "modules", "backbone", "norm")
         )
         self.net.update(head=head, modules=modules, backbone=backbone, norm=norm)
+        if self.lost:
+            self.net.err(None)
         self._write(self.net.weights())
         self.taken += 1
 
@@ -198,7 +207,7 @@ class OnChip:
         chance = generator(self.seed, "write", str(self.task), str(self.taken))
         for name, new in wanted.items():
             old, lines = self.stored[name], self.lines[name]
-            self.flipped += sum(flips(old, new))
+            self.flipped += int(np.bitwise_count(old.view(np.uint8) ^ new.view(np.uint8)).sum())
             held = lines.write(old, new)
             self.stored[name] = line_writes.written(old, held, lines, self.risks, generator=chance)
         if any(self.stored[name] is not new for name, new in wanted.items()):
@@ -271,7 +280,12 @@ class OnChip:
     def _memory(self) -> dict[str, NDArray[np.int64]]:
         """What changes beside stored words, where anything does."""
         p = self.p
-        more = p["rule.momentum"] or p["rule.exponents"] == "moving" or p["network.norm"] == "batch"
+        more = (
+            p["rule.momentum"]
+            or p["rule.residue"]
+            or p["rule.exponents"] == "moving"
+            or p["network.norm"] == "batch"
+        )
         return self.net.memory() if more or p["network.exponents"] == "last" else {}
 
 
@@ -323,6 +337,13 @@ def write_risks(p: ParameterSet, cell: Technology) -> Risks:
 def read_error(p: ParameterSet, cell: Technology) -> float:
     """Probability that any bit is misread at random; 0 where only weak cells are, which `OnChip` has drawn."""
     return error_rate(p, "faults.read_error", 0.0 if cell.margins is not None else cell.read_error)
+
+
+def learning_error(p: ParameterSet, cell: Technology) -> float:
+    """Probability that a bit of what only learning needs is wrong after it was written and read."""
+    write = error_rate(p, "faults.write_error", cell.write_error)
+    read = error_rate(p, "faults.read_error", cell.read_error)
+    return write + read - write * read
 
 
 def image_exponent(backbone: Backbone) -> int:

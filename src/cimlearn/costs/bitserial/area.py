@@ -53,8 +53,12 @@ def digital_area(m: DigitalMachine, p: ParameterSet) -> Parts:
     paths = columns * m.active * p["technology.feature"] ** 2
     weights, unit = (
         sum(array.cells * cell.area for array, cell in m.weights),
-        m.sram.cells * p["technology.sram_cell"],
+        m.sram.cells * (m.learning_cell.area if m.learning_cell else p["technology.sram_cell"]),
     )
+    memories = sum(m.memory_bits.values())
+    if m.learning_cell is not None:
+        own = m.learning_bits * m.learning_cell.area / p["price.array_efficiency"]
+        memories -= m.learning_bits
     return {
         "weight_cells": weights,
         "unit_cells": unit,
@@ -65,5 +69,6 @@ def digital_area(m: DigitalMachine, p: ParameterSet) -> Parts:
         "narrowers": m.narrowers * 2 * m.sum_bits * bit,
         **({"logic": logic_area(p, m.lanes, WORD_BITS, WORD_BITS, m.sum_bits)} if m.lanes else {}),
         **({"norms": m.norm_units * (NORM_BITS**2 + m.sum_bits) * bit} if m.norm_units else {}),
-        "memories": memory_area(p, sum(m.memory_bits.values())),
+        "memories": memory_area(p, memories),
+        **({"learning_memory": own} if m.learning_cell else {}),
     }

@@ -14,6 +14,7 @@ from cimlearn.costs.bitserial.area import digital_area
 from cimlearn.costs.bitserial.energy import Counts, digital_energy
 from cimlearn.costs.bitserial.machine import PRODUCTS, WORD_BITS, DigitalMachine
 from cimlearn.costs.bitserial.size import digital_seconds
+from cimlearn.costs.bitserial.wear import learning_years, sooner
 from cimlearn.costs.lifetime import Rates, years
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
@@ -70,6 +71,8 @@ def digital_estimate(
         endurance=m.cell.endurance if rates else None,
         spread=m.cell.endurance_spread,
     )
+    if m.learning_cell is not None and learned:
+        lifetime = sooner(lifetime, learning_years(ledger, m, p, learned=learned))
     return Costs(phases, {}, digital_area(m, p), {}, lifetime, rates.mean if rates else None, products)
 
 
@@ -77,6 +80,9 @@ def leakage(m: DigitalMachine, p: ParameterSet) -> float:
     """Power of the chip at rest [W]: cells, SRAM unit, memories."""
     static = m.sram.cells + sum(m.memory_bits.values())
     held = sum(array.cells * cell.leakage for array, cell in m.weights)
+    if m.learning_cell is not None:
+        own = m.sram.cells + m.learning_bits
+        static, held = static - own, held + own * m.learning_cell.leakage
     return float(held + static * p["technology.sram_leakage"])
 
 

@@ -16,6 +16,7 @@ Symbols: n_x number of x, V_dd supply, E_+(b) an addition of b bits (energy.add_
     rounding     n_narrowed 2 E_+(b_s): the largest is looked for, half a step is added; n_relu E_+(8)
     norms        n_norm_add E_+(b_s) + n_norm_multiply (16 x 16 bits multiplied, added) + state bits x E_memory
     momentum     velocity bits x E_memory + 3 E_+(16) a weight and update
+    residue      residue bits x E_memory + E_+(16) a weight and update
     softmax      n_exp: 8 x 16 bits multiplied (log2 e), added
     logic        n_multiply_add: 8 x 8 bits multiplied, added; n_add E_+(b_s); n_tanh table look-ups (cimlearn.torch)
     memories     n_bits E_memory(capacity)                   (energy.memory_energy)
@@ -112,10 +113,7 @@ def _product(
 
     on, stored = shares(product, operands, p)
     latched = m.latches(product)
-    cells = {
-        "mram": (m.cell.read_energy, m.cell.write_energy),
-        "sram": (p["price.unit_read"], p["price.unit_write"]),
-    }
+    cells = {"mram": (m.cell.read_energy, m.cell.write_energy), "sram": unit_cell(m, p)}
     if m.frozen_cell is not None:
         cells["frozen"] = (m.frozen_cell.read_energy, m.frozen_cell.write_energy)
     parts: Parts = {}
@@ -123,14 +121,15 @@ def _product(
         row = _row(unit, m, p)
         seen = on if not latched else 1 / WORD_BITS
         once = get(f"{unit}_bits_out") + get(f"{unit}_index_bits_read")
-        parts[f"{unit}_reads"] = (get(f"{unit}_bits_read") * seen + once) * read
+        part = m.unit if unit == "sram" else unit
+        parts[f"{part}_reads"] = (get(f"{unit}_bits_read") * seen + once) * read
         if latched:
             sensed = get("mram_bits_read") + get("frozen_bits_read")
             parts["latches"] = sensed * (p["price.latch"] / WORD_BITS + on * _and_energy(p))
         driven_rows = get(f"{unit}_row_activations") * (on + (1 / WORD_BITS if latched else 0))
         rows = driven_rows + get(f"{unit}_rows_out") + get(f"{unit}_rows_written")
-        parts[f"{unit}_rows"] = rows * row
-        parts[f"{unit}_writes"] = get(f"{unit}_bits_written") * write
+        parts[f"{part}_rows"] = rows * row
+        parts[f"{part}_writes"] = get(f"{unit}_bits_written") * write
     counted, width = m.counted(product), m.width(product)
     whole = sum(get(f"adders_{kind}_adds") for kind in ("partial", "window", "bias"))
     words = get("adders_shift_adds") / WORD_BITS  # one plane of a word each
@@ -158,7 +157,7 @@ def _row(unit: str, m: DigitalMachine, p: ParameterSet) -> float:
     """Energy of driving a row of one unit [J]."""
     if unit == "frozen" and m.frozen is not None and m.frozen_cell is not None:
         return row_energy(p, m.frozen.columns, m.frozen_cell.area)
-    area = m.cell.area if unit == "mram" else p["technology.sram_cell"]
+    area = m.cell.area if unit == "mram" else unit_area(m, p)
     return row_energy(p, (m.mram if unit == "mram" else m.sram).columns, area)
 
 
@@ -208,39 +207,72 @@ def bus_energy(area: float, p: ParameterSet) -> float:
     return float(0.5 * math.sqrt(area) * p["price.wire"] * p["technology.supply"] ** 2)
 
 
-def _norms(n: Mapping[str, int], m: DigitalMachine, p: ParameterSet) -> Parts:
-    """Integer norms, where there are any: additions, 16 x 16 bit products, running statistics."""
+def _norms(n: Mapping[str, int], m: DigitalMachine, p: ParameterSet, *, learning: bool) -> Parts:
+    """Integer norms, where there are any: additions, 16 x 16 bit products, running statistics.
+
+    Learning reads and writes statistics (half of the bits each), classifying reads them.
+    """
     if not n.get("norm_multiply"):
         return {}
     products = n["norm_multiply"] * multiply_add_energy(p, NORM_BITS, NORM_BITS, m.sum_bits)
-    state = n["norm_state_bits"] * memory_energy(p, m.memory_bits["state"])
+    written = n["norm_state_bits"] / 2 if learning else 0
+    state = kept(n["norm_state_bits"] - written, written, m.memory_bits["state"], m, p)
     return {"norms": n["norm_add"] * add_energy(p, m.sum_bits) + products + state}
 
 
-def _velocities(n: Mapping[str, int], m: DigitalMachine, p: ParameterSet) -> Parts:
-    """The memory of momentum, read and written in each update, and three additions of 16 bits."""
-    if not n.get("velocity_bits"):
-        return {}
-    words = n["velocity_bits"] / (2 * NORM_BITS)
-    return {
-        "momentum": n["velocity_bits"] * memory_energy(p, m.memory_bits["state"])
-        + 3 * words * add_energy(p, NORM_BITS)
-    }
+def kept(read: float, written: float, capacity: float, m: DigitalMachine, p: ParameterSet) -> float:
+    """Energy of bits read from and written into a memory of what only learning needs [J].
+
+    In another memory than SRAM its cells come on top of what an SRAM of that capacity takes, whose bit lines, decoders
+    and way it has too: an upper limit, since the price of an SRAM has its own cells in it.
+    """
+    moved = (read + written) * memory_energy(p, capacity)
+    if m.learning_cell is None:
+        return moved
+    return moved + read * m.learning_cell.read_energy + written * m.learning_cell.write_energy
+
+
+def unit_cell(m: DigitalMachine, p: ParameterSet) -> tuple[float, float]:
+    """Energies of a bit read from and written into the unit for transposes and gradients [J]."""
+    own = m.learning_cell
+    return (own.read_energy, own.write_energy) if own else (p["price.unit_read"], p["price.unit_write"])
+
+
+def unit_area(m: DigitalMachine, p: ParameterSet) -> float:
+    """Area of a cell of that unit [m2]."""
+    return float(m.learning_cell.area if m.learning_cell else p["technology.sram_cell"])
+
+
+def _beside(counts: Counts, m: DigitalMachine, p: ParameterSet) -> Parts:
+    """What is kept beside weights that learn, read and written in each update.
+
+    Three additions of 16 bits a velocity, one a residue.
+    """
+    memory, parts = counts.get("memory", {}), Parts()
+    velocities = memory.get("velocity_bits", 0) / (2 * NORM_BITS)
+    adds = {"velocity": 3 * velocities, "residue": counts.get("digital", {}).get("residue_add", 0)}
+    for part, name in (("momentum", "velocity"), ("residue", "residue")):
+        half = memory.get(f"{name}_bits", 0) / 2
+        if half:
+            parts[part] = kept(half, half, m.memory_bits["state"], m, p) + adds[name] * add_energy(
+                p, NORM_BITS
+            )
+    return parts
 
 
 def _rest(counts: Counts, m: DigitalMachine, p: ParameterSet) -> Parts:
     """Rounding, softmax and memories."""
     digital, memory, buffer = (counts.get(part, {}) for part in ("digital", "memory", "buffer"))
-    activations = memory.get("activation_bits_written", 0) + memory.get("activation_bits_read", 0)
+    back = memory.get("activation_bits_read", 0), memory.get("activation_bits_written", 0)
     replay = buffer.get("bits_written", 0) + buffer.get("bits_read", 0)
     return {
         **_logic(digital, m, p),
         "rounding": digital.get("narrowed", 0) * 2 * add_energy(p, m.sum_bits)
         + digital.get("relu", 0) * add_energy(p, WORD_BITS),
-        **_norms(digital, m, p),
-        **_velocities(memory, m, p),
+        **_norms(digital, m, p, learning="update" in counts),
+        **_beside(counts, m, p),
         "softmax": digital.get("softmax", 0) * multiply_add_energy(p, WORD_BITS, LOG_BITS, m.sum_bits),
-        "activation_memory": activations * memory_energy(p, m.kept_bits),
+        "activation_memory": kept(*back, m.kept_bits, m, p),
         **_features(memory, m, p),
         "replay_memory": replay * memory_energy(p, m.memory_bits.get("replay", 0)),
     }

@@ -10,6 +10,7 @@ from typing import Any, Final
 from cimlearn.errors import InputError
 
 PRODUCTS: Final = ("forward", "error", "gradient")
+LEARNING: Final = ("kept", "state")  # memories of what only learning needs
 WORD_BITS: Final = 8  # of a weight; an int8 product is 8 x 8 ANDs
 
 
@@ -91,6 +92,9 @@ class DigitalMachine:
     lanes: int = 0  # multiply-add units for layers that are not on sub-arrays
     frozen: Array | None = None  # weights that don't learn, where they are in a memory of their own
     frozen_cell: Cell | None = None  # of these
+    learning_cell: Cell | None = (
+        None  # of what only learning needs, the unit too; None: SRAM at the chip's prices
+    )
     norm_units: int = 0  # multipliers of integer norms, one beside each narrower
     latched: bool = False  # weight bits are read once for the 8 bits of an input
     product_bits: Mapping[str, int] = field(
@@ -102,6 +106,16 @@ class DigitalMachine:
         """The memories that hold weights, each with its cell."""
         more = ((self.frozen, self.frozen_cell),) if self.frozen and self.frozen_cell else ()
         return ((self.mram, self.cell), *more)
+
+    @property
+    def unit(self) -> str:
+        """What parts of the unit for transposes and gradients are called."""
+        return "sram" if self.learning_cell is None else "learning"
+
+    @property
+    def learning_bits(self) -> int:
+        """Bits that only learning needs, outside the unit: kept for the way back, velocities, running statistics."""
+        return sum(self.memory_bits.get(name, 0) for name in LEARNING)
 
     @property
     def copies(self) -> int:
@@ -171,6 +185,7 @@ def digital_machine(
         lanes=inventory["digital"].get("lanes", 0),
         frozen=Array(**inventory["frozen"]) if "frozen" in inventory else None,
         frozen_cell=cell(instead or figures["frozen"]) if "frozen" in inventory else None,
+        learning_cell=cell(figures["learning"]) if "learning" in figures else None,
         norm_units=inventory["digital"].get("norm_units", 0),
         latched=bool(parameters["array.latch"]) if "array.latch" in parameters else False,
         product_bits={

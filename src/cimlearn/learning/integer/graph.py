@@ -19,20 +19,22 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.faults import Flips, flips
 from cimlearn.arrays.training import Layer
 from cimlearn.errors import InputError, nearest
 from cimlearn.learning.integer.bias import bias_from_words, bias_updated, bias_words
+from cimlearn.learning.integer.layers import Relu
 from cimlearn.learning.integer.operands import Operands
 from cimlearn.learning.integer.sparse import is_dense, mask
 from cimlearn.learning.integer.tensor import ACCUMULATOR, Int8, added, torch
 from cimlearn.learning.integer.trace import INPUT, Step, TraceSettings, traced
-from cimlearn.learning.integer.update import UpdateRule, refitted, updated, with_momentum
+from cimlearn.learning.integer.update import UpdateRule, refitted
 from cimlearn.learning.integer.weighted import Narrowing, Weighted
+from cimlearn.learning.integer.wrong import WrongBits
 from cimlearn.networks.sparsity import Pattern, check_divides
 
 BIAS: Final = ".bias"  # after a layer's name
 NORM: Final = ("gamma", "beta")  # of a layer's norm
+WORDS: Final = ("velocity", "residue")  # of each weight that learns, beside it
 NONE: Final = -(10**6)  # stands for no exponent
 
 
@@ -109,39 +111,30 @@ class IntGraph:
                     errors[i] = self._sum(i, errors[i], e) if i in errors else e
         return errors.get(INPUT)
 
-    def update(self, rule: UpdateRule, norm: UpdateRule | None = None) -> dict[str, Flips]:
-        """w <- clip(w - g) in every layer that learns, g scaled by `rule`; layer -> stored bits that changed.
+    def update(self, rule: UpdateRule, norm: UpdateRule | None = None) -> None:
+        """w <- clip(w - g) in every layer that learns, g scaled by `rule`.
 
         Scales and offsets of norms take the rule `norm`; None: the same.
 
         Uses the gradients up: the next update needs another `backward`.
         """
-        changed: dict[str, Flips] = {}
         for name, layer in self._weighted.items():
             if not layer.trained:
                 continue
             if layer.gradient is None:
                 raise InputError(f"{name} has no gradient yet; call forward and backward first")
-            before, gradient, layer.gradient = layer.weight, layer.gradient, None
-            steps = None if layer.norm is not None else layer.steps
-            if rule.momentum:
-                old = layer.velocity
-                if old is None:
-                    old = torch.zeros_like(before.mantissa, dtype=torch.int64)
-                layer.weight, layer.velocity = with_momentum(before, gradient, old, rule, steps=steps)
-            else:
-                layer.weight = updated(before, gradient, rule, examples=layer.examples, steps=steps)
+            gradient, layer.gradient = layer.gradient, None
+            layer.learn(gradient, rule)
             if layer.mask is not None:
                 layer.weight = Int8(layer.weight.mantissa * layer.mask, layer.weight.exponent)
             if rule.moving and layer.norm is None:
                 layer.weight = refitted(layer.weight)
-            changed[name] = flips(_stored(before), _stored(layer.weight))
         self.commit()
-        return changed | self._update_biases(rule) | self._update_norms(rule if norm is None else norm)
+        self._update_biases(rule)
+        self._update_norms(rule if norm is None else norm)
 
-    def _update_norms(self, rule: UpdateRule) -> dict[str, Flips]:
+    def _update_norms(self, rule: UpdateRule) -> None:
         """The same for gamma and beta of norms."""
-        changed: dict[str, Flips] = {}
         for name, layer in self._weighted.items():
             if layer.norm is None:
                 continue
@@ -149,12 +142,9 @@ class IntGraph:
                 gradient = getattr(layer.norm, f"{part}_gradient")
                 if gradient is None:
                     raise InputError(f"{name}.{part} has no gradient yet; call forward and backward first")
-                before = getattr(layer.norm, part)
-                after = bias_updated(before, gradient, rule, examples=layer.examples)
+                after = bias_updated(getattr(layer.norm, part), gradient, rule, examples=layer.examples)
                 setattr(layer.norm, part, after)
-                changed[f"{name}.{part}"] = flips(bias_words(before), bias_words(after))
             layer.norm.gamma_gradient = layer.norm.beta_gradient = None
-        return changed
 
     def commit(self) -> None:
         """A batch was learned: exponents that follow move to what it asked for."""
@@ -196,6 +186,12 @@ class IntGraph:
             if layer.norm is not None:
                 layer.norm.learning = learning
 
+    def refold(self, every: int) -> None:
+        """Let norms have the statistics of their last folding, one every so many batches."""
+        for layer in self._weighted.values():
+            if layer.norm is not None:
+                layer.norm.refolded(every)
+
     def follow(self) -> None:
         """Let every exponent be the one that the last learned batch would have chosen."""
         for one in (*self._narrowings(), *self._merges.values()):
@@ -209,8 +205,10 @@ class IntGraph:
                 found[f"{name}.exponent"] = np.array([layer.weight.exponent], np.int64)
             if layer.norm is not None:
                 found[f"{name}.statistics"] = layer.norm.state()
-            if layer.velocity is not None:
-                found[f"{name}.velocity"] = np.asarray(layer.velocity.numpy())
+            for word in WORDS:
+                value = getattr(layer, word)
+                if value is not None:
+                    found[f"{name}.{word}"] = np.asarray(value.numpy())
         rows = [(one.fixed, *one.back) for one in self._registers() if one.follows]
         if rows:
             found["registers"] = np.array([[NONE if v is None else v for v in row] for row in rows], np.int64)
@@ -223,8 +221,9 @@ class IntGraph:
                 layer.weight = Int8(layer.weight.mantissa, int(memory[f"{name}.exponent"][0]))
             if layer.norm is not None:
                 layer.norm.load(memory[f"{name}.statistics"])
-            if f"{name}.velocity" in memory:
-                layer.velocity = torch.from_numpy(memory[f"{name}.velocity"].copy())
+            for word in WORDS:
+                if f"{name}.{word}" in memory:
+                    setattr(layer, word, torch.from_numpy(memory[f"{name}.{word}"].copy()))
         if "registers" in memory:
             for one, row in zip(self._registers(), memory["registers"].tolist(), strict=True):
                 one.fixed, *back = (None if v == NONE else v for v in row)
@@ -233,18 +232,15 @@ class IntGraph:
     def _registers(self) -> list[Narrowing]:
         return [*self._narrowings(), *self._merges.values()]
 
-    def _update_biases(self, rule: UpdateRule) -> dict[str, Flips]:
-        """The same for biases that learn; layer.bias -> stored bits that changed."""
-        changed: dict[str, Flips] = {}
+    def _update_biases(self, rule: UpdateRule) -> None:
+        """The same for biases that learn."""
         for name, layer in self._weighted.items():
             if layer.bias is None or not layer.bias_learns:
                 continue
             if layer.bias_gradient is None:
                 raise InputError(f"{name}{BIAS} has no gradient yet; call forward and backward first")
-            before, gradient, layer.bias_gradient = layer.bias, layer.bias_gradient, None
-            layer.bias = bias_updated(before, gradient, rule, examples=layer.examples)
-            changed[name + BIAS] = flips(bias_words(before), bias_words(layer.bias))
-        return changed
+            gradient, layer.bias_gradient = layer.bias_gradient, None
+            layer.bias = bias_updated(layer.bias, gradient, rule, examples=layer.examples)
 
     def learning(self, *, weights: bool) -> IntGraph:
         """A copy that shares what does not change, and in which all biases learn, and all `weights` if asked for.
@@ -275,6 +271,14 @@ class IntGraph:
         """Count the ones of all operands in `seen`, or stop counting."""
         for layer in self._weighted.values():
             layer.seen = seen
+
+    def err(self, wrong: WrongBits | None) -> None:
+        """Let what is kept for the way back, velocities and running statistics have wrong bits, or none again."""
+        for operation in (step.operation for step in self.steps):
+            if isinstance(operation, Weighted | Relu):
+                operation.wrong = wrong
+            if isinstance(operation, Weighted) and operation.norm is not None:
+                operation.norm.wrong = wrong
 
     def weights(self) -> dict[str, NDArray[np.int8]]:
         """Layer -> its int8 weights, copied."""

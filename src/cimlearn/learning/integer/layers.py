@@ -38,6 +38,7 @@ class Relu:
 
     name: str
     limit: Limit = None
+    wrong: Any = None  # a `wrong.WrongBits` of the mask
     _output: Int8 | None = None
 
     def forward(self, *inputs: Int8, keep: bool) -> Int8:
@@ -56,8 +57,12 @@ class Relu:
             return ()
         y = kept(self._output, self.name)
         if isinstance(self.limit, Limits):
-            return (limited_error(error, y, self.limit.at(y.exponent)),)
-        return (relu_error(error, y, self.limit),)
+            passed = limited_error(error, y, self.limit.at(y.exponent))
+        else:
+            passed = relu_error(error, y, self.limit)
+        if self.wrong is not None:
+            passed = Int8(self.wrong.mask(error.mantissa, passed.mantissa), passed.exponent)
+        return (passed,)
 
     def kept_bits(self) -> int:
         """One for each element."""

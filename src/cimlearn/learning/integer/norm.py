@@ -16,6 +16,9 @@ otherwise additions, shifts and one multiplication by each of 1/d and gamma. Bac
 
 Learning takes the statistics of its batch, classifying the running ones, so an answer doesn't depend on its batch.
 A filter's own exponent drops out: its sums, m and d are all in the same unit.
+
+Re-folded (`refold` = n): m and d are those of the last folding, a copy of the running ones taken every n batches, in
+learning and classifying. They are constants on the way back, e = gamma / (5/4 d) g, and are known before the sums.
 """
 
 from __future__ import annotations
@@ -48,6 +51,10 @@ class Norm:
     running: Tensor  # (2, channels) m and d, int64, in units of 2^unit
     unit: int | None = None  # None: nothing was seen, and the first batch sets it
     learning: bool = False
+    refold: int = 0  # batches between two foldings; 0: each batch has its own statistics
+    folded: Tensor | None = None  # (2, channels) m and d of the last folding, as `running`
+    since: int = 0  # batches after it
+    wrong: Any = None  # a `wrong.WrongBits` of what is kept, and of running statistics
     gamma_gradient: Sums | None = None
     beta_gradient: Sums | None = None
     _kept: Tensor | None = None  # x at 2^-KEPT
@@ -58,18 +65,22 @@ class Norm:
     def forward(self, acc: Sums, *, keep: bool) -> Sums:
         """gamma x + beta of the sums acc (examples, channels, h, w), with this batch's statistics while learning."""
         s, count = acc.sums.double(), acc.sums.numel() // acc.sums.shape[1]
-        if self.learning or self.unit is None:
+        known = self.unit is not None
+        if self.learning or not known:
             middle = _mean(s.sum((0, 2, 3)), count)
             apart = s - middle.view(self._each)
             size = _mean(apart.abs().sum((0, 2, 3)), count).clamp(min=1)
-            if self.learning:
-                self._follow(torch.stack([middle, size]), acc.exponent)
-        else:
+        now = (middle, size) if self.learning else None
+        if known and (self.refold or not self.learning):
             middle, size = self._at(acc.exponent)
             apart = s - middle.view(self._each)
+        if now is not None:
+            self._follow(torch.stack(now), acc.exponent)
         each = torch.floor(2.0 ** (RECIPROCAL + 2) / (5 * size))
         x = (apart * (each * 2.0 ** (FINE - RECIPROCAL)).view(self._each)).round_().clamp_(-SPAN, SPAN)
         self._kept = (x * 2.0 ** (KEPT - FINE)).round_().clamp_(-127, 127) if keep else None
+        if self.wrong is not None and self._kept is not None:
+            self._kept = self.wrong.words(self._kept, 8)
         self._mean_size, self._unit = size, acc.exponent
         y = x * self.gamma.mantissa.double().view(self._each)
         y += (self.beta.mantissa.double() * 2.0**FINE).view(self._each)
@@ -83,10 +94,12 @@ class Norm:
         total, along = g.sum(axes), (g * x).sum(axes)
         self.beta_gradient = Sums(total, error.exponent)
         self.gamma_gradient = Sums(along, error.exponent - KEPT)
-        sign = x.sign()
-        push = _mean(along * 5 * 2.0 ** (FINE - KEPT - 2), count)  # 5/4 mean(g x), at 2^-FINE
-        back = _mean(total * 2.0**FINE, count) - (push * sign.sum(axes) / count).round()
-        t = g * 2.0**FINE - back.view(self._each) - push.view(self._each) * sign
+        t = g * 2.0**FINE
+        if not self.refold:
+            sign = x.sign()
+            push = _mean(along * 5 * 2.0 ** (FINE - KEPT - 2), count)  # 5/4 mean(g x), at 2^-FINE
+            back = _mean(total * 2.0**FINE, count) - (push * sign.sum(axes) / count).round()
+            t = t - back.view(self._each) - push.view(self._each) * sign
         factor = self.gamma.mantissa.double() / (5 * self._mean_size)
         most = float(factor.abs().max())
         up = FACTOR - (int(np.frexp(most)[1]) if most else 0)
@@ -99,29 +112,53 @@ class Norm:
         if self.unit is None:
             self.unit = exponent - BEFORE
             self.running = _limited(now * 2.0**BEFORE)
+            self.folded = self.running.clone() if self.refold else None
             return
         apart = now * 2.0 ** (exponent - self.unit) - self.running.double()
         self.running = _limited(self.running.double() + (apart * 2.0**-SLOW).round())
+        if self.wrong is not None:
+            self.running = self.wrong.words(self.running, STATE_BITS // 2)
+        if not self.refold:
+            return
+        self.since += 1
+        if self.since >= self.refold:
+            self.folded, self.since = self.running.clone(), 0
 
     def _at(self, exponent: int) -> tuple[Tensor, Tensor]:
-        """Running m and d in units of 2^exponent."""
+        """Running m and d in units of 2^exponent, or those of the last folding."""
         assert self.unit is not None
-        middle, size = (self.running.double() * 2.0 ** (self.unit - exponent)).round()
+        held = self.running if self.folded is None else self.folded
+        middle, size = (held.double() * 2.0 ** (self.unit - exponent)).round()
         return middle, size.clamp(min=1)
+
+    def refolded(self, every: int) -> None:
+        """Fold every so many batches from here on; the running statistics of a trained norm are folded now."""
+        self.refold = every
+        self.folded = self.running.clone() if self.unit is not None else None
 
     def kept_bits(self) -> int:
         """Eight bits of x for each value."""
         return 8 * self._kept.numel() if self._kept is not None else 0
 
     def state(self) -> NDArray[np.int64]:
-        """(2, channels + 1) running m and d, then their unit and whether there is one."""
+        """(2, channels + 1) running m and d, then their unit and whether there is one; (4, ...) where they are folded.
+
+        The last two rows: m and d of the last folding, then the batches since, and 0.
+        """
         more = torch.tensor([[0 if self.unit is None else self.unit], [int(self.unit is not None)]])
-        return np.asarray(torch.cat([self.running, more], 1).numpy())
+        found = torch.cat([self.running, more], 1)
+        if self.refold:
+            held = torch.zeros_like(self.running) if self.folded is None else self.folded
+            found = torch.cat([found, torch.cat([held, torch.tensor([[self.since], [0]])], 1)])
+        return np.asarray(found.numpy())
 
     def load(self, state: NDArray[np.int64]) -> None:
         """Go on from `state`."""
-        self.running = torch.from_numpy(state[:, :-1].copy())
+        self.running = torch.from_numpy(state[:2, :-1].copy())
         self.unit = int(state[0, -1]) if state[1, -1] else None
+        if self.refold:
+            self.folded = torch.from_numpy(state[2:, :-1].copy()) if self.unit is not None else None
+            self.since = int(state[2, -1])
 
 
 def new_norm(channels: int, gamma: float, exponent: int) -> Norm:

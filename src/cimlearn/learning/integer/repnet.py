@@ -18,7 +18,6 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.faults import Flips
 from cimlearn.arrays.training import Layer
 from cimlearn.errors import InputError
 from cimlearn.learning.integer.graph import NONE, IntGraph
@@ -27,6 +26,7 @@ from cimlearn.learning.integer.operands import Operands
 from cimlearn.learning.integer.tensor import ACCUMULATOR, Int8, added, torch
 from cimlearn.learning.integer.update import UpdateRule
 from cimlearn.learning.integer.weighted import Narrowing
+from cimlearn.learning.integer.wrong import WrongBits
 from cimlearn.networks.backbone import Backbone
 from cimlearn.networks.repnet import RepNet, Reprogram, StandardConv
 from cimlearn.networks.sparsity import Pattern
@@ -116,6 +116,7 @@ class IntRepNet:
         norm: bool = False,
         follow: bool = False,
         sparsity: Pattern | None = None,
+        refold: int = 0,
     ) -> None:
         """`side` [pixels] of the images; `last_exponent` of the weights that start at zero; `accumulator` [bit].
 
@@ -123,6 +124,7 @@ class IntRepNet:
         that learn are copied first, so `blocks` stay as they are. norm: batch norms of what learns stay, in integers
         (`norm.py`); `net` is then made with norm 'batch', and the blocks of "full" are traced again. follow: exponents
         are those that the last learned batch would have chosen. sparsity: N of M weights of what learns are kept.
+        refold: norms have the statistics of their last folding, one every so many batches (0: of each batch).
 
         Raises InputError if `net` was made with norm 'batch' and `norm` is not asked for.
         """
@@ -157,6 +159,9 @@ class IntRepNet:
         if sparsity is not None:
             for graph in self.trained().values():
                 graph.sparsify(sparsity)
+        if refold:
+            for graph in self.trained().values():
+                graph.refold(refold)
         self._first = 0 if self.tuned else min(net.places, default=len(blocks))
         self._map = (1, *net.backbone.shape(len(blocks) - 1, side))
 
@@ -199,19 +204,22 @@ class IntRepNet:
         for graph in self._parts().values():
             graph.observe(seen)
 
+    def err(self, wrong: WrongBits | None) -> None:
+        """Let what only learning needs have wrong bits, or none again."""
+        for graph in self._parts().values():
+            graph.err(wrong)
+
     def update(
         self, *, head: UpdateRule, modules: UpdateRule, backbone: UpdateRule, norm: UpdateRule | None = None
-    ) -> dict[str, Flips]:
-        """Change what learns by its gradients, each part by its rule; stored bits that changed."""
-        changed: dict[str, Flips] = {}
+    ) -> None:
+        """Change what learns by its gradients, each part by its rule."""
         for part, graph in self.trained().items():
             rule = head if part == HEAD else backbone if part.startswith("block") else modules
-            changed |= self._named(graph.update(rule, norm), part)
+            graph.update(rule, norm)
         for block in self.blocks if not self.tuned else ():
             block.commit()
         for join in self._joins.values():
             join.learned()
-        return changed
 
     def masks(self) -> dict[str, NDArray[np.bool_]]:
         """Tensor -> (outputs, ...) which of its weights are stored, where not all are."""

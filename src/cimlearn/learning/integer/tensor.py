@@ -107,13 +107,15 @@ def fits(most: int, accumulator: int = ACCUMULATOR) -> None:
         )
 
 
-def narrowed(acc: Sums, *, exponent: int | None = None, accumulator: int = ACCUMULATOR) -> Int8:
+def narrowed(
+    acc: Sums, *, exponent: int | None = None, accumulator: int = ACCUMULATOR, most: int | None = None
+) -> Int8:
     """`acc` as int8, rounded to nearest, half away from zero; uses up acc.sums (works in place).
 
     `exponent` fixes that of the result (static quantisation; what does not fit is clipped). Without it the
-    largest sum decides. Raises InputError if a sum overflows the accumulator.
+    largest sum decides, whose size is `most` if it is known. Raises InputError if a sum overflows the accumulator.
     """
-    most = largest(acc.sums)
+    most = largest(acc.sums) if most is None else most
     fits(most, accumulator)
     if exponent is None:
         shift = max(bits(most) - MAGNITUDE, 0)

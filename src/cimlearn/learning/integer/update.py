@@ -61,6 +61,7 @@ class UpdateRule(NamedTuple):
     )
     momentum: int = 0  # k: momentum 1 - 2^-k; 0 = none
     moving: bool = False  # the exponent of a tensor's weights follows their size
+    residue: int = 0  # bits below a weight's step that are carried to the next update; 0: dropped
 
 
 def rate_rule(
@@ -71,11 +72,13 @@ def rate_rule(
     *,
     momentum: int = 0,
     moving: bool = False,
+    residue: int = 0,
 ) -> UpdateRule:
     """The rule whose largest change is `rate` steps of a weight, 1/16 to 127, rounded to 5 bits."""
     whole = max(1, round(WHOLE * rate))
     kept = max(0, (whole - 1).bit_length() - PART)
-    return UpdateRule(kept, scale, rounding, generator, ((whole << 1 >> kept) + 1) >> 1, momentum, moving)
+    part = ((whole << 1 >> kept) + 1) >> 1
+    return UpdateRule(kept, scale, rounding, generator, part, momentum, moving, residue)
 
 
 def updated(
@@ -109,15 +112,43 @@ def with_momentum(
     v has 16 bits, 4 of them below the weight's step; g / 2^k, so that a steady gradient moves a weight as it does
     without momentum. Quotients of v are rounded as gradients are.
     """
+    velocity = accelerated(weight, gradient, velocity, rule, steps=steps)
+    change = shifted(velocity, BELOW, rule.rounding, generator=rule.generator)
+    mantissa = (weight.mantissa - change.to(weight.mantissa.dtype)).clamp_(-LARGEST, LARGEST)
+    return Int8(mantissa, weight.exponent), velocity
+
+
+def accelerated(
+    weight: Int8, gradient: Sums, velocity: Tensor, rule: UpdateRule, *, steps: Tensor | None = None
+) -> Tensor:
+    """The velocity after a step, see `with_momentum`."""
     shift = _shift(weight, gradient, rule, 1, steps) if largest(gradient.sums) else 0
     down = shift + PART - BELOW + rule.momentum
     push = shifted(gradient.sums.to(torch.int64) * rule.part, down, rule.rounding, generator=rule.generator)
     lost = shifted(velocity, rule.momentum, rule.rounding, generator=rule.generator)
-    velocity = velocity - lost + push
-    velocity = velocity.clamp_(-VELOCITY, VELOCITY)
-    change = shifted(velocity, BELOW, rule.rounding, generator=rule.generator)
+    return (velocity - lost + push).clamp_(-VELOCITY, VELOCITY)
+
+
+def pushed(
+    weight: Int8, gradient: Sums, rule: UpdateRule, *, examples: int = 1, steps: Tensor | None = None
+) -> Tensor:
+    """The change that a gradient asks for, in 2^-residue of a weight's step (int64)."""
+    shift = _shift(weight, gradient, rule, examples, steps) if largest(gradient.sums) else 0
+    sums = gradient.sums.to(torch.int64) * rule.part
+    return shifted(sums, shift + PART - rule.residue, rule.rounding, generator=rule.generator)
+
+
+def with_residue(weight: Int8, push: Tensor, residue: Tensor, rule: UpdateRule) -> tuple[Int8, Tensor]:
+    """The weight after a change of `push`, in 2^-residue of its step, and what is carried to the next.
+
+        t = r + push      c = round(t / 2^bits)      w <- clip(w - c)      r = t - 2^bits c
+
+    So a change below a step isn't decided by chance: r has `residue` bits and a sign's worth, |r| <= half a step.
+    """
+    total = residue + push.clamp(-2 * LARGEST << rule.residue, 2 * LARGEST << rule.residue)
+    change = shifted(total, rule.residue)
     mantissa = (weight.mantissa - change.to(weight.mantissa.dtype)).clamp_(-LARGEST, LARGEST)
-    return Int8(mantissa, weight.exponent), velocity
+    return Int8(mantissa, weight.exponent), total - (change << rule.residue)
 
 
 def refitted(weight: Int8) -> Int8:

@@ -31,6 +31,16 @@ from cimlearn.learning.integer.tensor import (
     shifted,
     torch,
 )
+from cimlearn.learning.integer.update import (
+    BELOW,
+    VELOCITY_BITS,
+    UpdateRule,
+    accelerated,
+    pushed,
+    updated,
+    with_momentum,
+    with_residue,
+)
 
 BIAS: Final = 15  # bits of a bias without its sign
 HEADROOM: Final = 2  # bits of an accumulator that a bias leaves free
@@ -58,15 +68,16 @@ class Narrowing:
         if self.follows:
             self.wanted[0] = self._chosen(acc, self.clip)
             return narrowed(acc, exponent=self._or(self.fixed, 0), accumulator=self.accumulator)
-        y = narrowed(acc, exponent=self.exponent(acc), accumulator=self.accumulator)
+        most = largest(acc.sums)
+        exponent = self._exponent(acc, most)
+        y = narrowed(acc, exponent=exponent, accumulator=self.accumulator, most=most)
         self.seen = y.exponent if self.seen is None else max(self.seen, y.exponent)
         return y
 
-    def exponent(self, acc: Sums) -> int | None:
-        """The exponent that `acc` gets; None where the largest sum decides."""
+    def _exponent(self, acc: Sums, most: int) -> int | None:
+        """The exponent that `acc`, whose largest sum is `most`, gets; None where that decides."""
         if self.fixed is not None or not self.clip:
             return self.fixed
-        most = largest(acc.sums)
         fits(most, self.accumulator)
         return acc.exponent + least_error(acc.sums, most)
 
@@ -80,8 +91,10 @@ class Narrowing:
 
     def learned(self) -> None:
         """A batch was learned: the next gets the exponents that this one would have chosen."""
+        if not self.follows:
+            return
         first, *back = self.wanted
-        if self.follows and first is not None:
+        if first is not None:
             self.fixed = first
         self.back = tuple(old if new is None else new for old, new in zip(self.back, back, strict=True))
 
@@ -137,7 +150,10 @@ class Weighted:
     norm: Any = None  # a `norm.Norm` of the sums, before they are narrowed
     sparsity: Any = None  # a `sparse.Pattern`
     mask: Tensor | None = None  # of the weight's shape, 0 where nothing is stored; see `sparse`
+    wrong: Any = None  # a `wrong.WrongBits` of what is kept for the way back, and of the gradient's operand
     velocity: Tensor | None = None  # of the weight's shape, int64; see `update.with_momentum`
+    residue: Tensor | None = None  # of the weight's shape, int64; see `update.with_residue`
+    _unit: tuple[Tensor, Tensor] | None = None  # steps, and 2^steps
     _size: tuple[int, ...] = ()
     _input: Int8 | None = None
     _output: Int8 | None = None
@@ -148,6 +164,8 @@ class Weighted:
         """W x + b, rectified where it is to be, narrowed."""
         (x,) = inputs
         self._size, self._input = tuple(x.mantissa.shape), (x if keep and self.trained else None)
+        if self.wrong is not None and self._input is not None:
+            self._input = self.wrong.int8(x)
         exponent = x.exponent + self.weight.exponent
         bias, lift = self._bias(exponent)
         if self.geometry is not None:
@@ -159,7 +177,7 @@ class Weighted:
             fits(largest(acc.sums), self.narrowing.accumulator)
             acc = self.norm.forward(acc, keep=keep)
         elif self.steps is not None:
-            acc.sums.mul_(self._channels(2.0**self.steps, acc.sums.dim()))
+            acc.sums.mul_(self._channels(self._units(), acc.sums.dim()))
         if lift is not None:
             acc = lift(acc)
         if self.rectified:
@@ -183,7 +201,8 @@ class Weighted:
             if self._input is None:
                 raise InputError(f"{self.name} can't learn: it kept no input; call forward with keep=True")
             self._note("gradient", self._input.mantissa, error.mantissa, error.mantissa)
-            self.gradient = self._gradient(self._input, error)
+            written = error if self.wrong is None else self.wrong.int8(error)
+            self.gradient = self._gradient(self._input, written)
             fits(largest(self.gradient.sums), self.narrowing.accumulator)
         if self.bias_learns:
             self.bias_gradient = _summed(error)
@@ -191,7 +210,7 @@ class Weighted:
         if not wanted:
             return ()
         if self.steps is not None and self.norm is None:
-            scaled = error.mantissa * self._channels(2.0**self.steps, error.mantissa.dim())
+            scaled = error.mantissa * self._channels(self._units(), error.mantissa.dim())
             error = self.narrowing.backward(Sums(scaled, error.exponent), 1)
         self._note("error", error.mantissa, self.weight.mantissa, error.mantissa)
         if self.geometry is not None:
@@ -204,6 +223,32 @@ class Weighted:
         """Count the ones of a product's operands while somebody asks for it; `outputs` is as large as the layer's."""
         if self.seen is not None:
             self.seen.note(product, driven, stored, outputs.numel() * self.weight.mantissa[0].numel())
+
+    def learn(self, gradient: Sums, rule: UpdateRule) -> None:
+        """w <- clip(w - g), with what `rule` keeps beside the weight."""
+        steps, w = (None if self.norm is not None else self.steps), self.weight
+        if not (rule.momentum or rule.residue):
+            self.weight = updated(w, gradient, rule, examples=self.examples, steps=steps)
+            return
+        none = torch.zeros_like(w.mantissa, dtype=torch.int64)
+        if rule.momentum:
+            old = none if self.velocity is None else self.velocity
+            if rule.residue:
+                self.velocity = accelerated(w, gradient, old, rule, steps=steps)
+                push = shifted(self.velocity, BELOW - rule.residue, rule.rounding, generator=rule.generator)
+            else:
+                self.weight, self.velocity = with_momentum(w, gradient, old, rule, steps=steps)
+            self.velocity = self._beside(self.velocity, VELOCITY_BITS)
+        else:
+            push = pushed(w, gradient, rule, examples=self.examples, steps=steps)
+        if rule.residue:
+            old = none if self.residue is None else self.residue
+            self.weight, old = with_residue(w, push, old, rule)
+            self.residue = self._beside(old, rule.residue + 1)
+
+    def _beside(self, words: Tensor, bits: int) -> Tensor:
+        """Words that are kept beside the weights, as they are read again."""
+        return words if self.wrong is None else self.wrong.words(words, bits)
 
     def kept_bits(self) -> int:
         """The input, 8 bits each, where the layer learns; a bit for each output where it is rectified."""
@@ -250,8 +295,12 @@ class Weighted:
         """error where the output y was neither 0 nor at its limit."""
         if isinstance(self.limit, Limits):
             assert self._top is not None
-            return limited_error(error, y, self._top)
-        return relu_error(error, y, self.limit)
+            passed = limited_error(error, y, self._top)
+        else:
+            passed = relu_error(error, y, self.limit)
+        if self.wrong is None:
+            return passed
+        return Int8(self.wrong.mask(error.mantissa, passed.mantissa), passed.exponent)
 
     def _rectify(self, acc: Sums) -> Sums:
         """max(acc, 0), at most the limit; what is cut off must have fitted in the accumulator too."""
@@ -275,6 +324,13 @@ class Weighted:
             shape = tuple(self.weight.mantissa.shape)
             return products.convolution_gradient(x, error, self.geometry, shape)
         return products.connection_gradient(x, error)
+
+    def _units(self) -> Tensor:
+        """(out,) 2^steps; there are some."""
+        assert self.steps is not None
+        if self._unit is None or self._unit[0] is not self.steps:
+            self._unit = (self.steps, 2.0**self.steps)
+        return self._unit[1]
 
     def _channels(self, values: Tensor, dimensions: int) -> Tensor:
         """values (out,) so that they multiply the channels of (examples, out, ...)."""

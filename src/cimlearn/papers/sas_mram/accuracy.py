@@ -1,4 +1,4 @@
-"""INT8 Rep-Net on the chip, its float32 twins with norms and biases and without, and the last layer alone.
+"""INT8 Rep-Net on the chip and its float32 twin, both with norms and without, and the last layer alone.
 
 Accuracy by task on split CIFAR-100. The published task sequence is unknown. Ours: 5 tasks of 10 classes of CIFAR-100
 (100 training images a class, shown 12 times), told which task at test, one Rep-Net and head per task, on ResNet-20
@@ -21,49 +21,33 @@ from cimlearn.papers.base import (
     Claim,
     FigureResult,
     PaperFigure,
-    Row,
     Runs,
     percent_text,
     verdict,
 )
 from cimlearn.papers.plots import bars
+from cimlearn.papers.sas_mram.rows import BACKBONE, FLOAT_NORM, LAST, NORM, SEEDS, Curve, ends
 from cimlearn.studies.sweep import Point
 
 STREAM: Final = "split-cifar100"
-CURVES: Final[Mapping[str, tuple[str, str, dict[str, Any]]]] = {  # name -> label, placement, settings
-    "chip": ("INT8 Rep-Net (chip)", "chip", {}),
-    "float": ("float32 Rep-Net", "float", {}),
-    "chip-norm": ("INT8 Rep-Net, integer batch norms (chip)", "chip", {"network.norm": "batch"}),
-    "float-norm": (
-        "float32 Rep-Net, batch norms as published",
-        "float",
-        {"float.norm": "batch", "float.rate_modules": 0.01},
-    ),
-    "chip-bias": ("INT8 Rep-Net + biases (chip)", "chip", {"network.train": "repnet+bias"}),
-    "float-bias": (
-        "float32 Rep-Net + biases, batch norms",
-        "float",
-        {"network.train": "repnet+bias", "float.norm": "batch", "float.rate_modules": 0.01},
-    ),
-    "last": ("INT8 last layer (chip)", "chip", {"network.train": "last"}),
-    "last-float": ("float32 last layer", "float", {"network.train": "last", "float.rate_head": 0.01}),
+CURVES: Final[Mapping[str, Curve]] = {
+    "chip": Curve("INT8 Rep-Net (chip)", "chip"),
+    "float": Curve("float32 Rep-Net", "float"),
+    "chip-norm": Curve("INT8 Rep-Net, integer batch norms (chip)", "chip", NORM),
+    "float-norm": Curve("float32 Rep-Net, batch norms as published", "float", FLOAT_NORM),
+    "last": Curve("INT8 last layer (chip)", "chip", LAST | {"rule.scale": "aware", "rule.bits_head": 5}),
+    "last-float": Curve("float32 last layer", "float", LAST | {"float.rate_head": 0.01}),
 }
-SEEDS: Final = 3
 WITHIN: Final = 0.015  # INT8 may lose this against float32
 ABOVE: Final = 0.05  # Rep-Net gains this over the last layer
 PASSES: Final = 12
-_BACKBONE: Final = {
-    "network.backbone": "resnet20",
-    "network.weights": "weights/resnet20-cifar10.safetensors",
-    "rule.flip": True,
-}
 
 
 def settings(quick: bool) -> dict[str, Any]:
     """Of all points."""
     passes, tasks, examples = (1, 2, 150) if quick else (PASSES, 5, None)
     shown = (examples or 1000) * passes
-    found = {**_BACKBONE, "stream.tasks": tasks, "stream.passes": passes, "rule.horizon": shown}
+    found = {**BACKBONE, "stream.tasks": tasks, "stream.passes": passes, "rule.horizon": shown}
     return found | ({"stream.examples": examples, "stream.held_out": 100} if quick else {})
 
 
@@ -75,7 +59,7 @@ def name(curve: str, seed: int) -> str:
 def points(quick: bool) -> tuple[Point, ...]:
     """One experiment per curve and seed."""
     return tuple(
-        Point(name(curve, seed), Experiment("sas-mram", STREAM, on, (seed,), settings(quick) | own))
+        Point(name(curve, seed), Experiment("sas-mram", STREAM, on, (seed,), settings(quick) | dict(own)))
         for curve, (_, on, own) in CURVES.items()
         for seed in range(1 if quick else SEEDS)
     )
@@ -83,38 +67,18 @@ def points(quick: bool) -> tuple[Point, ...]:
 
 def analyse(runs: Runs, quick: bool) -> FigureResult:
     """Accuracy at the end by task, and on average over the tasks."""
-    rows: list[Row] = []
-    ends: dict[str, list[float]] = {}
-    for curve, (label, _, _) in CURVES.items():
-        found = [runs[name(curve, seed)] for seed in range(SEEDS) if name(curve, seed) in runs]
-        if not found:
-            continue
-        last = [metrics.per_task(run.matrices()[0]) for run in found]
-        ends[curve] = [metrics.mean(row) for row in last]
-        columns = {str(k + 1): [row[k] for row in last] for k in range(len(last[0]))} | {
-            "average": ends[curve]
-        }
-        rows += [
-            {
-                "learner": label,
-                "task": task,
-                "accuracy": metrics.mean(values),
-                "accuracy_std": metrics.std(values),
-                "seeds": len(values),
-            }
-            for task, values in columns.items()
-        ]
-    if "chip" not in ends:
+    rows, averages = ends(CURVES, runs, name)
+    if "chip" not in averages:
         raise InputError("the accuracy study needs a finished run of the chip; none finished")
-    said = ", ".join(f"{CURVES[c][0]} {percent_text(v)}" for c, v in ends.items())
+    said = ", ".join(f"{CURVES[c][0]} {percent_text(v)}" for c, v in averages.items())
     caption = (
-        f"Accuracy by task after the last one, split CIFAR-100, 10 classes a task, {len(ends['chip'])} seed(s). "
+        f"Accuracy by task after the last one, split CIFAR-100, 10 classes a task, {len(averages['chip'])} seed(s). "
         f"Nothing is forgotten by construction: each task has its own Rep-Net. On average: {said}."
     )
-    return FigureResult(rows, caption, _claims(ends, quick))
+    return FigureResult(rows, caption, _claims(averages, quick))
 
 
-def _claims(ends: Mapping[str, list[float]], quick: bool) -> tuple[Claim, ...]:
+def _claims(averages: Mapping[str, list[float]], quick: bool) -> tuple[Claim, ...]:
     """INT8 against float32, Rep-Net against the last layer."""
     command = "cimlearn reproduce sas-mram accuracy" + (" --quick" if quick else "")
     wanted = {
@@ -137,11 +101,11 @@ def _claims(ends: Mapping[str, list[float]], quick: bool) -> tuple[Claim, ...]:
             text=text,
             stated="abstract (no number); the margin is ours",
             published="no number",
-            ours=f"INT8 Rep-Net {percent_text(ends[own])}, {CURVES[other][0]} {percent_text(ends[other])}",
-            ratio=metrics.mean(ends[own]) / metrics.mean(ends[other]),
+            ours=f"INT8 Rep-Net {percent_text(averages[own])}, {CURVES[other][0]} {percent_text(averages[other])}",
+            ratio=metrics.mean(averages[own]) / metrics.mean(averages[other]),
             verdict=NOT_COMPARABLE
             if quick
-            else verdict(metrics.mean(ends[own]) - metrics.mean(ends[other]) >= margin),
+            else verdict(metrics.mean(averages[own]) - metrics.mean(averages[other]) >= margin),
             reason=QUICK
             if quick
             else "Task sequence, backbone, quantiser and optimiser of the paper are unknown; ours is NITI (arXiv "
@@ -150,7 +114,7 @@ def _claims(ends: Mapping[str, list[float]], quick: bool) -> tuple[Claim, ...]:
             command=command,
         )
         for (own, other), (text, margin) in wanted.items()
-        if own in ends and other in ends
+        if own in averages and other in averages
     )
 
 
