@@ -20,7 +20,7 @@ from cimlearn.random import generator
 from cimlearn.streams.base import StreamShape
 from cimlearn.torch.chip import IN_SITU, conversion, program, reset
 from cimlearn.torch.costs import ModelCosts, costs
-from cimlearn.torch.learner import SAMPLE, Build, ModelChip
+from cimlearn.torch.learner import SAMPLE, Build, ModelChip, Wanted
 from cimlearn.torch.library import nn, torch
 from cimlearn.torch.optimiser import InSituSGD
 
@@ -73,13 +73,20 @@ def expected_costs(
 
 
 def design(
-    build: Build, prices: ParameterSet, p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int
+    build: Build,
+    prices: ParameterSet,
+    p: ParameterSet,
+    shape: StreamShape,
+    wanted: Wanted,
+    *,
+    learned: int,
+    predicted: int,
 ) -> Design:
     """The `chips.base.Design` of a model as a chip; p has its parameters, and others.
 
     One batch is learned before counting, since nothing is replayed in the first; then `STEPS` are counted.
     """
-    chip = ModelChip(build, p, prices, shape, seed=0, on="chip")
+    chip = ModelChip(build, p, prices, shape, seed=0, on="chip", wanted=wanted)
     draw, batch = generator(0, "expected", IN_SITU), p["rule.batch"]
     low = -1.0 if shape.signed else 0.0
 

@@ -105,7 +105,7 @@ class InSituArray(CrossbarArray):
 
     def answer_few(self, x: Tensor, bias: Tensor | None) -> tuple[Tensor, direct.Kept]:
         """The product, and what the way back needs."""
-        out, kept, counts = direct.forward(x, bias, self._seen_by_kernels(), self._key())
+        out, kept, counts = direct.forward(x, bias, self._seen_by_kernels(), self.key())
         self.learned.drove(x.shape[0], counts)
         return out, kept
 
@@ -124,19 +124,19 @@ class InSituArray(CrossbarArray):
         back, dx = self.back, np.empty(kept.seen.shape, np.float32)
         bits = learned.back(
             views.encoder, back.converter, views.tiles, error, views.weight, views.variance,
-            np.uint64(self._key()), back.reach, np.float32(back.headroom), kept.inputs_inside, unit, dx,
+            np.uint64(self.key()), back.reach, np.float32(back.headroom), kept.inputs_inside, unit, dx,
         )  # fmt: skip
         self.back_tally.drove(len(d), (bits, bits * float(self.bar.state.row_on.sum()) / (columns * tiles)))
         return torch.from_numpy(dx)
 
-    def _conducting(self, w: Tensor) -> NDArray[np.float64]:
+    def conducting(self, w: Tensor) -> NDArray[np.float64]:
         """Learning is counted too."""
         if self.bar is None or not self.programmed:
-            return super()._conducting(w)
+            return super().conducting(w)
         found: NDArray[np.float64] = self.bar.state.row_on
         return found
 
-    def _counting(self) -> Tally:
+    def counting(self) -> Tally:
         """Learning counts apart from inference."""
         return self.learned if self.training and self.programmed else self.tally
 
@@ -148,7 +148,7 @@ class InSituArray(CrossbarArray):
         sums: Tensor = Product.apply(x, prepared.w, prepared.variance, self)
         return sums
 
-    def _key(self) -> int:
+    def key(self) -> int:
         """Learning and inference draw apart: what is learned never depends on what was asked."""
         if not self._chancy:
             return 0
@@ -159,7 +159,7 @@ class InSituArray(CrossbarArray):
         assert self.bar is not None
         encoder, on = self._seen_by_kernels().encoder, self.bar.state.row_on
         return read_back(
-            self.back, error, w, variance, encoder=encoder, row_on=on, key=self._key(), tally=self.back_tally
+            self.back, error, w, variance, encoder=encoder, row_on=on, key=self.key(), tally=self.back_tally
         )
 
     # --- cells

@@ -14,6 +14,7 @@ from typing import Any
 from cimlearn.errors import InputError
 from cimlearn.torch import convert, direct
 from cimlearn.torch.attention import ChipAttention
+from cimlearn.torch.embedding import ChipEmbedding
 from cimlearn.torch.insitu import InSituArray
 from cimlearn.torch.library import nn, torch
 
@@ -60,11 +61,12 @@ class InSituSGD(torch.optim.Optimizer):
                 f"{numbers * 2 / 1e3:,.1f} kB in 16 bits, which this chip doesn't have; set momentum to 0, or gather "
                 "changes in digital accumulators, which are simulated and priced: crossbar({'write.least': 0.01})"
             )
+        _check_shared(self._arrays)
         held = {id(owner) for _, layer, name in self._arrays for owner in _owners(layer, name)}
         self._digital = [p for p in model.parameters() if id(p) not in held]
         self.keep = keep
         for array, layer, name in self._arrays:
-            if not isinstance(layer, ChipAttention):
+            if not isinstance(layer, (ChipAttention, ChipEmbedding)):
                 direct.link(getattr(layer, name), array)
         super().__init__(list(model.parameters()), {"lr": rate})
 
@@ -118,4 +120,18 @@ def _gradient(layer: convert.Layer, name: str) -> torch.Tensor | None:
     if isinstance(layer, ChipAttention):
         return layer.gradient(name)
     found: torch.Tensor | None = getattr(layer, name).grad
-    return found
+    return found.t() if found is not None and isinstance(layer, ChipEmbedding) else found
+
+
+def _check_shared(arrays: list[tuple[InSituArray, convert.Layer, str]]) -> None:
+    """Raise InputError for a weight that two arrays hold: each would learn its own."""
+    seen: dict[int, str] = {}
+    for array, layer, name in arrays:
+        if isinstance(layer, ChipAttention):
+            continue
+        first = seen.setdefault(id(getattr(layer, name)), array.name)
+        if first != array.name:
+            raise InputError(
+                f"{first} and {array.name} are one weight in the model and two arrays on the chip, which would learn "
+                "apart; give each layer a weight of its own, or keep one of them digital"
+            )
