@@ -152,6 +152,7 @@ def calibrate(model: nn.Module, sample: Sample) -> None:
         kwargs = sample
     else:
         args = tuple(sample) if type(sample) in (tuple, list) else (sample,)  # a packed sequence is one
+    grown = _grown(model, args, kwargs) if carried.learners else set()
     work = DigitalWork()
     hooks = []
     for array in held:
@@ -172,6 +173,9 @@ def calibrate(model: nn.Module, sample: Sample) -> None:
             array.recorder = None
         for module, training in modes.items():
             module.training = training
+    for array, one in zip(held, recorders, strict=True):
+        if isinstance(array, InSituArray) and one is not None:
+            array.grows = array.name in grown
     unused = [one.name for one in recorders if one is not None and not one.calls]
     if len(unused) == len(held):
         raise InputError("the sample drives none of the arrays; give the model's own inputs")
@@ -192,6 +196,26 @@ def calibrate(model: nn.Module, sample: Sample) -> None:
         unknown=dict(work.unknown),
         on_arrays=products / max(1, products + work.counts["multiply_add"]),
     )
+
+
+def _grown(model: nn.Module, args: Any, kwargs: Any) -> set[str]:
+    """Names of the arrays whose inputs depend on weights that learn: their range has to have room."""
+    carried, held = conversion(model), [array for array, _ in convert.arrays(model)]
+    modes = {module: module.training for module in model.modules()}
+    carried.counting = False
+    try:
+        for array in held:
+            array.recorder = Recorder(array.name, 1.0, 1.0)
+        model.eval()
+        with torch.enable_grad():
+            model(*args, **kwargs)
+        return {array.name for array in held if array.recorder is not None and array.recorder.derived}
+    finally:
+        carried.counting = True
+        for array in held:
+            array.recorder = None
+        for module, training in modes.items():
+            module.training = training
 
 
 def program(model: nn.Module, *, seed: int | None = None) -> None:

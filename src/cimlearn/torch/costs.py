@@ -156,7 +156,8 @@ def _machine(model: nn.Module, carried: Conversion) -> Machine:
             continue
         if array.updates:
             held = -(-changes(array, array.learned.vectors) // array.updates)
-            memory["changes"] = memory.get("changes", 0) + held * p["digital.change_bits"]
+            if array.trains is None:
+                memory["changes"] = memory.get("changes", 0) + held * p["digital.change_bits"]
             values = array.layout.groups * array.fan_in + array.layout.outputs
             kept = array.learned.vectors / array.examples * values
             memory[ACTIVATIONS] += math.ceil(kept) * p["activation.bits"]  # kept until the error comes back

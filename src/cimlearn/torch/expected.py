@@ -95,10 +95,10 @@ def design(
         return draw.uniform(low, 1.0, size).astype(np.float32), draw.integers(shape.classes, size=count)
 
     chip.learn(*examples(batch))
-    before, worn = chip.ledger(), _pulses(chip)
+    before = chip.ledger()
     chip.learn(*examples(STEPS * batch))
     chip.predict(examples(SAMPLE)[0])
-    after, writes = chip.ledger(), _pulses(chip) - worn
+    after = chip.ledger()
     learning = _difference(after.counts["learn"], before.counts["learn"], learned / (STEPS * batch))
     on = after.conductance_on
     each = {
@@ -112,12 +112,8 @@ def design(
         {"learn": each, "predict": {name: value * asked for name, value in on["predict"].items()}},
     )
     cells = sum(one.size for one in chip.writes().values())
-    return Design(done, chip.inventory(), chip.figures(), cells, round(writes * learned / (STEPS * batch)))
-
-
-def _pulses(chip: ModelChip) -> int:
-    """Pulses that all cells have seen together."""
-    return sum(int(one.sum()) for one in chip.writes().values())
+    writes = sum(learning.get(array.name, {}).get("writes", 0) for array in chip.held)
+    return Design(done, chip.inventory(), chip.figures(), cells, writes)
 
 
 Counts = dict[str, dict[str, int]]

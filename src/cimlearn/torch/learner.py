@@ -101,7 +101,7 @@ class ModelChip:
         self._learning = [array for array, weight in held if weight.requires_grad]
         rate, keep = p["rule.rate"], p["rule.keep"]
         self.optimiser: Any = (
-            InSituSGD(self.model, rate, keep=keep)
+            InSituSGD(self.model, rate, keep=keep, update=p["rule.update"])
             if on == "chip"
             else torch.optim.SGD([w for w in self.model.parameters() if w.requires_grad], rate)
         )
@@ -248,6 +248,7 @@ class ModelChip:
         changed = sum(
             min(weights(a), together * self._vectors[a.name] * a.layout.outputs) if a.by_row else weights(a)
             for a in self._learning
+            if a.trains is None
         )
         return bits | {
             ACTIVATIONS: sum(values) * p["activation.bits"],
@@ -318,6 +319,7 @@ class ModelChip:
                 "cells": array.bar.state,
                 "reach": array.back.reach,
                 "numbers": array.numbers(),
+                **array.drawn(),
             }
         with torch.no_grad():
             values = {f"model.{n}": one.detach().numpy() for n, one in self.model.named_parameters()}

@@ -15,6 +15,7 @@ from cimlearn.arrays.bitserial_counts import batch_work, phase_counts, place
 from cimlearn.arrays.crossbar_counts import ArraySize, ArrayTally, array_counts, array_size
 from cimlearn.arrays.training import Layer
 from cimlearn.costs.crossbar.layers import BACK
+from cimlearn.learning.parallel import COLUMNS, DRAWN, ROWS, SLOTS
 from cimlearn.ledger import Ledger
 from cimlearn.torch import convert
 from cimlearn.torch.array import Array
@@ -154,14 +155,20 @@ def learning(
             forward.vectors * array.layout.outputs * array.fan_in,
             changes(array, forward.vectors),
         )
+        kept = array.layout.groups * array.fan_in + array.layout.outputs
+        traced += forward.vectors * kept * p["activation.bits"]
+        if array.trains is not None:
+            given = array.trains.counts
+            parts[array.name] |= {"row_strobes": int(given[ROWS]), "column_strobes": int(given[COLUMNS])}
+            work["pulse_bits"] += int(given[DRAWN])
+            time["pulse_slots"] += int(given[SLOTS])
+            continue
         work["gradient"] += terms
         work["scale"] += changed
         work["compare"] += changed if array.kept < 1 else 0
         moved_once = changed + (terms if array.by_row else examples * weights(array))
         moves["bits_written"] += moved_once * p["digital.change_bits"]
         moves["bits_read"] += moved_once * p["digital.change_bits"]
-        kept = array.layout.groups * array.fan_in + array.layout.outputs
-        traced += forward.vectors * kept * p["activation.bits"]
     lanes = p["digital.lanes"]
     time["gradient_cycles"] = -(-work["gradient"] // lanes)
     time["sweep_cycles"] = -(-(work["scale"] + work["compare"]) // lanes)
