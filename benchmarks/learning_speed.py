@@ -86,7 +86,8 @@ def compare(hidden: int, batch: int, repeats: int, new: int) -> dict[str, list[f
     sheets = limit.sheets(SHAPE.steps, SHAPE.features, hidden, SHAPE.classes)
     weights = made.weights()
     eager = Eager(
-        *weights.values(),
+        weights["hidden"],
+        weights["output"],
         features=SHAPE.features,
         keep=made.rule.keep,
         feed=made.rule.feed,

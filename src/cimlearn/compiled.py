@@ -53,7 +53,7 @@ SEEN_FILES = (
 
 
 @cache
-def _cache_folder() -> str | None:
+def code_folder() -> str | None:
     """The folder of compiled code that belongs to exactly these sources; None where no folder can be written."""
     try:
         base = cache_folder() / "compiled"
@@ -123,9 +123,7 @@ def compiled_for() -> dict[str, Any]:
 def _compile(function: Callable[..., Any], *, from_python: bool) -> Callable[..., Any]:
     compiler: Any = numba.njit
     made: Any = compiler(**({"no_cfunc_wrapper": True, **OPTIONS} if from_python else INNER))(function)
-    folder = (
-        _cache_folder() if from_python and hasattr(made, "_cache") else None
-    )  # Python's kernels have none
+    folder = code_folder() if from_python and hasattr(made, "_cache") else None  # Python's kernels have none
     if folder is not None:
         with suppress(RuntimeError):  # its source is no file (python -c): it is compiled anew each time
             made._cache = _Cache(function, folder)

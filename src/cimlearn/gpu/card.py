@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
@@ -30,7 +31,16 @@ Whole = NDArray[np.int64]
 
 
 def check_card() -> None:
-    """Raise InputError where there is no CUDA GPU that numba can use."""
+    """Raise InputError where there is no CUDA GPU that numba can use, or a NumPy that numba-cuda can't."""
+    if not SIMULATED:
+        try:
+            import_module("numba.cuda.np.arrayobj")
+        except ImportError:
+            pass  # an older one, with files of other names
+        except AttributeError as error:
+            raise InputError(
+                f"--on-device cuda: numba-cuda doesn't go with NumPy {np.__version__} ({error}): {install('cuda')}"
+            ) from None
     if not cuda.is_available():
         raise InputError(
             "--on-device cuda: numba finds no CUDA GPU here; leave --on-device away, or give this machine a GPU, its "

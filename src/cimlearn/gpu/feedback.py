@@ -163,7 +163,7 @@ def deltas_through(many, chip, room):
             delta[t, i] = room.state[i] * (np.float32(1) - c * c) * new
             room.drive[0, i] = feed * delta[t, i]
         sync()
-        if t == 0:
+        if t == 0:  # all lanes have met
             break
         for unit in range(lane(), share * hidden, lanes()):
             i, s = unit % hidden, unit // hidden
@@ -177,7 +177,6 @@ def deltas_through(many, chip, room):
             for s in range(share):
                 total += room.part[0, s * hidden + i]
             room.state[i] = total
-    sync()
 
 
 @kernel

@@ -117,22 +117,32 @@ def _readout(many, chip, room, predicting):
 def answer(many, chip, room):
     """Run many.x[chip] through the network; room.share becomes its answer."""
     forward(many, chip, room, False)
-    plan, classes = many.plan, room.share.size
     if lane() == 0:
-        if plan.winners > 0:
-            circuit = Kwta(
-                plan.winners,
-                plan.winner_gain,
-                plan.winner_settling,
-                plan.winner_noise,
-                many.winner_offset[chip],
-                many.words[chip],
-                SettlingScratch(room.scratch[0], room.scratch[1]),
-            )
-            kwta(circuit, room.out[:classes], room.share)
-        else:
-            _softmax(room.out, room.share)
+        _decide(many, chip, room)
     sync()
+
+
+@kernel
+def _decide(many, chip, room):
+    """room.share = the answer to room.out, by one lane.
+
+    Not in `answer`: Python copies a short end of a function, here a `sync`, to branches that jump to it, and lane 0
+    would wait at a barrier of its own for ever (tests/gpu/test_barriers.py).
+    """
+    plan, classes = many.plan, room.share.size
+    if plan.winners > 0:
+        circuit = Kwta(
+            plan.winners,
+            plan.winner_gain,
+            plan.winner_settling,
+            plan.winner_noise,
+            many.winner_offset[chip],
+            many.words[chip],
+            SettlingScratch(room.scratch[0], room.scratch[1]),
+        )
+        kwta(circuit, room.out[:classes], room.share)
+    else:
+        _softmax(room.out, room.share)
 
 
 @kernel

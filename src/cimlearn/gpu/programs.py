@@ -11,6 +11,7 @@ from numba import cuda, float32, float64, int32, int64
 
 from cimlearn.compiled import OPTIONS
 from cimlearn.gpu.engine import learn_chip, predict_chip
+from cimlearn.gpu.kept import kept
 from cimlearn.gpu.lanes import SIMULATED
 from cimlearn.gpu.layout import TALLIES, UNIFORM, Room
 
@@ -85,7 +86,7 @@ def programs(lanes: int, longest: int, hidden: int, classes: int) -> Programs:
         block = cuda.blockIdx.x
         predict_chip(many, which[block], room, x[block], classes_of[block], counts[block])
 
-    return Programs(lanes, learn, predict)
+    return Programs(lanes, kept(learn), kept(predict))
 
 
 _njit: Any = numba.njit
