@@ -4,7 +4,7 @@
 
 As NeuroBench's task: 750 values to learn from, 750 to forecast from its own answers, sMAPE. Published there, the mean
 over 14 series of tau = 17 to 30 (NeuroBench's leaderboard.rst; Yik et al., Nature Communications 16 (2025), 1545): LSTM
-13.37, echo state network 14.79; those learn with Adam or ridge regression in floating point, ours by plain gradient
+13.37, echo state network 14.7; those learn with Adam or ridge regression in floating point, ours by plain gradient
 descent. The series is ours, made from the equation, its values 1 apart.
 """
 

@@ -62,7 +62,10 @@ class Motions(nn.Module):
 CNN = model_chip(convolutions, name="cnn")
 GRU = model_chip(Motions, name="gru")
 RUNS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
-    "cnn": ("split-cifar10", {"rule.rate": 0.05, "replay.slots": 500, "replay.bits": 8, "training.headroom": 4.0}),
+    "cnn": (
+        "split-cifar10",
+        {"rule.rate": 0.05, "replay.slots": 500, "replay.bits": 8, "training.headroom": 4.0},
+    ),
     "gru": ("hapt-people", {"rule.rate": 1.0, "rule.batch": 4, "training.headroom": 8.0}),
 }
 
