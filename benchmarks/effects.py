@@ -23,7 +23,10 @@ from cimlearn.experiments.experiment import Experiment
 Settings = dict[str, Any]
 
 DAY = {"operation.rest": 86400.0}
-DRIFT = DAY | {"cell.drift": 0.005, "cell.drift_spread": 0.005}
+ANEW = {"cell.drift_renewal": 0.0}  # any write starts the drift of its cell anew
+SHARE = {"cell.drift_renewal": 1.0}  # that of what it moves alone
+CMO = {"cell.ageing": "cmo_hfox"}  # brings its own drift, unless one is set beside it
+DRIFT = DAY | ANEW | {"cell.drift": 0.005, "cell.drift_spread": 0.005}
 WARM = DAY | {
     "cell.temperature_coefficient": 5e-4,
     "cell.temperature_spread": 1e-4,
@@ -35,10 +38,10 @@ OFFSET = {"periphery.offset": 0.02}
 WIRES = {"periphery.wire": 0.65}
 BUT_DRIFT = WARM | TELEGRAPH | OFFSET | WIRES
 ALL = DRIFT | BUT_DRIFT
-PUBLISHED = BUT_DRIFT | {"cell.ageing": "cmo_hfox"}  # brings its own drift, unless one is set beside it
+PUBLISHED = BUT_DRIFT | CMO | ANEW
 NO, ONCE, AGAIN = ({"periphery.reference_tracks": word} for word in ("no", "cells", "rewritten"))
 NOTHING = NO | {"periphery.zero_read": False, "periphery.calibration": "none"}
-ERASED = {"cell.drift_mended": True}
+ERASED = {"cell.drift_mended": True} | ANEW
 REFRESH = {"operation.refresh": 2000}
 OFFSETS = {"operation.calibration": "offset"}
 SUMS = {"operation.calibration": "sum"}
@@ -57,8 +60,20 @@ EFFECTS: dict[str, list[tuple[str, Settings]]] = {
         ("reference rewritten, 2,000 replays", DRIFT | AGAIN | ERASED | REFRESH),
     ],
     "CMO/HfOx as published": [
-        ("", DAY | {"cell.ageing": "cmo_hfox"} | NO),
-        ("reference rewritten", DAY | {"cell.ageing": "cmo_hfox"} | AGAIN),
+        ("", DAY | CMO | ANEW | NO),
+        ("reference rewritten", DAY | CMO | ANEW | AGAIN),
+    ],
+    "CMO/HfOx, drift renewed by share": [
+        ("", DAY | CMO | SHARE | NO),
+        ("reference of cells written once", DAY | CMO | SHARE | ONCE),
+        ("reference rewritten", DAY | CMO | SHARE | AGAIN),
+        ("2,000 replays", DAY | CMO | SHARE | NO | REFRESH),
+        *((f"renewal {one:g}", DAY | CMO | NO | {"cell.drift_renewal": one}) for one in (0.03, 0.1, 0.3, 1e6)),
+    ],
+    "drift 0.005 +- 0.005, renewed by share": [
+        ("", DRIFT | SHARE | NO),
+        ("reference of cells written once", DRIFT | SHARE | ONCE),
+        ("reference of cells written once, 2,000 replays", DRIFT | SHARE | ONCE | REFRESH),
     ],
     "relaxation 2 %": [("", {"cell.relaxation": 0.02})],
     "telegraph noise 1 %": [("", TELEGRAPH)],
@@ -101,6 +116,11 @@ EFFECTS: dict[str, list[tuple[str, Settings]]] = {
         ("all countermeasures", PUBLISHED | AGAIN | OFFSETS | REFRESH),
         ("a write erases it; fixed reference, calibrated offsets, replays",
          PUBLISHED | NO | ERASED | OFFSETS | REFRESH),
+    ],
+    "all, drift of CMO/HfOx renewed by share": [
+        ("", PUBLISHED | SHARE | NOTHING),
+        ("fixed reference, calibrated offsets, 2,000 replays", PUBLISHED | SHARE | NO | OFFSETS | REFRESH),
+        ("reference of cells, calibrated offsets, 2,000 replays", PUBLISHED | SHARE | ONCE | OFFSETS | REFRESH),
     ],
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from programs.record import record
 from torch import nn
 
 from cimlearn.torch import InSituSGD, crossbar, to_chip
@@ -91,6 +92,12 @@ def main() -> None:
             middle = {name: statistics.median(one[name] for one in rounds) for name in known}
             other = middle.get("aihwkit")
             print(f"{kind} inputs, batch {batch}")
+            wanted = {1: 10.0, 64: 5.0}[batch]
+            for against in ("float SGD", "aihwkit"):
+                if against in middle:
+                    ratio = middle["reram-sb"] / middle[against]
+                    named = f"784-256-10 in situ, {kind}, batch {batch}: soft bounds / {against}"
+                    record(named, ratio, wanted=wanted if against == "aihwkit" else None)
             for name, found in middle.items():
                 ratio = "" if other is None else f"   {found / other:5.1f} x aihwkit"
                 print(f"  {name:12s} {found:9,.0f} examples/s{ratio}")

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from programs.record import record
 from torch import nn
 
 from cimlearn.learning.integer.graph import IntGraph
@@ -90,6 +91,7 @@ def main() -> None:
             f"{channels} channels, {side} x {side}, batch {options.batch}: float32 {floating * 1e3:.1f} ms, "
             f"INT8 {whole * 1e3:.1f} ms, ratio {whole / floating:.2f}"
         )
+    record("INT8 blocks / float32, a step", worst, wanted=WANTED, most=True)
     print(f"largest ratio {worst:.2f}, wanted at most {WANTED}")
     sys.exit(worst > WANTED)
 

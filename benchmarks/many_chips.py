@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 from learning_speed import SHAPE, examples
+from programs.record import record
 
 from cimlearn import chips
 from cimlearn.chips.m2ru.chip import M2RU
@@ -52,6 +53,8 @@ def main() -> None:
     for threads in given.threads:
         took = learned(given.chips, threads, x, y)
         first = first or took
+        if threads == 2:
+            record("many chips: 2 threads / 1", first.wall / took.wall, wanted=1.9)
         print(
             f"{given.chips} chips, {threads} threads: {took.wall:.2f} s, {first.wall / took.wall:.2f} times as fast as "
             f"{given.threads[0]} thread; a chip costs {took.wall / given.chips / alone.wall:.2f} of one alone, "

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from programs.record import record
 from torch import nn
 
 from cimlearn.torch import bit_serial, crossbar, ideal, to_chip
@@ -76,6 +77,7 @@ def main() -> None:
         for kind, hardware in HARDWARE.items():
             chip = to_chip(plain, x, hardware)
             forward, both = inference(chip, x) / base[0], learning(chip, x) / base[1]
+            record(f"{name} on {kind} / float, forward", forward, most=True)
             print(f"  {kind:20s} {forward:6.1f} x forward   {both:6.1f} x with backward")
 
 

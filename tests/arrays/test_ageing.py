@@ -98,8 +98,9 @@ def test_every_law_at_once_by_an_equation_of_its_own() -> None:
 
 @pytest.mark.parametrize("mended", [False, True])
 def test_a_write_begins_from_what_is_left_and_starts_the_clock_anew(mended: bool) -> None:
-    """Or from what was written, where a write erases drift."""
+    """Or from what was written, where a write erases drift; any write renews the cell whole."""
     changes = {"cell.drift": 0.05, "cell.drift_spread": 0.02, "cell.drift_mended": mended}
+    changes |= {"cell.drift_renewal": 0}
     array, g = made(changes)
     nu = array.ageing.nu[0].astype(float)
     at(array, changes, now=1e4)
@@ -112,6 +113,70 @@ def test_a_write_begins_from_what_is_left_and_starts_the_clock_anew(mended: bool
     later = g[0] * 5e4**-nu
     later[2, 3] = cells[2, 3] * 4e4 ** -nu[2, 3]
     assert at(array, changes, now=5e4).state.weight == pytest.approx(array.scale * (later - MIDDLE), abs=NEAR)
+
+
+def written_at(array: Crossbar, changes: dict[str, Any], times: tuple[float, ...], size: float) -> np.ndarray:
+    """(times, ROWS, COLUMNS) random changes [weight] up to `size`, asked of the array at these times [s]."""
+    asked = RNG(5).uniform(-size, size, (len(times), ROWS, COLUMNS))
+    for now, change in zip(times, asked, strict=True):
+        at(array, changes, now=now)
+        write_all(array, change[None])
+    return asked
+
+
+TIMES = (3.0, 1e3, 1e3 + 2.0, 4e4)
+
+
+@pytest.mark.parametrize("mended", [False, True])
+@pytest.mark.parametrize("renewal", [0.02, 1e6])
+def test_a_small_write_renews_a_share_of_a_cells_drift(renewal: float, mended: bool) -> None:
+    """Against the law in float64, cell by cell: some writes here are larger than the one that renews all, some not."""
+    changes = {"cell.drift": 0.05, "cell.drift_spread": 0.02, "cell.drift_start": 2.0}
+    changes |= {"cell.drift_renewal": renewal, "cell.drift_mended": mended}
+    array, g = made(changes)
+    nu, cells, age = array.ageing.nu[0].astype(float), g[0], np.zeros((ROWS, COLUMNS))
+    asked = written_at(array, changes, TIMES, 0.08) / array.scale
+
+    def law(old: np.ndarray) -> np.ndarray:
+        return np.maximum(old / 2.0, 1.0) ** -nu
+
+    for now, before, change in zip(TIMES, (0.0, *TIMES), asked, strict=False):
+        old = age + now - before
+        left = cells * law(old) / law(age)
+        moved = np.clip(left + change, LOW, HIGH) - left
+        share = np.minimum(np.abs(moved) / (renewal * WIDTH), 1)
+        age = 2.0 * ((1 + old / 2.0) ** (1 - share) - 1)
+        cells = left + moved + (left * (law(age) / law(old) - 1) if mended else 0)
+        cells = np.clip(cells, LOW, HIGH)
+    assert array.state.aged.carried[0] == pytest.approx(age, rel=2e-3, abs=1e-3)
+    later = cells * law(age + DAY - TIMES[-1]) / law(age)
+    assert at(array, changes, now=DAY).state.weight == pytest.approx(
+        array.scale * (later - MIDDLE), abs=10 * NEAR
+    )
+
+
+def test_writes_that_renew_nothing_leave_drift_as_if_nobody_had_written() -> None:
+    """What each adds drifts on at the age of the cell: G_0 D(t) + sum of dG D(t) / D(t_k)."""
+    changes = {"cell.drift": 0.05, "cell.drift_renewal": 1e6}
+    array, g = made(changes)
+    asked = written_at(array, changes, TIMES, 0.02) / array.scale
+    wanted = DAY**-0.05 * (g[0] + sum(one / now**-0.05 for now, one in zip(TIMES, asked, strict=True)))
+    seen = at(array, changes, now=DAY).state.weight
+    free = (g[0] > 2 * LOW) & (g[0] < HIGH - 0.05 * WIDTH)  # of cells that no write takes to a bound
+    assert np.sum(free) > ROWS
+    assert seen[free] == pytest.approx(array.scale * (wanted[free] - MIDDLE), abs=10 * NEAR)
+
+
+def test_writes_that_renew_all_are_those_of_cells_that_any_write_renews() -> None:
+    """To the bit, though the age of drift is kept for each cell."""
+    kept = []
+    for renewal in (0.0, 1e-6):
+        changes = {"cell.drift": 0.05, "cell.drift_renewal": renewal}
+        array, _ = made(changes)
+        written_at(array, changes, TIMES, 0.1)
+        at(array, changes, now=DAY)
+        kept.append((array.state.cells.conductance, array.state.weight, array.state.aged.factor))
+    assert all(np.array_equal(one, other) for one, other in zip(*kept, strict=True))
 
 
 def test_a_stuck_cell_drifts_and_no_write_mends_it() -> None:
@@ -202,6 +267,7 @@ def test_references_that_are_rewritten_age_as_cells_that_are() -> None:
 def test_a_rewritten_reference_starts_from_where_weights_start() -> None:
     """Where a write erases drift, a reference and weights that are both written stay together."""
     changes = {"cell.drift": 0.05, "cell.drift_mended": True, "periphery.reference_tracks": "rewritten"}
+    changes |= {"cell.drift_renewal": 0}
     array, g = made(changes)
     for now in (1e4, 2e4, 3e4):
         at(array, changes, now=now)

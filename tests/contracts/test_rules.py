@@ -45,6 +45,18 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"write.scheme": "slices", "mapping.cells": 2, "cell.telegraph": 0.1},
         ("cell.telegraph = 0.1", "write.scheme = slices"),
     ),
+    "cells that go up alone": (
+        {"device.kind": "pcm-nandakumar", "write.scheme": "cells"},
+        ("write.scheme = cells", "device.way = up"),
+    ),
+    "pairs of cells that go both ways": (
+        {"write.scheme": "one-sided"},
+        ("write.scheme = one-sided", "device.kind = continuous"),
+    ),
+    "one-sided cells without pairs": (
+        {"device.kind": "pcm-nandakumar", "mapping.cells": 2},
+        ("write.scheme = one-sided", "mapping.cells = 2"),
+    ),
     "driver without a wire": (
         {"periphery.source_resistance": 10.0},
         ("periphery.source_resistance = 10 ohm", "periphery.wire"),

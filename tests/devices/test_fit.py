@@ -188,3 +188,9 @@ def test_a_cell_that_leaves_a_direction_open_opens_no_interval() -> None:
     """Mean 2 of 1, 2, 3: t(0.975, 2) / sqrt(3) to each side, though one of the fits says nothing of its error."""
     one = spread._mean(np.array([1.0, 2.0, 3.0]), np.array([0.1, np.inf, 0.1]), 0.05)
     assert one.low == pytest.approx(2 - 2.484, abs=1e-3) and one.high == pytest.approx(2 + 2.484, abs=1e-3)
+
+
+def test_the_interval_of_a_step_has_no_steps_the_other_way() -> None:
+    """The same numbers as steps: cut at 0."""
+    one = spread._mean(np.array([1.0, 2.0, 3.0]), np.zeros(3), 0.05, step_log=np.zeros(3))
+    assert one.low == 0 and one.high == pytest.approx(2 + 2.484, abs=1e-3)

@@ -179,6 +179,30 @@ def test_linear_steps_of_ecram_at_the_bounds() -> None:
     assert (own[:, BEND_UP] * 1.1724).std() == pytest.approx(0.05, rel=0.05)
 
 
+def test_pulses_of_pcm_have_the_published_mean_and_noise() -> None:
+    """dw = 0.01 (1 + 27.235 exp(-5 w / 2)), sigma = 0.6 (dw + 0.042 + 0.108 w), w from 0 to 2; cells of 20 %."""
+    one = published("pcm_nandakumar")._replace(bound_spread=(0.0, 0.0))
+    for place in (0.5, 1.0, 1.4):
+        cells = Cells(one, CELLS, place - 1)
+        cells.write(float(one.pulse), 0.5)
+        mean = 0.01 * (1 + 27.235 * np.exp(-2.5 * place))
+        between = np.hypot(0.2, 0.05)
+        sigma = np.sqrt((0.6 * (mean + 0.042 + 0.108 * place)) ** 2 + mean**2 * between**2 * (1 + 0.36))
+        assert (cells.w + 1 - place).mean() == pytest.approx(mean, abs=SIGMAS * sigma / np.sqrt(CELLS))
+        assert (cells.w + 1).std() == pytest.approx(sigma, rel=SIGMAS / np.sqrt(2 * CELLS) + 1e-3)
+
+
+def test_a_cell_of_one_way_goes_down_by_a_reset_alone() -> None:
+    """Whatever is asked: one pulse, to |0.01 + 0.02236 x| above the lowest place."""
+    one = published("pcm_nandakumar")
+    cells = Cells(one, CELLS, 0.7)
+    assert np.all(cells.write(-1e-12) == 1)
+    w = np.abs(0.01 + 0.02236 * np.random.default_rng(8).standard_normal(100 * CELLS))
+    assert (cells.w + 1).mean() == pytest.approx(w.mean(), abs=SIGMAS * w.std() / np.sqrt(CELLS))
+    assert (cells.w + 1).std() == pytest.approx(w.std(), rel=2 * SIGMAS / np.sqrt(2 * CELLS))
+    assert one.rest()[0] == pytest.approx(float(one.middle) - 0.99 * float(one.half), rel=1e-6)
+
+
 # Chen, Peng and Yu, IEEE TCAD 37 (2018), table 1; Jerry et al., IEDM 2017: states, nonlinearities, ohm, on/off, noise
 NEUROSIM = {
     "ag_si": (97, 2.4, -4.88, 26e6, 12.5, 0.035),
@@ -251,7 +275,7 @@ def test_soft_bounds_have_the_statistics_of_the_published_equations(name: str) -
 
 
 @pytest.mark.parametrize(
-    "name", [*NEUROSIM, "gokmen", "capacitor", "ecram", "ecram_mo", "reram_es", "reram_sb"]
+    "name", [*NEUROSIM, "gokmen", "capacitor", "ecram", "ecram_mo", "reram_es", "reram_sb", "pcm_nandakumar"]
 )
 def test_every_preset_owns_its_numbers(name: str) -> None:
     """Nothing but windows, and spreads that nobody published, is assumed."""

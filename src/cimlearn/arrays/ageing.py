@@ -3,7 +3,8 @@
     G'(t) = e d G + (1 - e) G_rest                    what the cell holds, a = t - t_w after its last write at t_w
     seen  = h (G' + s delta), 0 or more               what the circuit sees of it
 
-d  drift: (a / t_0)^-nu from a = t_0 on, 1 before; nu of each cell is normal
+d  drift: (a / t_0)^-nu from a = t_0 on, 1 before; nu of each cell is normal. After a small write, which leaves a part
+   of the cell as old as it was, as arrays/renewal.py says
 e  retention: exp(-a / tau), towards a place in the window
 delta  relaxation: normal, drawn anew by every write around what was written; s = 1 - exp(-a / tau_s), 1 without tau_s
 h  temperature: (1 + alpha (T - T_0)) exp(-E_a / k (1 / T - 1 / T_0)), alpha of each cell is normal
@@ -24,7 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.arrays import rules
+from cimlearn.arrays.renewal import drifted, given_back, left_age
 from cimlearn.compiled import entry, kernel
+from cimlearn.devices.base import inside
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import generator
 
@@ -44,7 +47,8 @@ class Laws(NamedTuple):
     hides: bool  # the device's state is a hidden conductance [S], which ages as the cell does
     update: float  # time that one update of the array takes [s]
     start: float  # t_0 [s]
-    mended: bool  # a write erases the drift that has happened
+    mended: bool  # a write erases the drift that has happened to what it renews
+    renewal: float  # change that renews a cell whole [S]; 0 = any change does
     relaxation: float  # standard deviation of delta [S]
     settling: float  # tau_s [s]; 0 = at once
     retention: float  # tau [s]; 0 = for ever
@@ -66,6 +70,7 @@ class Aged(NamedTuple):
 
     clock: NDArray[np.float64]  # (CLOCK,)
     written: NDArray[np.float64]  # (layers, rows, columns) t_w [s]
+    carried: Cells3  # (layers, rows, columns) age that drift had after that write [s]; (0, 0, 0) = none, ever
     relaxed: Cells3  # (layers, rows, columns) delta [S]
     factor: Cells3  # (layers, rows, columns) seen = factor G + shift, from the last ageing or write
     shift: Cells3  # (layers, rows, columns) [S]
@@ -111,6 +116,7 @@ def describe(
         update=p["rule.batch"] / rate if rate and "rule.batch" in p else 0.0,
         start=p["cell.drift_start"],
         mended=p["cell.drift_mended"],
+        renewal=p["cell.drift_renewal"] * (high - low),
         relaxation=p["cell.relaxation"] * (high - low),
         settling=p["cell.relaxation_time"],
         retention=p["cell.retention"] or 0.0,
@@ -140,6 +146,7 @@ def aged(laws: Laws, temperature: float) -> Aged:
     return Aged(
         clock=np.array([0.0, temperature, 0.0]) if laws.on else np.zeros(0),
         written=np.zeros(cells),
+        carried=np.zeros(cells if laws.renewal > 0 else (0, 0, 0), np.float32),
         relaxed=np.zeros(cells, np.float32),
         factor=np.ones(cells, np.float32),
         shift=np.zeros(cells, np.float32),
@@ -150,12 +157,6 @@ def aged(laws: Laws, temperature: float) -> Aged:
 
 
 # Kernels of numbers, not of the array: what an array is made of would be counted in and out for every cell.
-
-
-@kernel
-def drifted(start, nu, age):
-    """d."""
-    return (age / start) ** -nu if age > start else 1.0
 
 
 @kernel
@@ -188,7 +189,7 @@ def hold(bar, count):
     """Put down what each of the `count` chosen cells holds now [S], which is where a write begins and what a verifying
     read finds, its state, and what the circuit sees of it [S].
 
-    The device's state ages where it is a hidden conductance. Without drift where writes erase it.
+    The device's state ages where it is a hidden conductance. Without drift where writes erase all of it.
     """
     pick, laws, aged = bar.scratch.pick, bar.ageing, bar.state.aged
     held, states, known = bar.scratch.asked[6], bar.scratch.asked[7], bar.scratch.asked[8]
@@ -202,13 +203,14 @@ def hold(bar, count):
         for n in range(count):
             held[n] = conductance[pick[0, n], pick[1, n], pick[2, n]]
         return
-    now, written, nu = aged.clock[NOW], aged.written, laws.nu
-    retention, start, rest, drifts, hides = laws.retention, laws.start, laws.rest, not laws.mended, laws.hides
+    now, written, nu, carried = aged.clock[NOW], aged.written, laws.nu, aged.carried
+    retention, start, rest, hides = laws.retention, laws.start, laws.rest, laws.hides
+    carries, drifts = carried.size > 0, laws.renewal > 0 or not laws.mended
     for n in range(count):
         k, i, j = pick[0, n], pick[1, n], pick[2, n]
         age = now - written[k, i, j]
-        kept = retained(retention, age)
-        part = kept * drifted(start, nu[k, i, j], age) if drifts else kept
+        kept, old = retained(retention, age), carried[k, i, j] if carries else 0.0
+        part = kept * drifted(start, nu[k, i, j], age, old) if drifts else kept
         left = (1.0 - kept) * rest
         held[n] = np.float32(part * conductance[k, i, j] + left)
         states[n] = np.float32(part * state[k, i, j] + left) if hides else state[k, i, j]
@@ -217,12 +219,14 @@ def hold(bar, count):
 
 @kernel
 def restart(bar, count):
-    """Start the clock of each of the chosen cells that was written (1 where `hold` put what it held), and put down what
+    """Start the clock of each of the chosen cells that was written (1 where `hold` put its state), and put down what
     it settles by from a standard normal; the change that the circuit sees [S] takes the place of the cell's own.
     """
     pick, laws, aged = bar.scratch.pick, bar.ageing, bar.state.aged
     moved, settles = bar.scratch.asked[4], bar.scratch.asked[5]
-    alive, known = bar.scratch.asked[6], bar.scratch.asked[8]
+    alive, known = bar.scratch.asked[7], bar.scratch.asked[8]
+    if laws.renewal > 0:
+        _renew(bar, count)
     conductance, factor, shift = bar.state.cells.conductance, aged.factor, aged.shift
     written, relaxed, per_kelvin = aged.written, aged.relaxed, laws.per_kelvin
     now, temperature, relaxation = aged.clock[NOW], aged.clock[TEMPERATURE], np.float32(laws.relaxation)
@@ -239,6 +243,34 @@ def restart(bar, count):
         moved[n] = seen(factor[k, i, j], shift[k, i, j], conductance[k, i, j]) - known[n]
 
 
+@kernel
+def _renew(bar, count):
+    """How old the drift of each of the chosen cells that was written is now (arrays/renewal.py)."""
+    pick, laws, aged = bar.scratch.pick, bar.ageing, bar.state.aged
+    begun, alive = bar.scratch.asked[6], bar.scratch.asked[7]
+    conductance, state, written, carried = (
+        bar.state.cells.conductance,
+        bar.state.cells.state,
+        aged.written,
+        aged.carried,
+    )
+    now, start, renewal, mends, hides = aged.clock[NOW], laws.start, laws.renewal, laws.mended, laws.hides
+    retention, rest, nu = laws.retention, laws.rest, laws.nu
+    for n in range(count):
+        if alive[n] == 0:
+            continue
+        k, i, j = pick[0, n], pick[1, n], pick[2, n]
+        age = carried[k, i, j] + (now - written[k, i, j])
+        left = left_age(start, renewal, age, conductance[k, i, j] - begun[n])
+        if mends:
+            drifting = begun[n] - (1.0 - retained(retention, now - written[k, i, j])) * rest
+            back = given_back(start, nu[k, i, j], age, left, drifting)
+            conductance[k, i, j] = inside(bar.device, np.float32(conductance[k, i, j] + back))
+            if hides:
+                state[k, i, j] += np.float32(back)
+        carried[k, i, j] = left
+
+
 @entry
 def age_cells(bar):
     """Bring factor and shift of every cell, and the conductance of each row, up to the array's clock.
@@ -248,6 +280,7 @@ def age_cells(bar):
     laws, aged, conductance = bar.ageing, bar.state.aged, bar.state.cells.conductance
     now, temperature = aged.clock[NOW], aged.clock[TEMPERATURE]
     factor, shift, written, relaxed = aged.factor, aged.shift, aged.written, aged.relaxed
+    carried, carries = aged.carried, aged.carried.size > 0
     nu, per_kelvin, row_on = laws.nu, laws.per_kelvin, bar.state.row_on
     retention, start, rest, settling = laws.retention, laws.start, laws.rest, laws.settling
     nominal, activation = laws.nominal, laws.activation
@@ -257,8 +290,8 @@ def age_cells(bar):
         for k in range(layers):
             for j in range(columns):
                 age = now - written[k, i, j]
-                kept = retained(retention, age)
-                part, left = kept * drifted(start, nu[k, i, j], age), (1.0 - kept) * rest
+                kept, old = retained(retention, age), carried[k, i, j] if carries else 0.0
+                part, left = kept * drifted(start, nu[k, i, j], age, old), (1.0 - kept) * rest
                 h = warmed(nominal, activation, per_kelvin[k, i, j], temperature)
                 left += settled(settling, age) * relaxed[k, i, j]
                 factor[k, i, j] = np.float32(h * part)

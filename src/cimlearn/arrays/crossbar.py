@@ -22,7 +22,15 @@ from cimlearn.arrays.periphery import Periphery
 from cimlearn.arrays.plain import accumulate
 from cimlearn.arrays.refresh import refresh
 from cimlearn.arrays.schemes.cells import pulse_until
-from cimlearn.arrays.schemes.scheme import SLICES, WriteScheme, write_by
+from cimlearn.arrays.schemes.one_sided import begin_one_sided, write_one_sided
+from cimlearn.arrays.schemes.scheme import (
+    SLICES,
+    OneSidedScheme,
+    SliceScheme,
+    WriteScheme,
+    begin_by,
+    write_by,
+)
 from cimlearn.arrays.schemes.slices import weight_of
 from cimlearn.arrays.telegraph import freeze_traps
 from cimlearn.compiled import entry, kernel
@@ -182,27 +190,38 @@ write.register(Crossbar, _write)
 write_rows.register(Crossbar, _write_rows)
 
 
-@entry
-def program_all(bar, wanted, middle):
-    """Bring every weight from rest to wanted (rows, columns) with write-verify.
-
-    All cells of a weight alike; of slices, first the one that counts most, then the others by what is left. A weight of
-    0 has its cells at `middle` [S].
-    """
+@kernel
+def _begin(scheme, bar, wanted, middle):
+    """All cells of a weight alike; of slices, first the one that counts most, then the others by what is left."""
     layers, (rows, columns) = bar.sign.size, wanted.shape
     for k in range(layers):
         for i in range(rows):
             for j in range(columns):
                 n = i * columns + j
-                if bar.scheme.kind == SLICES:
+                if scheme.kind == SLICES:
                     target = middle + (wanted[i, j] - weight_of(bar, i, j, k)) / (bar.scale * bar.sign[k])
                 else:
                     target = middle + wanted[i, j] * bar.sign[k] / (bar.scale * layers)
                 bar.scratch.pick[0, n], bar.scratch.pick[1, n], bar.scratch.pick[2, n] = k, i, j
                 bar.scratch.asked[0, n] = target - bar.state.cells.conductance[k, i, j]
                 bar.scratch.asked[1, n] = inside(bar.device, np.float32(target))
-        pulse_until(bar, rows * columns, bar.scheme.first_tries, bar.scheme.tolerance)
-    refresh(bar, 0, rows)
+        pulse_until(bar, rows * columns, scheme.first_tries, scheme.tolerance)
+
+
+begin_by.register(WriteScheme, _begin)
+begin_by.register(SliceScheme, _begin)
+begin_by.register(OneSidedScheme, begin_one_sided)
+write_by.register(OneSidedScheme, write_one_sided)
+
+
+@entry
+def program_all(bar, wanted, middle):
+    """Bring every weight from rest to wanted (rows, columns), which may be used up, with write-verify.
+
+    A weight of 0 has its cells at `middle` [S], where pulses move them both ways.
+    """
+    begin_by(bar.scheme, bar, wanted, middle)
+    refresh(bar, 0, bar.state.weight.shape[0])
 
 
 @entry

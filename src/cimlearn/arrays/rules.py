@@ -35,11 +35,15 @@ AGEING: Final[dict[str, Any]] = {
 }
 TIMED: Final = ("cell.drift", "cell.drift_spread", "cell.relaxation_time", "cell.retention")  # need a clock
 AROUND: Final = {"vteam": "m2ru_vteam"}  # presets of what stands around a device that can't take the usual
+PAIRED: Final = "m2ru_one_sided"  # the same around cells that pulses move up alone
+WHOLE: Final = ("cells", "one-sided")  # schemes of circuits, time and temperature
 
 
-def around(device: str) -> ParameterSet:
-    """What the arrays of a kind of device have otherwise than usual: nothing for most."""
-    return load(AROUND[device]) if device in AROUND else ParameterSet({})
+def around(device: str, own: ParameterSet) -> ParameterSet:
+    """What the arrays of a kind of device with parameters `own` have otherwise than usual: nothing for most."""
+    usual = PAIRED if "device.way" in own and own["device.way"] == "up" else None
+    name = AROUND.get(device, usual)
+    return load(name) if name else ParameterSet({})
 
 
 def check(p: ParameterSet, arrays: Iterable[str] = ARRAYS) -> None:
@@ -56,6 +60,7 @@ def check(p: ParameterSet, arrays: Iterable[str] = ARRAYS) -> None:
     device_rules.check(device)
     _read_voltage(p, device)
     _range(p)
+    _one_way(p)
     _circuit(p)
     _time(p)
     for name in arrays:
@@ -82,6 +87,34 @@ def _read_voltage(p: ParameterSet, device: dict[str, Any]) -> None:
         )
 
 
+def _one_way(p: ParameterSet) -> None:
+    """Cells that pulses move up alone need pairs that are written so, and the other way round."""
+    alone, scheme = known(p, "device.way", "both") == "up", p["write.scheme"]
+    if alone and scheme != "one-sided":
+        raise InputError(
+            f"write.scheme = {scheme} needs cells that pulses move both ways, and device.way = up; "
+            "set write.scheme=one-sided and mapping.kind=pair"
+        )
+    if scheme != "one-sided":
+        return
+    if not alone:
+        raise InputError(
+            f"write.scheme = one-sided is for cells that pulses move up alone, and device.kind = {p['device.kind']} "
+            "moves both ways; set write.scheme=cells, or device=pcm-nandakumar"
+        )
+    if p["mapping.kind"] != "pair" or p["mapping.cells"] != 1:
+        raise InputError(
+            "write.scheme = one-sided needs one cell for each sign of a weight, and the design has "
+            f"mapping.kind = {p['mapping.kind']}, mapping.cells = {p['mapping.cells']}; set mapping.kind=pair and "
+            "mapping.cells=1"
+        )
+    if p["write.refresh_lower"] > p["write.refresh_upper"]:
+        raise InputError(
+            f"write.refresh_lower = {p['write.refresh_lower']:g} is above write.refresh_upper = "
+            f"{p['write.refresh_upper']:g}; swap them"
+        )
+
+
 def _range(p: ParameterSet) -> None:
     """A converter needs a range."""
     if p["periphery.converter_bits"] is not None and p["periphery.saturation"] is None:
@@ -94,7 +127,7 @@ def _range(p: ParameterSet) -> None:
 def _circuit(p: ParameterSet) -> None:
     """What the parts of the circuit need of each other."""
     group, wire = p["periphery.reference_group"], p["periphery.wire"]
-    if p["write.scheme"] != "cells":
+    if p["write.scheme"] not in WHOLE:
         for name, off in CIRCUIT.items():
             if p[name] != off:
                 raise InputError(
@@ -166,7 +199,7 @@ def known(p: ParameterSet, name: str, otherwise: Any) -> Any:
 
 def _time(p: ParameterSet) -> None:
     """What time and temperature need of the rest."""
-    if p["write.scheme"] != "cells":
+    if p["write.scheme"] not in WHOLE:
         for name, off in AGEING.items():
             if p[name] != off:
                 raise InputError(

@@ -40,6 +40,7 @@ PUBLISHED: Final = (
     "fefet",
     "pcmo",
     "taox-tio2",
+    "pcm-nandakumar",
 )
 
 

@@ -14,9 +14,12 @@ s is the cell's own step (`traits`), x, x' and x'' are standard normal. f by law
     power          f_up = ((h - w) / (h - l))^bend_up           f_down = ((w - l) / (h - l))^bend_down
     table          f_up and f_down between even points over the window
 
-f is never below 0. The laws, their spreads and the hidden w of write noise are those of the pulsed devices of Rasch et
-al., IEEE AICAS 2021 (arXiv 2104.02184); the constant step is that of Gokmen and Vlasov, Front. Neurosci.
-10 (2016), 333.
+f is never below 0. With cycle_law = summed the noise of a pulse is one normal of standard deviation
+cycle s f + step (cycle_absolute + cycle_slope (w - l)). Cells of one way move up alone: asked for a step down, the
+whole cell is RESET to w = l + |reset + reset_spread x|, which counts as one pulse (phase-change cells: Nandakumar et
+al., Front. Neurosci. 14 (2020), 406). The laws, their spreads and the hidden w of write noise are those of the pulsed
+devices of Rasch et al., IEEE AICAS 2021 (arXiv 2104.02184); the constant step is that of Gokmen and Vlasov, Front.
+Neurosci. 10 (2016), 333.
 """
 
 from __future__ import annotations
@@ -61,13 +64,18 @@ class Pulsed(NamedTuple):
     pulse: np.float32  # change of one pulse in the middle, mean of up and down [S]
     most: int  # pulses of one write
     cycle: np.float32  # standard deviation of a pulse, relative to its mean step
-    cycle_absolute: np.float32  # the same, relative to the cell's step where f = 1
+    cycle_absolute: np.float32  # the same, relative to the cell's step where f = 1; summed: to `step`
+    cycle_slope: np.float32  # summed: more of it for each half window above the lowest place
+    summed: bool  # these three add up
     write_noise: np.float32  # standard deviation of what a write leaves to be read, in mean steps
     step_spread: float  # between cells, relative
     log_normal: bool  # the spread of the step is that of its logarithm
     asymmetry_spread: float  # between cells
     bend_spread: tuple[float, float]  # between cells: up, down
     bound_spread: tuple[float, float]  # between cells, relative: lowest, highest
+    one_way: bool  # pulses move it up alone; down is a RESET
+    reset: np.float32  # place above the lowest after a RESET, in half windows
+    reset_spread: np.float32  # its standard deviation
 
     def window(self) -> tuple[float, float]:
         """Conductances [S] of the smallest and the largest weight."""
@@ -83,7 +91,8 @@ class Pulsed(NamedTuple):
 
     def rest(self) -> tuple[float, float]:
         """(conductance [S], hidden conductance [S]) of a fresh cell."""
-        return float(self.middle), float(self.middle)
+        place = float(self.middle + self.half * (self.bound[0] + self.reset)) if self.one_way else self.middle
+        return float(place), float(place)
 
     def traits(self, shape: tuple[int, ...], draw: np.random.Generator) -> NDArray[np.float32]:
         """(*shape, TRAITS) each cell's own numbers.
@@ -161,7 +170,23 @@ def _key(normal, uniform):
 
 
 @kernel
+def _spread(device, own, mean, w, side):
+    """Standard deviation of a pulse of the mean step `mean`."""
+    spread = device.cycle * mean
+    if device.summed:
+        above = device.cycle_slope * (w - own[LOWEST])
+        return spread + device.step * (device.cycle_absolute + above)
+    if device.cycle_absolute > 0:
+        return np.hypot(spread, device.cycle_absolute * own[UP + side])
+    return spread
+
+
+@kernel
 def _program(device, conductance, state, own, change, normal, uniform):
+    if device.one_way and change < 0:
+        w = own[LOWEST] + abs(device.reset + device.reset_spread * normal)
+        hidden = device.middle + device.half * w
+        return inside(device, hidden), hidden, 1
     pulses = int(min(abs(change) / device.pulse + uniform, np.float32(device.most)))
     if pulses == 0:
         return conductance, state, 0
@@ -172,13 +197,10 @@ def _program(device, conductance, state, own, change, normal, uniform):
     drawn = normal
     for n in range(pulses):
         mean = response(device, own, w, up)
-        spread = device.cycle * mean
-        if device.cycle_absolute > 0:
-            spread = np.hypot(spread, device.cycle_absolute * own[UP + side])
-        moved = mean + spread * drawn
+        moved = mean + _spread(device, own, mean, w, side) * drawn
         w += moved if up else -moved
         w = min(max(w, own[LOWEST]), own[HIGHEST])
-        if n + 1 < pulses and (device.cycle > 0 or device.cycle_absolute > 0):
+        if n + 1 < pulses and (device.cycle > 0 or device.cycle_absolute > 0 or device.cycle_slope > 0):
             key += np.uint64(0x9E3779B97F4A7C15)
             drawn = _normal(key)
     hidden = device.middle + device.half * w

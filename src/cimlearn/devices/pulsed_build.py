@@ -51,24 +51,29 @@ def pulsed(p: Mapping[str, Any]) -> Pulsed:
         most=int(p["most"]),
         cycle=np.float32(p["cycle"]),
         cycle_absolute=np.float32(p["cycle_absolute"]),
+        cycle_slope=np.float32(p["cycle_slope"]),
+        summed=p["cycle_law"] == "summed",
         write_noise=np.float32(p["write_noise"]),
         step_spread=float(p["step_spread"]),
         log_normal=p["step_spread_law"] == "log-normal",
         asymmetry_spread=float(p["asymmetry_spread"]),
         bend_spread=(float(p["bend_up_spread"]), float(p["bend_down_spread"])),
         bound_spread=(float(p["bound_low_spread"]), float(p["bound_high_spread"])),
+        one_way=p["way"] == "up",
+        reset=np.float32(p["reset"]),
+        reset_spread=np.float32(p["reset_spread"]),
     )
     return made._replace(pulse=np.float32(half * _middle_step(made)))
 
 
 def _middle_step(made: Pulsed) -> float:
-    """Mean of the steps up and down of the mean cell in the middle of the window, in half windows."""
-    steps = [mean_step(made, np.zeros(1), up)[0] for up in (True, False)]
+    """Mean of the steps up and down (or up alone) of the mean cell in the middle of the window, in half windows."""
+    steps = [mean_step(made, np.zeros(1), up)[0] for up in ((True,) if made.one_way else (True, False))]
     if min(steps) <= 0:
         way = "up" if steps[0] <= 0 else "down"
         raise InputError(
             f"pulses {way} never move a cell in the middle of the window (device.step = {made.step:g}, "
             f"device.asymmetry = {made.asymmetry:g}, device.law = {LAWS[made.law]}); a cell that is written one way "
-            "only can't learn alone: change its law, or its asymmetry"
+            "only can't learn alone: change its law or asymmetry, or set device.way = up and write pairs"
         )
     return float(np.mean(steps))

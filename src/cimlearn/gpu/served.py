@@ -79,6 +79,7 @@ FREE_NAMES: Final = frozenset(
         "cell.ageing",
         "cell.drift_start",
         "cell.drift_mended",
+        "cell.drift_renewal",
         "cell.relaxation_time",
         "cell.telegraph_share",
         "cell.nominal_temperature",

@@ -63,11 +63,11 @@ class Hardware:
         changes = {n: e.value for n, e in self.prices.entries().items() if e.changed} | priced
         found = self.parameters.replace(others)
         if self.kind == "crossbar":
-            _check_range(found)
             if found["write.scheme"] != "cells":
                 raise InputError(
                     f"write.scheme = {found['write.scheme']} is M2RU's; layers of PyTorch models know 'cells' only"
                 )
+            _check_range(found)
         return Hardware(self.kind, found, _priced(self.kind, changes))
 
 
@@ -84,7 +84,7 @@ def crossbar(settings: Mapping[str, Any] | None = None, *, device: str = "contin
     """
     own = {n: e for n, e in catalog.parameters(device).entries().items() if not n.startswith(OTHERS)}
     found = _part("m2ru", ANALOG).merged(ParameterSet(own)).merged(_part("to_chip", ()))
-    found = found.merged(_own(rules.around(device)))
+    found = found.merged(_own(rules.around(device, found)))
     return Hardware("crossbar", found, _priced("crossbar", {})).replace(settings or {})
 
 

@@ -118,7 +118,7 @@ def pulse_drawn(bar, count):
         if not pulsed:
             moved[n] = 0
             if ages:
-                held[n] = 0
+                held_states[n] = 0
             continue
         seen = writes[place] + np.int64(pulsed)
         pulses += np.int64(pulsed)
@@ -129,7 +129,7 @@ def pulse_drawn(bar, count):
         states[place] = state if alive else before
         moved[n] = reached - now
         if ages:
-            held[n] = np.float32(1) if alive else np.float32(0)
+            held_states[n] = np.float32(1) if alive else np.float32(0)
     if ages:
         restart(bar, count)
     bar.state.counts[PULSES] += pulses

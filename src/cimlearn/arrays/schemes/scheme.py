@@ -10,6 +10,7 @@ from cimlearn.parameters import ParameterSet
 
 CELLS: Final = 0  # the cells of a weight count alike
 SLICES: Final = 1  # a coarse cell and a fine one, with carry
+ONE_SIDED: Final = 2  # a pair of cells that pulses move up alone
 
 
 class WriteScheme(NamedTuple):
@@ -24,12 +25,33 @@ class WriteScheme(NamedTuple):
     kind: int  # CELLS or SLICES
     alone: bool  # only the first cell of a weight is written
     carry: float  # the fine slice hands over to the coarse one beyond this weight
+    upper: float  # place in the window: a pair is full where one cell is above this ..
+    lower: float  # .. and the other above this
+    refresh_tries: int  # pulses of write-verify when a full pair is written anew
 
 
 class SliceScheme(WriteScheme):
     """The same for a coarse cell and a fine one: a type of its own, so that kernels without slices are without them."""
 
     __slots__ = ()
+
+
+class OneSidedScheme(WriteScheme):
+    """The same for pairs of cells that pulses move up alone."""
+
+    __slots__ = ()
+
+
+TYPES: Final[dict[str, tuple[int, type[WriteScheme]]]] = {
+    "cells": (CELLS, WriteScheme),
+    "slices": (SLICES, SliceScheme),
+    "one-sided": (ONE_SIDED, OneSidedScheme),
+}
+
+
+@dispatched
+def begin_by(scheme: Any, bar: Any, wanted: Any, middle: float) -> None:
+    """Bring every weight from rest to wanted (rows, columns), by the scheme; `middle` [S]: cells of a weight of 0."""
 
 
 @dispatched
@@ -55,14 +77,18 @@ def write_scheme(p: ParameterSet, bound: float) -> WriteScheme:
             f"mapping.cells = {p['mapping.cells']}, mapping.kind = {p['mapping.kind']}; set mapping.cells=2 and "
             "mapping.kind=reference"
         )
-    return (SliceScheme if sliced else WriteScheme)(
+    kind, made = TYPES[p["write.scheme"]]
+    return made(
         float(least),
         resolution,
         tries,
         float(p["write.tolerance"]),
         first,
         p["write.cells"] == "all",
-        SLICES if sliced else CELLS,
+        kind,
         p["write.cells"] == "first",
         float(p["write.carry"] * bound / p["write.significance"]),
+        float(p["write.refresh_upper"]),
+        float(p["write.refresh_lower"]),
+        int(p["write.refresh_tries"]),
     )

@@ -59,7 +59,7 @@ def parameters(changes: Mapping[str, Any], circuit: str = M2RU) -> ParameterSet:
         usual = usual.merged(load("m2ru_probed"))
     if changes.get("write.scheme") == "transfer":
         usual = usual.merged(load("m2ru_transfer"))
-    found = own.merged(usual).merged(rules.around(name)).merged(own).merged(_clock())
+    found = own.merged(usual).merged(rules.around(name, own)).merged(own).merged(_clock())
     alone = name == CELL and not any(setting in changes for setting in OTHERS)
     alone = alone and changes.get("write.scheme", "cells") == "cells"  # the others stand in no circuit
     if circuit == HIGHOHMIC or (circuit == M2RU and alone):

@@ -95,7 +95,7 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> M2RUTally:
         proposed = updates * kept(p, name, size)
         let = through(p, shape, name, proposed / size.weights, kept(p, name, size) / size.rows)
         pulses = round(let.share * proposed * together * p["expected.pulses_per_change"])
-        verify = pulses if p["write.tries"] else 0
+        verify = _verified(p, pulses)
         due = min(1.0, p["expected.pulses_per_change"])
         tallies[name] = reads._replace(
             pulses=pulses,
@@ -109,7 +109,7 @@ def _learn(p: ParameterSet, shape: StreamShape, new: int) -> M2RUTally:
             tallies[FAST[name]] = fast_tally(p, all_sizes(p, shape)[FAST[name]], updates, proposed)
             moved = tallies[FAST[name]].vectors
             pulses = round(moved * size.columns * p["expected.pulses_per_change"])
-            verify = pulses if p["write.tries"] else 0
+            verify = _verified(p, pulses)
             tallies[name] = reads._replace(pulses=pulses, verify_reads=verify, row_writes=moved)
         if name in held(p, shape):
             asked, risen = asked + proposed, risen + round(let.risen * size.weights)
@@ -221,9 +221,14 @@ def _feedback(p: ParameterSet, shape: StreamShape, driven: int, disturbed: int, 
     layers = size.layers if p["write.cells"] == "all" else 1
     pulses = round(rows * size.columns * layers * p["expected.pulses_per_change"])
     due = min(1.0, p["expected.pulses_per_change"])
-    return reads._replace(
-        pulses=pulses, verify_reads=pulses if p["write.tries"] else 0, row_writes=round(rows * due)
-    )
+    return reads._replace(pulses=pulses, verify_reads=_verified(p, pulses), row_writes=round(rows * due))
+
+
+def _verified(p: ParameterSet, pulses: int) -> int:
+    """Reads that verify `pulses`; of one-sided pairs both cells are read, before, after, and whether they are full."""
+    if p["write.scheme"] == "one-sided":
+        return (6 if p["write.tries"] else 2) * pulses
+    return pulses if p["write.tries"] else 0
 
 
 def middle(p: ParameterSet) -> float:

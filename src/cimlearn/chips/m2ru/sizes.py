@@ -44,8 +44,10 @@ def feedback_design(p: ParameterSet) -> ParameterSet:
         return p
     if p["rule.feedback_writes"] == "unheld":
         return p.replace({"write.least": 0.0})
-    single = {} if p["write.scheme"] == "cells" else {"mapping.cells": 1}
-    return p.replace({"write.scheme": "cells", "write.least": 0.0, "write.tries": 0, **single})
+    blind = {"write.least": 0.0, "write.tries": 0}
+    if p["write.scheme"] in ("cells", "one-sided"):
+        return p.replace(blind)
+    return p.replace({"write.scheme": "cells", "mapping.cells": 1, **blind})
 
 
 def is_recursive(p: ParameterSet) -> bool:

@@ -90,5 +90,7 @@ def device(law: str, shape: dict[str, float]) -> Pulsed:
         "table": np.asarray(table, np.float32), "bound": np.zeros(2, np.float32), "pulse": one, "most": 1,
         "cycle": one, "cycle_absolute": one, "write_noise": one, "step_spread": 0.0, "log_normal": False,
         "asymmetry_spread": 0.0, "bend_spread": (0.0, 0.0), "bound_spread": (0.0, 0.0),
+        "cycle_slope": np.float32(0), "summed": False, "one_way": False, "reset": np.float32(0),
+        "reset_spread": np.float32(0),
     }  # fmt: skip
     return Pulsed(**free)

@@ -91,7 +91,8 @@ def _mean(values: Float, errors: Float, alpha: float, step_log: Float | None = N
     own = float(np.mean(known**2)) if known.size else 0.0
     spread = max(float(values.var(ddof=1)), own)
     half = float(stats.t.isf(alpha / 2, len(values) - 1)) * np.sqrt(spread / len(values))
-    return Number(value, value - half, value + half)
+    least = -np.inf if step_log is None else 0.0  # a step has its way
+    return Number(value, max(value - half, least), value + half)
 
 
 def _spread(values: Float, errors: Float, alpha: float) -> Number:

@@ -149,5 +149,15 @@ def _labelled(cells: Sequence[str]) -> dict[str, str]:
 
 
 def _pairs(cells: Mapping[str, str], chosen: Sequence[Scheme]) -> list[tuple[str, str, Scheme]]:
-    """Each cell with each scheme."""
-    return [(label, cell, scheme) for label, cell in cells.items() for scheme in chosen]
+    """Each cell with each scheme that its cells can be written by."""
+    return [
+        (label, cell, scheme)
+        for label, cell in cells.items()
+        for scheme in chosen
+        if "write.scheme" not in scheme.settings or not _goes_one_way(cell)
+    ]
+
+
+def _goes_one_way(cell: str) -> bool:
+    """Whether pulses move the cell up alone: it brings its own `write.scheme`, one-sided pairs."""
+    return bool(chips.parameters(CHIP, {"device.kind": cell}).get("device.way") == "up")
