@@ -54,7 +54,9 @@ def load(name: str, group: str, wanted: type[Wanted]) -> Wanted:
     found = _load(name, group, _stamp(name))
     if not isinstance(found, wanted):
         noun, public = GROUPS[group]
-        raise InputError(f"{name} is a {type(found).__name__}; a {noun} is a {public}")
+        more = "; a function that builds a PyTorch model becomes one with @cimlearn.torch.model_chip"
+        hint = more if noun == "chip" and callable(found) else ""
+        raise InputError(f"{name} is a {type(found).__name__}; a {noun} is a {public}{hint}")
     return found
 
 

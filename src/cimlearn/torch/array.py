@@ -28,7 +28,13 @@ class Array(nn.Module):
         self.layout, self.name = layout, name
         self.tally, self.chance = Tally(), Chance(seed, name)
         self.programmed = False
+        self.by_row = False  # an embedding's: an index drives one row, which one tile reads
         self.recorder: Recorder | None = None  # while ranges are looked for
+
+    @property
+    def fan_in(self) -> int:
+        """Rows of each group that a vector drives."""
+        return 1 if self.by_row else self.layout.rows
 
     def forward(self, x: Tensor, weight: Tensor) -> Tensor:
         """(vectors, outputs) of x (vectors, inputs) and the layer's weight (outputs, rows)."""

@@ -13,6 +13,7 @@ from cimlearn.torch.digital import DigitalWork
 from cimlearn.torch.hardware import Hardware, crossbar
 from cimlearn.torch.insitu import InSituArray
 from cimlearn.torch.library import nn, torch
+from cimlearn.torch.names import Names
 from cimlearn.torch.ranges import Recorder
 
 Tensor = torch.Tensor
@@ -64,6 +65,8 @@ def to_chip(
     *,
     seed: int = 0,
     keep: Sequence[str] = (),
+    frozen: Sequence[str] = (),
+    place: Mapping[str, Hardware] | None = None,
     strict: bool = False,
     batch_dim: int = 0,
     learn: str | None = None,
@@ -87,6 +90,12 @@ def to_chip(
         of fabrication, programming and noise: the number of the chip
     keep
         names of layers that stay digital
+    frozen
+        names of layers, or of modules that hold them, that don't learn: their parameters need no gradient, and in situ
+        their cells are read and never written
+    place
+        name of a layer, or of a module that holds some -> what it is on instead: another device, cell, write scheme,
+        tile. Circuits, clocks, prices and the endurance law are the same for the whole model
     strict
         raise an error if a layer with a weight matrix stays digital, or is never driven by the sample
     batch_dim
@@ -98,12 +107,14 @@ def to_chip(
     Raises
     ------
     InputError
-        If nothing can be converted, weights or sample are not finite, a lazy layer has no size yet, or see `strict`.
+        If nothing can be converted, a name is no layer's, weights or sample are not finite, a lazy layer has no size
+        yet, or see `strict`.
     """
     hardware = hardware or crossbar()
     if learn not in (None, IN_SITU):
         raise InputError(f"learn = {learn!r}; give None or '{IN_SITU}'")
-    chip, converted, stays = convert.replaced(model, hardware, keep=keep, seed=seed, learns=learn == IN_SITU)
+    names = Names(keep, frozen, place or {})
+    chip, converted, stays = convert.replaced(model, hardware, names, seed=seed, learns=learn == IN_SITU)
     carried = Conversion(hardware, seed, batch_dim, Report(converted, stays, ()))
     carried.learners = [array for array, _ in convert.arrays(chip) if isinstance(array, InSituArray)]
     setattr(chip, ATTRIBUTE, carried)
@@ -141,6 +152,7 @@ def calibrate(model: nn.Module, sample: Sample) -> None:
         kwargs = sample
     else:
         args = tuple(sample) if type(sample) in (tuple, list) else (sample,)  # a packed sequence is one
+    grown = _grown(model, args, kwargs) if carried.learners else set()
     work = DigitalWork()
     hooks = []
     for array in held:
@@ -161,6 +173,9 @@ def calibrate(model: nn.Module, sample: Sample) -> None:
             array.recorder = None
         for module, training in modes.items():
             module.training = training
+    for array, one in zip(held, recorders, strict=True):
+        if isinstance(array, InSituArray) and one is not None:
+            array.grows = array.name in grown
     unused = [one.name for one in recorders if one is not None and not one.calls]
     if len(unused) == len(held):
         raise InputError("the sample drives none of the arrays; give the model's own inputs")
@@ -171,7 +186,7 @@ def calibrate(model: nn.Module, sample: Sample) -> None:
     carried.sampled = _examples(args, kwargs, carried.batch_dim)
     carried.work = dict(work.counts)
     products = sum(
-        one.vectors * array.layout.outputs * array.layout.rows
+        one.vectors * array.layout.outputs * array.fan_in
         for array, one in zip(held, recorders, strict=True)
         if one is not None
     )
@@ -181,6 +196,26 @@ def calibrate(model: nn.Module, sample: Sample) -> None:
         unknown=dict(work.unknown),
         on_arrays=products / max(1, products + work.counts["multiply_add"]),
     )
+
+
+def _grown(model: nn.Module, args: Any, kwargs: Any) -> set[str]:
+    """Names of the arrays whose inputs depend on weights that learn: their range has to have room."""
+    carried, held = conversion(model), [array for array, _ in convert.arrays(model)]
+    modes = {module: module.training for module in model.modules()}
+    carried.counting = False
+    try:
+        for array in held:
+            array.recorder = Recorder(array.name, 1.0, 1.0)
+        model.eval()
+        with torch.enable_grad():
+            model(*args, **kwargs)
+        return {array.name for array in held if array.recorder is not None and array.recorder.derived}
+    finally:
+        carried.counting = True
+        for array in held:
+            array.recorder = None
+        for module, training in modes.items():
+            module.training = training
 
 
 def program(model: nn.Module, *, seed: int | None = None) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from cimlearn.arrays.faults import ErrorRates, error_rate
 from cimlearn.devices.technology import memory_cell
-from cimlearn.errors import InputError
+from cimlearn.errors import InputError, nearest
 from cimlearn.torch import attention
 from cimlearn.torch.array import Array
 from cimlearn.torch.attention import ChipAttention, Projection
@@ -16,21 +16,25 @@ from cimlearn.torch.bitserial import BitSerialArray
 from cimlearn.torch.cell import ChipCell
 from cimlearn.torch.cells import curve
 from cimlearn.torch.crossbar import CrossbarArray
+from cimlearn.torch.embedding import ChipEmbedding
+from cimlearn.torch.embedding import reason as why_digital
 from cimlearn.torch.hardware import Hardware
 from cimlearn.torch.insitu import InSituArray
 from cimlearn.torch.layers import ChipConv, ChipLinear, Maker
 from cimlearn.torch.layout import Layout
 from cimlearn.torch.library import nn, torch
+from cimlearn.torch.names import Names, check_alike, largest_of
 from cimlearn.torch.recurrent import ChipRecurrent
 
 Tensor = torch.Tensor
-Layer = ChipLinear | ChipConv | ChipRecurrent | ChipCell | ChipAttention
-KINDS: Final = (ChipLinear, ChipConv, ChipRecurrent, ChipCell, ChipAttention)
+Layer = ChipLinear | ChipConv | ChipRecurrent | ChipCell | ChipAttention | ChipEmbedding
+KINDS: Final = (ChipLinear, ChipConv, ChipRecurrent, ChipCell, ChipAttention, ChipEmbedding)
 LAYERS: Final[dict[type, Callable[..., Layer]]] = {
     nn.Linear: ChipLinear,
     **dict.fromkeys((nn.Conv1d, nn.Conv2d, nn.Conv3d), ChipConv),
     **dict.fromkeys((nn.RNN, nn.GRU, nn.LSTM), ChipRecurrent),
     nn.MultiheadAttention: ChipAttention,
+    nn.Embedding: ChipEmbedding,
     **dict.fromkeys((nn.RNNCell, nn.GRUCell, nn.LSTMCell), ChipCell),
 }
 TYPES: Final = (torch.float32, torch.float64)
@@ -46,7 +50,7 @@ def layers(model: nn.Module) -> Iterator[tuple[str, Layer]]:
 def workers(model: nn.Module) -> Iterator[nn.Module]:
     """Every module whose work is an array's; the rest of an attention is digital."""
     for module in model.modules():
-        if isinstance(module, (ChipLinear, ChipConv, ChipRecurrent, ChipCell, Projection)):
+        if isinstance(module, (ChipLinear, ChipConv, ChipRecurrent, ChipCell, ChipEmbedding, Projection)):
             yield module
 
 
@@ -57,20 +61,25 @@ def arrays(model: nn.Module) -> Iterator[tuple[Array, Tensor]]:
 
 
 def replaced(
-    model: nn.Module, hardware: Hardware, *, keep: Sequence[str], seed: int, learns: bool = False
+    model: nn.Module, hardware: Hardware, names: Names, *, seed: int, learns: bool = False
 ) -> tuple[nn.Module, dict[str, str], dict[str, str]]:
     """A copy of `model` on arrays; converted layers by name -> type; the others that have weights -> why they stay.
 
     Raises
     ------
     InputError
-        For a name in `keep` that is no layer, a layer without its sizes, weights that aren't finite floats, or a
+        For a name that is no layer, a layer without its sizes, weights that aren't finite floats, or a
         model that is on arrays already or has nothing to put on them.
     """
-    _check(model, keep)
+    keep = names.keep
+    check(model, hardware, names)
     copied = copy.deepcopy(model)
-    make = _maker(hardware, seed, learns)
-    largest = hardware.parameters["tile.rows"] if hardware.kind == "crossbar" else 1 << 31
+    for name in names.frozen:
+        copied.get_submodule(name).requires_grad_(False)
+    makers = {
+        name: (_maker(one, seed, learns), largest_of(one))
+        for name, one in {"": hardware, **names.place}.items()
+    }
     converted: dict[str, str] = {}
     stays: dict[str, str] = {}
     done: dict[nn.Module, nn.Module] = {}  # a layer may have several names
@@ -78,9 +87,9 @@ def replaced(
     def visit(module: nn.Module, name: str) -> nn.Module:
         if module in done:
             return done[module]
-        reason = _reason(module, name, keep)
+        reason = _reason(module, name, keep, hardware.kind)
         if reason is None:
-            done[module] = _on_arrays(module, make, name, largest)
+            done[module] = _on_arrays(module, name, *makers[names.placed(name)])
             converted[name or "(the model)"] = type(module).__name__
             return done[module]
         done[module] = module
@@ -97,12 +106,12 @@ def replaced(
     if not converted:
         found = ", ".join(sorted({type(m).__name__ for m in model.modules() if not list(m.children())}))
         raise InputError(
-            f"nothing in the model can be on arrays ({found}); Linear, Conv, RNN, GRU and LSTM can"
+            f"nothing in the model can be on arrays ({found}); Linear, Conv, RNN, GRU, LSTM and Embedding can"
         )
     return whole, converted, stays
 
 
-def _on_arrays(module: nn.Module, make: Callable[[str], Maker], name: str, largest: int) -> Layer:
+def _on_arrays(module: nn.Module, name: str, make: Callable[[str], Maker], largest: int) -> Layer:
     """The layer that takes the place of `module`."""
     layer = LAYERS[type(module)](module, make(name), largest)
     layer.register_forward_pre_hook(_present)
@@ -126,8 +135,8 @@ def _maker(hardware: Hardware, seed: int, learns: bool) -> Callable[[str], Maker
         return lambda layer: lambda name, *rest: analog(f"{layer}.{name}" if layer else name, *rest)
     if learns:
         raise InputError(
-            "learn = 'in-situ' needs crossbars: bit-serial arrays of a converted model don't learn yet; give "
-            "crossbar(...), or train in software and program"
+            "learn = 'in-situ' needs crossbars: INT8 learning with the integer rule is the chip sas-mram's "
+            "(cimlearn run sas-mram); give crossbar(...), or train in software and program"
         )
     cell = memory_cell(p)
     rates = ErrorRates(
@@ -141,13 +150,15 @@ def _maker(hardware: Hardware, seed: int, learns: bool) -> Callable[[str], Maker
     return lambda layer: lambda name, *rest: digital(f"{layer}.{name}" if layer else name, *rest)
 
 
-def _reason(module: nn.Module, name: str, keep: Sequence[str]) -> str | None:
+def _reason(module: nn.Module, name: str, keep: Sequence[str], kind: str) -> str | None:
     """Why a module stays digital; None if it can be on arrays."""
     if name in keep:
         return f"{type(module).__name__}: kept"
     if type(module) not in LAYERS:
         return f"{type(module).__name__}: no arrays for this type"
     if isinstance(module, nn.MultiheadAttention) and (why := attention.reason(module)) is not None:
+        return f"{type(module).__name__}: {why}"
+    if isinstance(module, nn.Embedding) and (why := why_digital(module, kind)) is not None:
         return f"{type(module).__name__}: {why}"
     if getattr(module, "proj_size", 0):
         return f"{type(module).__name__}: proj_size is not 0"
@@ -156,14 +167,17 @@ def _reason(module: nn.Module, name: str, keep: Sequence[str]) -> str | None:
     return None
 
 
-def _check(model: nn.Module, keep: Sequence[str]) -> None:
+def check(model: nn.Module, hardware: Hardware, given: Names) -> None:
     """Raise InputError for what can't be converted at all."""
     if not isinstance(model, nn.Module):
         raise InputError(f"{type(model).__name__} is no torch.nn.Module; give a model")
     names = dict(model.named_modules())
-    for name in keep:
-        if name not in names:
-            raise InputError(f"keep: the model has no layer '{name}'; see model.named_modules()")
+    for argument, wanted in (("keep", given.keep), ("frozen", given.frozen), ("place", list(given.place))):
+        for name in wanted:
+            if name not in names:
+                raise InputError(f"{argument}: the model has no layer '{name}'; {nearest(name, list(names))}")
+    for name, other in given.place.items():
+        check_alike(hardware, other, name)
     if any(True for _ in layers(model)):
         raise InputError("the model is on arrays already; give the plain model, or from_chip(model)")
     for name, parameter in model.named_parameters():

@@ -36,7 +36,7 @@ from cimlearn.torch.cells import capacitance, mapping
 from cimlearn.torch.chip import Conversion, conversion
 from cimlearn.torch.crossbar import CrossbarArray
 from cimlearn.torch.insitu import InSituArray
-from cimlearn.torch.ledger import ACTIVATIONS, examples_learned, layer_of, ledger, size, turned
+from cimlearn.torch.ledger import ACTIVATIONS, changes, examples_learned, layer_of, ledger, size, turned
 from cimlearn.torch.library import nn
 from cimlearn.units import count, quantity
 
@@ -147,24 +147,24 @@ def _machine(model: nn.Module, carried: Conversion) -> Machine:
     p = carried.hardware.parameters
     found, capacitors = {}, {}
     memory = {ACTIVATIONS: _kept(model, carried)}
+    learned = any(isinstance(a, InSituArray) and a.updates for a, _ in convert.arrays(model))
     for array, _ in convert.arrays(model):
         assert isinstance(array, CrossbarArray)
-        found[array.name] = pieces(size(p, array))
-        capacitors[array.name] = _capacitor(p, array)
-        if isinstance(array, InSituArray) and array.updates:
-            weights = array.layout.outputs * array.layout.rows
-            memory["changes"] = memory.get("changes", 0) + weights * p["digital.change_bits"]
-            held = array.learned.vectors / array.examples * (array.layout.inputs + array.layout.outputs)
-            memory[ACTIVATIONS] += math.ceil(held) * p["activation.bits"]  # kept until the error comes back
-            if array.back_tally.vectors:  # rows have integrators and converters too, columns drivers
-                found[array.name + BACK] = pieces(turned(p, array))
-                capacitors[array.name + BACK] = capacity(p, float(array.back.reach[0]))
+        found[array.name] = pieces(size(array))
+        capacitors[array.name] = capacity(array.p, float(array.reach))
+        if not isinstance(array, InSituArray) or not learned:
+            continue
+        if array.updates:
+            held = -(-changes(array, array.learned.vectors) // array.updates)
+            if array.trains is None:
+                memory["changes"] = memory.get("changes", 0) + held * p["digital.change_bits"]
+            values = array.layout.groups * array.fan_in + array.layout.outputs
+            kept = array.learned.vectors / array.examples * values
+            memory[ACTIVATIONS] += math.ceil(kept) * p["activation.bits"]  # kept until the error comes back
+        if array.back_tally.vectors:  # rows have integrators and converters too, columns drivers
+            found[array.name + BACK] = pieces(turned(array))
+            capacitors[array.name + BACK] = capacity(array.p, float(array.back.reach[0]))
     return layered(found, memory, capacitors, p)
-
-
-def _capacitor(p: ParameterSet, array: CrossbarArray) -> float:
-    """The integrators' capacitor of an array [F]."""
-    return capacity(p, float(array.reach))
 
 
 def capacity(p: ParameterSet, reach: float) -> float:
@@ -180,7 +180,7 @@ def capacity(p: ParameterSet, reach: float) -> float:
 def _kept(model: nn.Module, carried: Conversion) -> int:
     """Bits of the memory between layers: twice the largest output of one example (one is read, one written)."""
     outputs = [a.tally.vectors * a.layout.outputs / carried.examples for a, _ in convert.arrays(model)]
-    inputs = [a.layout.inputs for a, _ in convert.arrays(model)]
+    inputs = [a.layout.groups * a.fan_in for a, _ in convert.arrays(model)]
     return 2 * math.ceil(max(*outputs, *inputs)) * carried.hardware.parameters["activation.bits"]
 
 
@@ -208,9 +208,8 @@ def _analog(model: nn.Module, carried: Conversion) -> ModelCosts:
         only = Ledger({"predict": {name: counts[name]}}, {"predict": {name: on[name]}})
         joules = math.fsum(energy(only, alone, prices)["predict"].values())
         bare = dataclasses.replace(alone, lanes=0)
-        cycles = (
-            counts[name]["cycles"] + counts[name]["vectors"] * size(p, _named(model, name)).convert_cycles
-        )
+        one = size(_named(model, name))
+        cycles = counts[name]["cycles"] + counts[name]["vectors"] * one.convert_cycles
         shares[name] = Share(
             joules / n,
             0.0 if "weight_ih" in name else cycles / made_of.clock / n,
@@ -231,9 +230,11 @@ def _rates(model: nn.Module) -> Rates | None:
     return Rates(tuple(groups)) if groups else None
 
 
-def _named(model: nn.Module, name: str) -> Array:
-    """The array called `name`."""
-    return next(array for array, _ in convert.arrays(model) if array.name == name)
+def _named(model: nn.Module, name: str) -> CrossbarArray:
+    """The crossbar called `name`."""
+    found = next(array for array, _ in convert.arrays(model) if array.name == name)
+    assert isinstance(found, CrossbarArray)
+    return found
 
 
 def _with_rest(total: Costs, shares: dict[str, Share]) -> dict[str, Share]:

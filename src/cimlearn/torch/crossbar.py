@@ -146,32 +146,32 @@ class CrossbarArray(Array):
         ):
             return super().answer(x, weight, bias)
         views = self._seen_by_kernels()
-        y, counts = fast.few(x, bias, views, self._key())
+        y, counts = fast.few(x, bias, views, self.key())
         self.tally.drove(x.shape[0], counts)
         return y
 
     def _compiled_product(self, x: Tensor, prepared: Prepared) -> Tensor:
         """`product` on a CPU."""
         views, layout = self._seen_by_kernels(), self.layout
-        noisy, on = prepared.variance is not None, self._conducting(prepared.w)
+        noisy, on = prepared.variance is not None, self.conducting(prepared.w)
         driven, squares, counts = fast.inputs(x, views, noisy=noisy, row_on=on)
         if on.size:
-            self._counting().drove(len(x), counts)
+            self.counting().drove(len(x), counts)
         sums = self._sums(layout.spread(driven), prepared)
         power = fast.NONE[np.float32, 3]
         if prepared.variance is not None:
             power = torch.bmm(layout.spread(torch.from_numpy(squares)), prepared.variance).numpy()
-        key = self._key()
+        key = self.key()
         return fast.outputs(sums, prepared.bound, views, key=key, groups=layout.groups, power=power)
 
-    def _conducting(self, w: Tensor) -> fast.Array:
+    def conducting(self, w: Tensor) -> fast.Array:
         """(inputs,) conductance of rows [S] for what is counted; (0,) while it learns in software."""
         if self.training:
             return fast.NONE[np.float64, 1]
         views = self._seen_by_kernels()
         return views.row_on if self.programmed else self._wanted_on(w).double().numpy()
 
-    def _counting(self) -> Tally:
+    def counting(self) -> Tally:
         """Where products are counted."""
         return self.tally
 
@@ -179,7 +179,7 @@ class CrossbarArray(Array):
         """(tiles, vectors, columns) of x (tiles, vectors, tall) and the weights."""
         return torch.bmm(x, prepared.w)
 
-    def _key(self) -> int:
+    def key(self) -> int:
         """What the noise of the next product is drawn from."""
         return self.chance.key() if self._chancy else 0
 
@@ -259,7 +259,7 @@ class CrossbarArray(Array):
     def work(self) -> Work:
         """An output is scaled and its bias added; sums of tiles are added up."""
         outputs = self.tally.vectors * self.layout.outputs
-        return {"multiply_add": outputs, "tile_add": outputs * (self.layout.tiles - 1)}
+        return {"multiply_add": outputs, "tile_add": outputs * (0 if self.by_row else self.layout.tiles - 1)}
 
     # --- weights as they are wanted
 

@@ -20,7 +20,7 @@ from cimlearn.random import generator
 from cimlearn.streams.base import StreamShape
 from cimlearn.torch.chip import IN_SITU, conversion, program, reset
 from cimlearn.torch.costs import ModelCosts, costs
-from cimlearn.torch.learner import SAMPLE, Build, ModelChip
+from cimlearn.torch.learner import SAMPLE, Build, ModelChip, Wanted
 from cimlearn.torch.library import nn, torch
 from cimlearn.torch.optimiser import InSituSGD
 
@@ -73,13 +73,20 @@ def expected_costs(
 
 
 def design(
-    build: Build, prices: ParameterSet, p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int
+    build: Build,
+    prices: ParameterSet,
+    p: ParameterSet,
+    shape: StreamShape,
+    wanted: Wanted,
+    *,
+    learned: int,
+    predicted: int,
 ) -> Design:
     """The `chips.base.Design` of a model as a chip; p has its parameters, and others.
 
     One batch is learned before counting, since nothing is replayed in the first; then `STEPS` are counted.
     """
-    chip = ModelChip(build, p, prices, shape, seed=0, on="chip")
+    chip = ModelChip(build, p, prices, shape, seed=0, on="chip", wanted=wanted)
     draw, batch = generator(0, "expected", IN_SITU), p["rule.batch"]
     low = -1.0 if shape.signed else 0.0
 
@@ -88,10 +95,10 @@ def design(
         return draw.uniform(low, 1.0, size).astype(np.float32), draw.integers(shape.classes, size=count)
 
     chip.learn(*examples(batch))
-    before, worn = chip.ledger(), _pulses(chip)
+    before = chip.ledger()
     chip.learn(*examples(STEPS * batch))
     chip.predict(examples(SAMPLE)[0])
-    after, writes = chip.ledger(), _pulses(chip) - worn
+    after = chip.ledger()
     learning = _difference(after.counts["learn"], before.counts["learn"], learned / (STEPS * batch))
     on = after.conductance_on
     each = {
@@ -105,12 +112,8 @@ def design(
         {"learn": each, "predict": {name: value * asked for name, value in on["predict"].items()}},
     )
     cells = sum(one.size for one in chip.writes().values())
-    return Design(done, chip.inventory(), chip.figures(), cells, round(writes * learned / (STEPS * batch)))
-
-
-def _pulses(chip: ModelChip) -> int:
-    """Pulses that all cells have seen together."""
-    return sum(int(one.sum()) for one in chip.writes().values())
+    writes = sum(learning.get(array.name, {}).get("writes", 0) for array in chip.held)
+    return Design(done, chip.inventory(), chip.figures(), cells, writes)
 
 
 Counts = dict[str, dict[str, int]]

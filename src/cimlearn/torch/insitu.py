@@ -20,6 +20,7 @@ from cimlearn.arrays.crossbar_counts import ArrayTally
 from cimlearn.arrays.lines import LineScratch, scratch
 from cimlearn.errors import InputError
 from cimlearn.learning.insitu import descend
+from cimlearn.learning.insitu_pulses import Trains, pulse, trains
 from cimlearn.parameters import ParameterSet
 from cimlearn.state import copied, load
 from cimlearn.torch import direct, fast
@@ -55,10 +56,12 @@ class InSituArray(CrossbarArray):
         self.asking = Chance(seed, f"{name}.predict")  # noise of inference
         self.learned = Tally()  # products of learning, forward
         self.back_tally = Tally()  # transposed reads
+        self.grows = False  # its inputs depend on weights that learn
         self.updates, self.kept = 0, 1.0
         self.examples = 0  # that the model learned
         self.start = np.zeros(COUNTERS, np.int64)  # what programming counted
         self.start_writes: NDArray[np.int64] | None = None  # (layers, inputs, columns) writes of programming
+        self.trains: Trains | None = None  # updates are pulses that coincide
         self.back = back_periphery(p, layout, name=name, seed=seed, bits=self.converter, ranged=self.ranged)
 
     # --- products
@@ -105,7 +108,7 @@ class InSituArray(CrossbarArray):
 
     def answer_few(self, x: Tensor, bias: Tensor | None) -> tuple[Tensor, direct.Kept]:
         """The product, and what the way back needs."""
-        out, kept, counts = direct.forward(x, bias, self._seen_by_kernels(), self._key())
+        out, kept, counts = direct.forward(x, bias, self._seen_by_kernels(), self.key())
         self.learned.drove(x.shape[0], counts)
         return out, kept
 
@@ -124,19 +127,19 @@ class InSituArray(CrossbarArray):
         back, dx = self.back, np.empty(kept.seen.shape, np.float32)
         bits = learned.back(
             views.encoder, back.converter, views.tiles, error, views.weight, views.variance,
-            np.uint64(self._key()), back.reach, np.float32(back.headroom), kept.inputs_inside, unit, dx,
+            np.uint64(self.key()), back.reach, np.float32(back.headroom), kept.inputs_inside, unit, dx,
         )  # fmt: skip
         self.back_tally.drove(len(d), (bits, bits * float(self.bar.state.row_on.sum()) / (columns * tiles)))
         return torch.from_numpy(dx)
 
-    def _conducting(self, w: Tensor) -> NDArray[np.float64]:
+    def conducting(self, w: Tensor) -> NDArray[np.float64]:
         """Learning is counted too."""
         if self.bar is None or not self.programmed:
-            return super()._conducting(w)
+            return super().conducting(w)
         found: NDArray[np.float64] = self.bar.state.row_on
         return found
 
-    def _counting(self) -> Tally:
+    def counting(self) -> Tally:
         """Learning counts apart from inference."""
         return self.learned if self.training and self.programmed else self.tally
 
@@ -148,7 +151,7 @@ class InSituArray(CrossbarArray):
         sums: Tensor = Product.apply(x, prepared.w, prepared.variance, self)
         return sums
 
-    def _key(self) -> int:
+    def key(self) -> int:
         """Learning and inference draw apart: what is learned never depends on what was asked."""
         if not self._chancy:
             return 0
@@ -159,10 +162,18 @@ class InSituArray(CrossbarArray):
         assert self.bar is not None
         encoder, on = self._seen_by_kernels().encoder, self.bar.state.row_on
         return read_back(
-            self.back, error, w, variance, encoder=encoder, row_on=on, key=self._key(), tally=self.back_tally
+            self.back, error, w, variance, encoder=encoder, row_on=on, key=self.key(), tally=self.back_tally
         )
 
     # --- cells
+
+    def settle(self, inputs: float, sums: float) -> None:
+        """Fix the ranges, with room for sums as for weights, and for inputs that depend on what is learned."""
+        if self.by_row:  # a row is driven with 1, and its sum is one weight
+            super().settle(inputs, sums)
+            return
+        room = self.p["range.headroom"] if self.grows else 1.0
+        super().settle(inputs * room, sums * self.back.headroom)
 
     def bounds(self, weight: Tensor) -> Tensor:
         """The range of weight (outputs, rows), with room to grow."""
@@ -183,9 +194,12 @@ class InSituArray(CrossbarArray):
         self.learned.clear()
         self.back_tally.clear()
         self.back.reach[0] = 0
+        self.chance.restart(seed)
         self.updates = self.examples = 0
         self.forget()
-        self.chance.restart(seed)
+        if self.trains is not None:
+            self.trains = None
+            self.by_pulses()
         self.asking.restart(seed)
         self.programmed = True
         self._take_over()
@@ -226,6 +240,60 @@ class InSituArray(CrossbarArray):
         self.forget()
         self.updates, self.kept = self.updates + 1, keep
         if layout.padded:  # kernels see a copy of the weights
+            self._views = None
+
+    def by_pulses(self) -> None:
+        """From now on updates are random pulses that coincide on rows and columns.
+
+        Raises
+        ------
+        InputError
+            Where a change is asked of more than one cell, or not of the cell itself.
+        """
+        p = self.p
+        given = {"mapping.kind": "reference", "mapping.cells": 1, "write.tries": 0, "write.least": 0.0}
+        for key, wanted in given.items():
+            if p[key] != wanted:
+                raise InputError(
+                    f"{self.name} has {key} = {p[key]}; pulses that coincide reach one cell a weight and form no "
+                    f"change: set {key} = {wanted}, or update='cells'"
+                )
+        if self.trains is None:
+            step, longest = p["write.pulse_step"], int(p["write.pulse_slots"])
+            self.trains = trains(
+                self.layout.inputs, self.layout.columns, step=step, longest=longest, seed=self.chance.seed,
+                name=self.name,
+            )  # fmt: skip
+
+    @torch.no_grad()
+    def pulse(self, rate: float, weight: Tensor) -> None:
+        """Give the cells the pulses of the factors that wait, and forget these; weight (outputs, rows) follows."""
+        if self.bar is None or self.trains is None or not self.programmed:
+            raise InputError(f"{self.name} is not programmed, so it can't learn; call program(model) first")
+        layout = self.layout
+        if len(self.few) == 1 and not self.factors:
+            x, error = self.few[0]
+        else:
+            one, other = self._joined()
+            x = layout.untiled(one.transpose(1, 2)).t().contiguous().numpy()
+            error = other.contiguous().numpy()
+        follows = weight.detach()
+        parameter = follows if follows.is_contiguous() else follows.contiguous()
+        pulse(
+            self.bar,
+            self.trains,
+            layout.table,
+            x,
+            error,
+            np.float32(rate),
+            self.bound.numpy(),
+            parameter.numpy(),
+        )
+        if parameter is not follows:
+            follows.copy_(parameter)
+        self.forget()
+        self.updates += 1
+        if layout.padded:
             self._views = None
 
     def forget(self) -> None:
@@ -336,6 +404,11 @@ class InSituArray(CrossbarArray):
         used = (self.chance.used, self.asking.used)
         return np.array([*tallies, self.updates, self.kept, *used, self.examples], np.float64)
 
+    def drawn(self) -> dict[str, NDArray[Any]]:
+        """What pulses leave behind: their generator and counts; nothing where cells are written one by one."""
+        one = self.trains
+        return {} if one is None else {"words": one.scheme.state.words, "counts": one.counts}
+
     def forget_views(self) -> None:
         """Cells were changed from outside; kernels look at them afresh."""
         self._views = None
@@ -380,6 +453,7 @@ class InSituArray(CrossbarArray):
             "start": torch.from_numpy(self.start.copy()),
             "start_writes": torch.from_numpy(np.asarray(self.start_writes).copy()),
             "numbers": torch.from_numpy(self.numbers()),
+            **{f"pulse.{k}": torch.from_numpy(v.view(np.int64).copy()) for k, v in self.drawn().items()},
         }
 
     def set_extra_state(self, state: Any) -> None:
@@ -403,6 +477,10 @@ class InSituArray(CrossbarArray):
         numbers = state["numbers"].numpy().copy()
         numbers[:3] = self.numbers()[:3]  # inference since the last reset is this object's own
         self.take_numbers(numbers)
+        if "pulse.words" in state:
+            self.by_pulses()
+            for key, value in self.drawn().items():
+                value.view(np.int64)[:] = state[f"pulse.{key}"].numpy()
         self._views = None
 
 

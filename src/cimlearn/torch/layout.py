@@ -88,8 +88,8 @@ class Layout:
         return stacked.reshape(self.groups * self.tiles, self.tall, self.columns)
 
     def untiled(self, tiles: Tensor) -> Tensor:
-        """(inputs, columns) of tiles (tiles of all groups, tall, columns); empty rows are left out."""
-        flat = tiles.reshape(-1, self.columns)
+        """(inputs, n) of tiles (tiles of all groups, tall, n); empty rows are left out."""
+        flat = tiles.reshape(-1, tiles.shape[-1])
         places = self._places
         return flat if places is None else flat[torch.as_tensor(places < self.inputs, device=tiles.device)]
 

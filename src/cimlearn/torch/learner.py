@@ -22,15 +22,30 @@ from cimlearn.torch.chip import conversion, program, to_chip
 from cimlearn.torch.costs import capacity
 from cimlearn.torch.hardware import Hardware
 from cimlearn.torch.insitu import InSituArray
-from cimlearn.torch.ledger import ACTIVATIONS, ledger, size, turned
+from cimlearn.torch.ledger import ACTIVATIONS, ledger, size, turned, weights
 from cimlearn.torch.library import nn, torch
+from cimlearn.torch.names import Names
 from cimlearn.torch.optimiser import InSituSGD
 
 Float = NDArray[np.float32]
 Build = Callable[[StreamShape], nn.Module]
+Loss = Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]
 SAMPLE: Final = 64  # random examples that ranges are found with
 TOGETHER: Final = 256  # examples that are classified at once
 CLASSIFIED, NEW, REPLAYED, WAITING, UPDATES = range(5)
+
+
+def cross_entropy(_: nn.Module, output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """() mean cross entropy of output (examples, classes) and y (examples,)."""
+    return nn.functional.cross_entropy(output, y)
+
+
+class Wanted(NamedTuple):
+    """What a user says of a model beside its arrays' parameters."""
+
+    names: Names = Names()
+    loss: Loss = cross_entropy  # of (model, output, y)
+    end_task: Callable[[nn.Module], None] | None = None  # changes buffers of the model
 
 
 class Waiting(NamedTuple):
@@ -60,7 +75,9 @@ class ModelChip:
         *,
         seed: int,
         on: str,
+        wanted: Wanted,
     ) -> None:
+        self.wanted = wanted
         p = self.parameters = parameters
         self.shape, self.on = shape, on
         with torch.random.fork_rng(devices=[]):
@@ -70,16 +87,23 @@ class ModelChip:
             sample = torch.rand(SAMPLE, shape.steps, shape.features) * (1 - low) + low
             labels = torch.randint(shape.classes, (SAMPLE,))
         self._check(plain, sample)
+        convert.check(plain, Hardware("crossbar", p, prices), wanted.names)
+        for name in wanted.names.frozen:
+            plain.get_submodule(name).requires_grad_(False)
         self.model = plain
         if on == "chip":
-            hardware = Hardware("crossbar", p, prices)
-            self.model = to_chip(plain, sample, hardware, seed=seed, learn="in-situ")
-        self.held = [array for array, _ in convert.arrays(self.model) if isinstance(array, InSituArray)]
+            hardware, names = Hardware("crossbar", p, prices), wanted.names
+            self.model = to_chip(
+                plain, sample, hardware, seed=seed, learn="in-situ", keep=names.keep, place=names.place
+            )
+        held = [(a, w) for a, w in convert.arrays(self.model) if isinstance(a, InSituArray)]
+        self.held = [array for array, _ in held]
+        self._learning = [array for array, weight in held if weight.requires_grad]
         rate, keep = p["rule.rate"], p["rule.keep"]
         self.optimiser: Any = (
-            InSituSGD(self.model, rate, keep=keep)
+            InSituSGD(self.model, rate, keep=keep, update=p["rule.update"])
             if on == "chip"
-            else torch.optim.SGD(self.model.parameters(), rate)
+            else torch.optim.SGD([w for w in self.model.parameters() if w.requires_grad], rate)
         )
         self._vectors = self._prime(sample, labels, seed) if on == "chip" else {}
         self.memory: Buffer = buffer(
@@ -120,7 +144,7 @@ class ModelChip:
     def _prime(self, sample: torch.Tensor, labels: torch.Tensor, seed: int) -> dict[str, int]:
         """Find the ranges of transposed reads; vectors of each array for an example."""
         self.model.train()
-        nn.functional.cross_entropy(self.model(sample), labels).backward()
+        self.wanted.loss(self.model, self.model(sample), labels).backward()
         reach = [array.back.reach.copy() for array in self.held]
         vectors = {array.name: -(-array.learned.vectors // SAMPLE) for array in self.held}
         self._back = {array.name for array in self.held if array.back_tally.vectors}
@@ -135,6 +159,8 @@ class ModelChip:
 
     def end_task(self) -> None:
         """Examples that wait go on waiting: the batch is filled by the next task."""
+        if self.wanted.end_task is not None:
+            self.wanted.end_task(self.model)
 
     def learn(self, x: Float, y: NDArray[np.int64]) -> None:
         """Learn x (examples, steps, features) with classes y (examples,), each once as new."""
@@ -165,7 +191,7 @@ class ModelChip:
         y = torch.from_numpy(np.concatenate([waiting.y, memory.state.labels[slots]]))
         self.model.train()
         self.optimiser.zero_grad()
-        nn.functional.cross_entropy(self.model(x), y).backward()
+        self.wanted.loss(self.model, self.model(x), y).backward()
         self.optimiser.step()
         if memory.state.labels.size:
             store_all(
@@ -215,11 +241,18 @@ class ModelChip:
         bits = {"replay": p["replay.slots"] * example}
         if self.on != "chip":
             return bits
-        values = [self._vectors[a.name] * (a.layout.inputs + a.layout.outputs) for a in self.held]
-        weights = sum(a.layout.outputs * a.layout.rows for a in self.held)
+        together = p["rule.batch"] * (1 + p["replay.ratio"])
+        values = [
+            self._vectors[a.name] * (a.layout.groups * a.fan_in + a.layout.outputs) for a in self._learning
+        ]
+        changed = sum(
+            min(weights(a), together * self._vectors[a.name] * a.layout.outputs) if a.by_row else weights(a)
+            for a in self._learning
+            if a.trains is None
+        )
         return bits | {
             ACTIVATIONS: sum(values) * p["activation.bits"],
-            "changes": weights * p["digital.change_bits"],
+            "changes": changed * p["digital.change_bits"],
         }
 
     def inventory(self) -> dict[str, dict[str, int]]:
@@ -227,8 +260,8 @@ class ModelChip:
         if self.on != "chip":
             return {}
         p = self.parameters
-        found = {array.name: pieces(size(p, array)) for array in self.held}
-        found |= {a.name + BACK: pieces(turned(p, a)) for a in self.held if a.name in self._back}
+        found = {array.name: pieces(size(array)) for array in self.held}
+        found |= {a.name + BACK: pieces(turned(a)) for a in self.held if a.name in self._back}
         return found | {
             "memory": self.memory_bits(),
             "digital": {"lanes": p["digital.lanes"], "kwta_inputs": 0},
@@ -236,9 +269,10 @@ class ModelChip:
 
     def figures(self) -> dict[str, Any]:
         """Capacitors of the integrators [F], which the random sample decided."""
-        p = self.parameters
-        found = {array.name: capacity(p, float(array.reach)) for array in self.held}
-        back = {a.name + BACK: capacity(p, float(a.back.reach[0])) for a in self.held if a.name in self._back}
+        found = {array.name: capacity(array.p, float(array.reach)) for array in self.held}
+        back = {
+            a.name + BACK: capacity(a.p, float(a.back.reach[0])) for a in self.held if a.name in self._back
+        }
         return {"capacitance": found | back} if self.on == "chip" else {}
 
     def ledger(self) -> Ledger:
@@ -285,6 +319,7 @@ class ModelChip:
                 "cells": array.bar.state,
                 "reach": array.back.reach,
                 "numbers": array.numbers(),
+                **array.drawn(),
             }
         with torch.no_grad():
             values = {f"model.{n}": one.detach().numpy() for n, one in self.model.named_parameters()}

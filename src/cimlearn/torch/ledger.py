@@ -15,11 +15,12 @@ from cimlearn.arrays.bitserial_counts import batch_work, phase_counts, place
 from cimlearn.arrays.crossbar_counts import ArraySize, ArrayTally, array_counts, array_size
 from cimlearn.arrays.training import Layer
 from cimlearn.costs.crossbar.layers import BACK
+from cimlearn.learning.parallel import COLUMNS, DRAWN, ROWS, SLOTS
 from cimlearn.ledger import Ledger
-from cimlearn.parameters import ParameterSet
 from cimlearn.torch import convert
 from cimlearn.torch.array import Array
 from cimlearn.torch.chip import Conversion, conversion
+from cimlearn.torch.crossbar import CrossbarArray
 from cimlearn.torch.insitu import InSituArray
 from cimlearn.torch.library import nn
 
@@ -45,19 +46,25 @@ def digital(model: nn.Module, carried: Conversion) -> Counts:
     return {action: count for action, count in total.items() if count}
 
 
-def size(p: ParameterSet, array: Array) -> ArraySize:
+def size(array: CrossbarArray) -> ArraySize:
     """A crossbar's size; groups are matrices on tiles of their own, one above the other."""
     layout = array.layout
-    one = array_size(p, layout.inputs, layout.columns)
+    one = array_size(array.p, layout.inputs, layout.columns)
     tiles = layout.groups * layout.tiles
     return one._replace(row_tiles=tiles, converters=one.converters // one.row_tiles * tiles)
+
+
+def worked(array: CrossbarArray, one: ArrayTally) -> Counts:
+    """Counts of a crossbar from what was tallied; where an index drives one row, one tile reads it."""
+    whole = size(array)
+    return array_counts(whole._replace(rows=1, row_tiles=1) if array.by_row else whole, one)
 
 
 def moved(model: nn.Module, bits_each: int) -> Counts:
     """Bits of the activation memory: every vector is read from it, every output written to it."""
     read = written = 0
     for array, _ in convert.arrays(model):
-        read += array.tally.vectors * array.layout.inputs * bits_each
+        read += array.tally.vectors * array.layout.groups * array.fan_in * bits_each
         written += array.tally.vectors * array.layout.outputs * bits_each
     return {"bits_written": written, "bits_read": read}
 
@@ -78,8 +85,9 @@ def analog(model: nn.Module, carried: Conversion) -> Ledger:
     for _, layer in convert.layers(model):
         held = layer.held()
         for name, (array, _) in held.items():
-            one, sized = tally(array), size(p, array)
-            parts[array.name] = array_counts(sized, one)
+            assert isinstance(array, CrossbarArray)
+            one, sized = tally(array), size(array)
+            parts[array.name] = worked(array, one)
             on[array.name] = one.on
             if array.tally.pulses:
                 programmed[array.name] = {
@@ -118,8 +126,8 @@ def learning(
     changes, and compares them where only the largest are written.
     """
     p, examples = carried.hardware.parameters, examples_learned(model)
-    held = [array for array, _ in convert.arrays(model) if isinstance(array, InSituArray) and array.updates]
-    if not held:
+    held = [array for array, _ in convert.arrays(model) if isinstance(array, InSituArray)]
+    if not any(array.updates for array in held):
         return None
     parts: dict[str, dict[str, Any]] = {}
     on: dict[str, float] = {}
@@ -128,25 +136,39 @@ def learning(
     moves: Counter[str] = Counter()
     traced = 0
     for array in held:
-        sized, weights = size(p, array), array.layout.inputs * array.layout.columns
-        forward, back = array.counted()
-        parts[array.name], on[array.name] = array_counts(sized, forward), forward.on
+        sized, (forward, back) = size(array), array.counted()
+        if not forward.vectors:
+            continue
+        parts[array.name], on[array.name] = worked(array, forward), forward.on
         if back.vectors:
-            parts[array.name + BACK] = array_counts(turned(p, array), back)
+            parts[array.name + BACK] = array_counts(turned(array), back)
             on[array.name + BACK] = back.on
         time["stream_cycles"] += (forward.vectors + back.vectors) * sized.cycles
         time["convert_cycles"] += forward.vectors * sized.convert_cycles
-        time["convert_cycles"] += back.vectors * turned(p, array).convert_cycles
+        time["convert_cycles"] += back.vectors * turned(array).convert_cycles
         time["update_row_cycles"] += forward.row_writes
         time["updates"] = max(time["updates"], array.updates)
         work["multiply_add"] += forward.vectors * array.layout.outputs + back.vectors * array.layout.inputs
-        work["gradient"] += forward.vectors * weights
-        work["scale"] += array.updates * weights
-        work["compare"] += array.updates * weights if array.kept < 1 else 0
-        moved_once = (examples + array.updates) * weights
+        if not array.updates:  # frozen
+            continue
+        terms, changed = (
+            forward.vectors * array.layout.outputs * array.fan_in,
+            changes(array, forward.vectors),
+        )
+        kept = array.layout.groups * array.fan_in + array.layout.outputs
+        traced += forward.vectors * kept * p["activation.bits"]
+        if array.trains is not None:
+            given = array.trains.counts
+            parts[array.name] |= {"row_strobes": int(given[ROWS]), "column_strobes": int(given[COLUMNS])}
+            work["pulse_bits"] += int(given[DRAWN])
+            time["pulse_slots"] += int(given[SLOTS])
+            continue
+        work["gradient"] += terms
+        work["scale"] += changed
+        work["compare"] += changed if array.kept < 1 else 0
+        moved_once = changed + (terms if array.by_row else examples * weights(array))
         moves["bits_written"] += moved_once * p["digital.change_bits"]
         moves["bits_read"] += moved_once * p["digital.change_bits"]
-        traced += forward.vectors * (array.layout.inputs + array.layout.outputs) * p["activation.bits"]
     lanes = p["digital.lanes"]
     time["gradient_cycles"] = -(-work["gradient"] // lanes)
     time["sweep_cycles"] = -(-(work["scale"] + work["compare"]) // lanes)
@@ -161,11 +183,22 @@ def learning(
     }, on
 
 
-def turned(p: ParameterSet, array: Array) -> ArraySize:
+def weights(array: Array) -> int:
+    """Weights of an array."""
+    return array.layout.outputs * array.layout.rows
+
+
+def changes(array: InSituArray, vectors: int) -> int:
+    """Changes that all updates scaled: of every weight, or of the rows that were driven, as if no two were the same."""
+    every = array.updates * weights(array)
+    return min(every, vectors * array.layout.outputs) if array.by_row else every
+
+
+def turned(array: CrossbarArray) -> ArraySize:
     """The size of an array that is read the other way round: in each tile columns are driven and rows integrate."""
     layout = array.layout
     tiles = layout.groups * layout.tiles
-    one = array_size(p, layout.columns, layout.tall)
+    one = array_size(array.p, layout.columns, layout.tall)
     return one._replace(
         rows=layout.columns * tiles, row_tiles=tiles, converters=one.converters // one.row_tiles * tiles
     )

@@ -13,13 +13,14 @@ CHIP = model_chip(build)
 cimlearn run mymodel.py:CHIP --stream permuted-digits --set device.kind=ecram
 
 The model takes x (examples, steps, features) and gives (examples, classes). It learns by gradient descent on the cross
-entropy, `rule.batch` new examples an update, each with replayed ones. Ranges of inputs and sums come from uniformly
-random inputs, since a chip is made before its stream is seen. `--on float` is the same model and rule in software.
+entropy, or a loss of one's own, `rule.batch` new examples an update, each with replayed ones. Ranges of inputs and sums
+come from uniformly random inputs, since a chip is made before its stream is seen. `--on float` is the same
+model and rule in software.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cimlearn.chips.base import Chip, Design, Kind
@@ -29,10 +30,22 @@ from cimlearn.parameters import ParameterSet, load
 from cimlearn.streams.base import StreamShape
 from cimlearn.torch import expected
 from cimlearn.torch.hardware import Hardware, crossbar
-from cimlearn.torch.learner import Build, ModelChip
+from cimlearn.torch.learner import Build, Loss, ModelChip, Wanted, cross_entropy
+from cimlearn.torch.library import nn
+from cimlearn.torch.names import Names
 
 
-def model_chip(build: Build, hardware: Hardware | None = None, *, name: str = "model") -> Kind:
+def model_chip(
+    build: Build,
+    hardware: Hardware | None = None,
+    *,
+    name: str = "model",
+    keep: Sequence[str] = (),
+    frozen: Sequence[str] = (),
+    place: Mapping[str, Hardware] | None = None,
+    loss: Loss = cross_entropy,
+    end_task: Callable[[nn.Module], None] | None = None,
+) -> Kind:
     """A kind of chip whose network is `build(shape)`, on crossbars that learn in situ.
 
     Parameters
@@ -43,6 +56,14 @@ def model_chip(build: Build, hardware: Hardware | None = None, *, name: str = "m
         `crossbar(...)`; None: as it comes. Settings of a run go over it
     name
         of the chip in records
+    keep, frozen, place
+        layers by name, as of `to_chip`
+    loss
+        of (model, output (examples, classes), y (examples,)); the model's parameters are what its cells hold, so a
+        penalty on them is possible. What it computes has no price
+    end_task
+        called with the model after each task; what it keeps for the next (importances, anchors) is written into buffers
+        that the model has registered, which are saved with a run
 
     Raises
     ------
@@ -64,11 +85,13 @@ def model_chip(build: Build, hardware: Hardware | None = None, *, name: str = "m
         others = {key: value for key, value in changes.items() if key not in rule}
         return Hardware("crossbar", arrays, base.prices).replace(others).parameters.merged(rule.replace(own))
 
+    wanted = Wanted(Names(keep, frozen, place or {}), loss, end_task)
+
     def made(on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -> Chip:
-        return ModelChip(build, parameters, base.prices, shape, seed=seed, on=on)
+        return ModelChip(build, parameters, base.prices, shape, seed=seed, on=on, wanted=wanted)
 
     def design(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int) -> Design:
-        return expected.design(build, base.prices, p, shape, learned=learned, predicted=predicted)
+        return expected.design(build, base.prices, p, shape, wanted, learned=learned, predicted=predicted)
 
     return Kind(
         name=name,

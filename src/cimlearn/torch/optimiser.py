@@ -14,6 +14,7 @@ from typing import Any
 from cimlearn.errors import InputError
 from cimlearn.torch import convert, direct
 from cimlearn.torch.attention import ChipAttention
+from cimlearn.torch.embedding import ChipEmbedding
 from cimlearn.torch.insitu import InSituArray
 from cimlearn.torch.library import nn, torch
 
@@ -29,6 +30,9 @@ class InSituSGD(torch.optim.Optimizer):
         learning rate of every parameter; `param_groups` have one entry, so schedulers of PyTorch work
     keep
         share of the changes of each column of an array that are written, the largest ones, in (0, 1]
+    update
+        'cells': changes are gathered and written cell by cell; 'pulses': each vector's rank-one change is written by
+        random pulses that coincide on rows and columns (`write.pulse_step`, `write.pulse_slots`), without products
     momentum
         must be 0: a chip has no memory for it (the error says how much that would be)
 
@@ -38,7 +42,15 @@ class InSituSGD(torch.optim.Optimizer):
         For a model without in-situ arrays, or a value out of range.
     """
 
-    def __init__(self, model: nn.Module, rate: float, *, keep: float = 1.0, momentum: float = 0.0) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        rate: float,
+        *,
+        keep: float = 1.0,
+        update: str = "cells",
+        momentum: float = 0.0,
+    ) -> None:
         self._arrays = [
             (array, layer, name)
             for _, layer in convert.layers(model)
@@ -53,6 +65,12 @@ class InSituSGD(torch.optim.Optimizer):
             raise InputError(f"rate = {rate}: give a number above 0")
         if not 0 < keep <= 1:
             raise InputError(f"keep = {keep}: give a share above 0, up to 1")
+        if update not in ("cells", "pulses"):
+            raise InputError(f"update = {update!r}: give 'cells' or 'pulses'")
+        if update == "pulses" and keep < 1:
+            raise InputError(
+                f"keep = {keep} needs the changes themselves, and pulses form none; set keep = 1"
+            )
         if momentum:
             numbers = sum(array.layout.outputs * array.layout.rows for array, _, _ in self._arrays)
             raise InputError(
@@ -60,12 +78,20 @@ class InSituSGD(torch.optim.Optimizer):
                 f"{numbers * 2 / 1e3:,.1f} kB in 16 bits, which this chip doesn't have; set momentum to 0, or gather "
                 "changes in digital accumulators, which are simulated and priced: crossbar({'write.least': 0.01})"
             )
+        _check_shared(self._arrays)
         held = {id(owner) for _, layer, name in self._arrays for owner in _owners(layer, name)}
         self._digital = [p for p in model.parameters() if id(p) not in held]
-        self.keep = keep
+        self.keep, self._pulses = keep, update == "pulses"
         for array, layer, name in self._arrays:
-            if not isinstance(layer, ChipAttention):
+            if not isinstance(layer, (ChipAttention, ChipEmbedding)):
                 direct.link(getattr(layer, name), array)
+        for array, layer, _ in self._arrays if self._pulses else ():
+            if isinstance(layer, (ChipAttention, ChipEmbedding)):
+                raise InputError(
+                    f"{array.name}: pulses need the vectors of a layer, and an attention's or embedding's gradient "
+                    "comes as a sum; freeze it, keep it digital, or use update='cells'"
+                )
+            array.by_pulses()
         super().__init__(list(model.parameters()), {"lr": rate})
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -90,6 +116,16 @@ class InSituSGD(torch.optim.Optimizer):
         wrote = False
         for array, layer, name in self._arrays:
             weight, gradient = layer.held()[name][1], None
+            if self._pulses:
+                if direct.formed(getattr(layer, name)):
+                    raise InputError(
+                        f"{array.name}: its gradient was looked at or has another part (clipping, a penalty), so its "
+                        "vectors are gone; use update='cells'"
+                    )
+                if array.waits:
+                    array.pulse(rate, weight)
+                    wrote = True
+                continue
             if not array.waits or direct.formed(getattr(layer, name)):
                 gradient = _gradient(layer, name)
                 if gradient is None:
@@ -118,4 +154,18 @@ def _gradient(layer: convert.Layer, name: str) -> torch.Tensor | None:
     if isinstance(layer, ChipAttention):
         return layer.gradient(name)
     found: torch.Tensor | None = getattr(layer, name).grad
-    return found
+    return found.t() if found is not None and isinstance(layer, ChipEmbedding) else found
+
+
+def _check_shared(arrays: list[tuple[InSituArray, convert.Layer, str]]) -> None:
+    """Raise InputError for a weight that two arrays hold: each would learn its own."""
+    seen: dict[int, str] = {}
+    for array, layer, name in arrays:
+        if isinstance(layer, ChipAttention):
+            continue
+        first = seen.setdefault(id(getattr(layer, name)), array.name)
+        if first != array.name:
+            raise InputError(
+                f"{first} and {array.name} are one weight in the model and two arrays on the chip, which would learn "
+                "apart; give each layer a weight of its own, or keep one of them digital"
+            )

@@ -20,6 +20,9 @@ class Recorder:
         """For the array called `name`, with the shares to keep of inputs and of sums."""
         self.name, self._inputs, self._sums = name, inputs, sums
         self.input, self.sum, self.calls, self.vectors = 0.0, 0.0, 0, 0
+        self.derived = (
+            False  # whether inputs depend on weights that learn (seen where gradients are followed)
+        )
 
     def saw(self, x: Tensor, sums: Tensor) -> None:
         """Inputs x (...), and sums (...) of tiles in units of input x largest weight.
@@ -30,6 +33,7 @@ class Recorder:
             If one of them is not a number, or infinite.
         """
         self.calls, self.vectors = self.calls + 1, self.vectors + len(x)
+        self.derived = self.derived or x.requires_grad
         found = (_share(x, self._inputs), _share(sums, self._sums))
         if not all(torch.isfinite(one) for one in found):
             raise InputError(
