@@ -81,8 +81,10 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 # A design without reference columns, amplifiers or noise, and with wide windows: each rule has something to refuse.
 DESIGN, BARE = "m2ru-lowohmic", {"rule.feedback": "through"}
 NEGATIVE = {"periphery.wire": "-1"}
-# What cimlearn.torch has no number for: capacitors are sized by its sample, ranges by its weights.
-NOT_IN_TORCH = {"integrators below a weight", "drift without a clock"}
+# What cimlearn.torch has no number for: capacitors are sized by its sample, ranges by its weights. Its layers know one
+# write scheme and refuse the others by name before any rule between two parameters.
+OTHER_SCHEMES = {"slices that age", "pairs of cells that go both ways", "one-sided cells without pairs"}
+NOT_IN_TORCH = {"integrators below a weight", "drift without a clock", *OTHER_SCHEMES}
 
 
 def words(settings: dict[str, Any]) -> list[str]:
@@ -122,6 +124,14 @@ def test_torch_refuses(case: str) -> None:
             {n: v for n, v in settings.items() if not n.endswith("hidden_capacitance")}, device=device
         )
     assert all(text in str(error.value) for text in said)
+
+
+@pytest.mark.parametrize("case", sorted(OTHER_SCHEMES))
+def test_torch_knows_one_write_scheme(case: str) -> None:
+    torch = pytest.importorskip("cimlearn.torch")
+    settings, _ = REFUSED[case]
+    with pytest.raises(InputError, match=r"write\.scheme = .* is M2RU's"):
+        torch.crossbar(settings, device=settings.get("device.kind", "continuous"))
 
 
 @pytest.mark.parametrize(
