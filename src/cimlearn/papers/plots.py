@@ -12,6 +12,8 @@ from cimlearn.papers.base import Row
 from cimlearn.report.html import chart, drawing
 
 _MARKERS = "os^Dv*"
+_LABELS = 0.27  # part of a figure of bars left of them
+_GAP = 0.2  # inches between a label and what is beside it
 
 
 def series(rows: Sequence[Row], key: str) -> dict[str, list[Row]]:
@@ -118,5 +120,17 @@ def bars(
         if len(kinds) > 1:  # room below the last group, so that the legend hides no bar
             axes.set_ylim(len(groups) - 0.5 + 0.09 * len(kinds) * len(groups), -0.5)
             axes.legend(loc="lower right")
-        figure.subplots_adjust(left=0.27)
+        _make_room(figure, axes)
     return figure
+
+
+def _make_room(figure: Figure, axes: Axes) -> None:
+    """Widen the figure by what labels of the vertical axis need beyond the usual margin; bars keep their size."""
+    canvas: Any = figure.canvas
+    drawn = canvas.get_renderer()
+    width = float(figure.get_figwidth())
+    widest = max(label.get_window_extent(drawn).width for label in axes.get_yticklabels())
+    usual, needed = _LABELS * width, widest / figure.dpi + _GAP
+    more = max(0.0, needed - usual)
+    figure.set_figwidth(width + more)
+    figure.subplots_adjust(left=(usual + more) / (width + more))
