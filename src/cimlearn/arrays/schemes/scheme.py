@@ -46,6 +46,7 @@ TYPES: Final[dict[str, tuple[int, type[WriteScheme]]]] = {
     "cells": (CELLS, WriteScheme),
     "slices": (SLICES, SliceScheme),
     "one-sided": (ONE_SIDED, OneSidedScheme),
+    "transfer": (CELLS, WriteScheme),  # how each of its arrays is written (learning/transfer.py)
 }
 
 
