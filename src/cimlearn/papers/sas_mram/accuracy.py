@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 
 from cimlearn import metrics
 from cimlearn.errors import InputError
-from cimlearn.experiments.experiment import Experiment
 from cimlearn.papers.base import (
     NOT_COMPARABLE,
     QUICK,
@@ -26,7 +25,7 @@ from cimlearn.papers.base import (
     verdict,
 )
 from cimlearn.papers.plots import bars
-from cimlearn.papers.sas_mram.rows import BACKBONE, FLOAT_NORM, LAST, NORM, SEEDS, Curve, ends
+from cimlearn.papers.sas_mram.rows import BACKBONE, FLOAT_NORM, LAST, NORM, Curve, curve_points, ends
 from cimlearn.studies.sweep import Point
 
 STREAM: Final = "split-cifar100"
@@ -58,11 +57,7 @@ def name(curve: str, seed: int) -> str:
 
 def points(quick: bool) -> tuple[Point, ...]:
     """One experiment per curve and seed."""
-    return tuple(
-        Point(name(curve, seed), Experiment("sas-mram", STREAM, on, (seed,), settings(quick) | dict(own)))
-        for curve, (_, on, own) in CURVES.items()
-        for seed in range(1 if quick else SEEDS)
-    )
+    return curve_points(CURVES, STREAM, settings(quick), name, quick)
 
 
 def analyse(runs: Runs, quick: bool) -> FigureResult:

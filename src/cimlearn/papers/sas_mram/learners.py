@@ -13,10 +13,9 @@ from typing import Any, Final
 from matplotlib.figure import Figure
 
 from cimlearn.errors import InputError
-from cimlearn.experiments.experiment import Experiment
 from cimlearn.papers.base import FigureResult, PaperFigure, Runs, percent_text
 from cimlearn.papers.plots import bars
-from cimlearn.papers.sas_mram.rows import BACKBONE, FLOAT_NORM, LAST, NORM, SEEDS, Curve, ends
+from cimlearn.papers.sas_mram.rows import BACKBONE, FLOAT_NORM, LAST, NORM, Curve, curve_points, ends
 from cimlearn.studies.sweep import Point
 
 STREAM: Final = "split-cifar100"
@@ -71,11 +70,7 @@ def name(curve: str, seed: int) -> str:
 
 def points(quick: bool) -> tuple[Point, ...]:
     """One experiment per curve and seed."""
-    return tuple(
-        Point(name(curve, seed), Experiment("sas-mram", STREAM, on, (seed,), settings(quick) | dict(own)))
-        for curve, (_, on, own) in CURVES.items()
-        for seed in range(1 if quick else SEEDS)
-    )
+    return curve_points(CURVES, STREAM, settings(quick), name, quick)
 
 
 def analyse(runs: Runs, quick: bool) -> FigureResult:

@@ -1,4 +1,4 @@
-"""What the accuracy studies of SAS-MRAM share: learners by name, and their accuracies over tasks and seeds."""
+"""What the accuracy studies of SAS-MRAM share: learners by name, their experiments, their accuracies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from cimlearn import metrics
+from cimlearn.experiments.experiment import Experiment
 from cimlearn.papers.base import Row, Runs
+from cimlearn.studies.sweep import Point
 
 BACKBONE: Final = {
     "network.backbone": "resnet20",
@@ -25,6 +27,21 @@ class Curve(NamedTuple):
     label: str
     on: str  # chip or float
     own: Mapping[str, Any] = {}  # settings
+
+
+def curve_points(
+    curves: Mapping[str, Curve],
+    stream: str,
+    settings: Mapping[str, Any],
+    name: Callable[[str, int], str],
+    quick: bool,
+) -> tuple[Point, ...]:
+    """One experiment per curve and seed, one seed where it is quick; each curve's own settings on top of `settings`."""
+    return tuple(
+        Point(name(curve, seed), Experiment("sas-mram", stream, one.on, (seed,), {**settings, **one.own}))
+        for curve, one in curves.items()
+        for seed in range(1 if quick else SEEDS)
+    )
 
 
 class Ends(NamedTuple):
