@@ -11,7 +11,7 @@ from cimlearn import quantities
 from cimlearn.cli.output import stdout
 from cimlearn.errors import InputError
 from cimlearn.runfolder.files import to_json
-from cimlearn.units import number, quantity
+from cimlearn.units import number, plural, quantity
 
 if TYPE_CHECKING:
     from cimlearn.devices.fit.data import Data
@@ -75,7 +75,7 @@ def _print(
 
     console = stdout()
     table = Table(
-        title=f"{measured.cells()} cells, {int((~measured.first).sum())} pulses, window "
+        title=f"{plural(measured.cells(), 'cell')}, {plural(int((~measured.first).sum()), 'pulse')}, window "
         f"{quantity(measured.low, 'S') if measured.low > 0 else number(measured.low)} to "
         f"{quantity(measured.high, 'S') if measured.low > 0 else number(measured.high)}",
         title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
@@ -85,6 +85,8 @@ def _print(
     for name, score in sorted(scores.items(), key=lambda item: -item[1]):
         table.add_row(f"{name}{' (chosen)' if name == law else ''}", f"{score:.4f}")
     console.print(table)
+    if scores[law] < max(scores.values()):
+        print(f"{law} has the fewest numbers of the laws within a standard error of the best\n")
     values = Table(box=box.SIMPLE_HEAD)
     for name in ("parameter", "value", "interval (together 95 %)"):
         values.add_column(name)
