@@ -108,6 +108,32 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     return "\n".join(lines)
 
 
+_WIDE = 5  # columns; on a phone a row of such a table becomes a block, each cell below the head of its column
+
+
+def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
+    """Tell the cells of wide tables the head of their column (assets/site.css shows it on a phone)."""
+    return re.sub(r"<table>.*?</table>", lambda found: labelled(found[0]), html, flags=re.DOTALL)
+
+
+def labelled(table: str) -> str:
+    """The table with `data-label` in each cell, if it is wide; otherwise as it is."""
+    heads = [_plain(head) for head in re.findall(r"<th[^>]*>(.*?)</th>", table, re.DOTALL)]
+    if len(heads) < _WIDE:
+        return table
+    rows = table.split("<tr>")
+    for number, row in enumerate(rows):
+        parts = row.split("<td")
+        told = (f' data-label="{head}"{part}' for head, part in zip(heads, parts[1:], strict=False))
+        rows[number] = "<td".join([parts[0], *told])
+    return "<tr>".join(rows).replace("<table>", "<table data-wide>", 1)
+
+
+def _plain(html: str) -> str:
+    """Text of a head, for an attribute."""
+    return re.sub(r"<[^>]+>", "", html).replace('"', "&quot;").strip()
+
+
 _MENTION = re.compile(r"(?<!\]\()(?<![\w/\[`])docs/([\w/-]+\.md)")
 
 

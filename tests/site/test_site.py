@@ -99,3 +99,15 @@ def test_comments_describe_fields(site: Any) -> None:
     )
     assert module["Cells.limit"].docstring.value.startswith("(layers, rows, columns) pulses until it sticks")
     assert module["NEVER"].docstring is None
+
+
+def test_cells_of_wide_tables_know_their_column(site: Any) -> None:
+    """On a phone each cell stands below the head of its column."""
+    head = "".join(f"<th>{name}</th>" for name in ("a", "<code>b</code>", "c", "d", "e"))
+    cells = "".join(f"<td>{k}</td>" for k in range(5))
+    wide = f"<table>\n<thead>\n<tr>{head}</tr>\n</thead>\n<tbody>\n<tr>{cells}</tr>\n</tbody>\n</table>"
+    told = site("hook").labelled(wide)
+    assert told.startswith("<table data-wide>") and '<td data-label="b">1</td>' in told
+    assert told.count("data-label") == 5
+    narrow = "<table><thead><tr><th>a</th></tr></thead><tbody><tr><td>0</td></tr></tbody></table>"
+    assert site("hook").labelled(narrow) == narrow

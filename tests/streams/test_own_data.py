@@ -23,18 +23,19 @@ def _blocks(language: str) -> list[str]:
 def test_from_a_csv_file_to_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Chance is one in three."""
     monkeypatch.chdir(tmp_path)
-    exec(_blocks("python")[0], {})
-    Path("sensor.toml").write_text(_blocks("toml")[0])
-    (command,) = _blocks("sh")
-    monkeypatch.setattr("sys.argv", [*command.split(), "--quiet", "--no-report"])
-    assert cli.main() == 0
-    run = cimlearn.api.Result(tmp_path / "sensor-run")
+    (block,) = _blocks("sh")
+    example, command = (line.removeprefix("cimlearn ").split() for line in block.splitlines())
+    assert cli.main(example[:3]) == 0  # the rest goes into the folder
+    monkeypatch.chdir(tmp_path / example[2])
+    assert Path("sensor.toml").read_text() == _blocks("toml")[0]
+    assert cli.main([*command, "--quiet", "--no-report"]) == 0
+    run = cimlearn.api.Result(Path("sensor-run"))
     config = run.data.config
-    assert config["stream_facts"]["classes"] == ["rest", "walk, fast", "walk, slow"]
+    assert config["stream_facts"]["classes"] == ["rest", "run", "walk"]
     assert run.data.task_names == ("0 degrees", "45 degrees", "90 degrees")
     assert config["class_counts"]["held_out"][0] == [config["class_counts"]["held_out"][0][0]] * 3
     assert run.accuracy.average > 0.85 and min(run.records[-1].accuracy) > 0.75
-    exec(_blocks("python")[2], {})
+    exec(_blocks("python")[1], {})
 
 
 @pytest.mark.data
@@ -45,7 +46,7 @@ def test_real_sensor_data_as_a_table(
     if find("hapt", data_folder) is None:
         pytest.skip(f"hapt isn't in {data_folder}")
     monkeypatch.chdir(tmp_path)
-    exec(_blocks("python")[1].replace("PEOPLE = 30", "PEOPLE = 3"), {})
+    exec(_blocks("python")[0].replace("PEOPLE = 30", "PEOPLE = 3"), {})
     Path("hapt.toml").write_text(_blocks("toml")[1])
     from argparse import Namespace
 

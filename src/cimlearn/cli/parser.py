@@ -49,7 +49,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="cimlearn",
         description="Simulate continual learning on compute-in-memory hardware.",
-        epilog="First run: cimlearn run m2ru",
+        epilog="First run: cimlearn run m2ru. Files to try the rest with: cimlearn example",
     )
     parser.add_argument("--version", action="version", version=f"cimlearn {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -58,6 +58,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _add_show(commands.add_parser("show", help="every parameter with value, unit, origin and source"))
     _add_price(commands.add_parser("price", help="what a design costs, without training it"))
+    _add_example(
+        commands.add_parser("example", help="small files to try every door with: pulses, a log, a model")
+    )
     _add_data(commands.add_parser("data", help="list, fetch and verify data files"))
     _add_report(
         commands.add_parser("report", help="write the page of a run, or of a whole study, from records")
@@ -171,6 +174,11 @@ def _add_price(parser: argparse.ArgumentParser) -> None:
     )
     add_set(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_example(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `example`."""
+    parser.add_argument("--out", metavar="DIR", default=".", help="folder of the files (default: this one)")
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
