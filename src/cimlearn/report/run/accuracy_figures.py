@@ -99,7 +99,9 @@ def _chance(axes: Axes, level: float | None) -> None:
     low = axes.get_ylim()[0]
     if level < low and low - level > _NEAR:
         return
-    below = level >= _UNDER  # where there is room the word stands below the line: near chance the curves run above it
+    below = (
+        level >= _UNDER
+    )  # where there is room the word stands below the line: near chance the curves run above it
     axes.set_ylim(min(low, max(0.0, level - _UNDER)), 1)
     axes.axhline(level, color=drawing.MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     axes.annotate(
