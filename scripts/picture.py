@@ -5,7 +5,8 @@
     done
     python scripts/picture.py runs/picture/*
 
-Folders of the same placement are one curve; bands are one standard deviation over seeds. Writes docs/images/permuted-mnist.png.
+Folders of the same placement are one curve; bands are one standard deviation over seeds. It writes
+docs/images/permuted-mnist.png.
 """
 
 from __future__ import annotations

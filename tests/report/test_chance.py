@@ -76,6 +76,16 @@ def test_near_chance(accuracy: float, near: bool) -> None:
     assert any("--on adam" in line for line in said) is near
 
 
+def test_coarse_pulses_ask_for_a_write_scheme() -> None:
+    """A cell with a step of its own, written blindly; not one whose changes gather already, and no twin."""
+    for least, on, said in ((0.0, "chip", True), (0.015, "chip", False), (0.0, "float", False)):
+        known = {"unit": "1", "origin": "assumed", "source": "-", "help": "-", "changed": False}
+        entries = {"device.step": {"value": 0.1, **known}, "write.least": {"value": least, **known}}
+        run = _run(0.3, [[5, 5]], on=on, parameters=entries)
+        found = chance.stated(run)["chance"]["try"]
+        assert any("write=kept" in line for line in found) is said
+
+
 def test_classes_that_are_never_right_are_named() -> None:
     run = _run(0.7, [[5, 5, 5]], lost=(0, 2), stream_facts={"classes": ["walk", "rest", "run"]})
     said = chance.sentences({"accuracy": {"average": 0.7}, **chance.stated(run)})

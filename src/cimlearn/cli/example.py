@@ -33,19 +33,19 @@ def command(arguments: Namespace) -> None:
 
 
 def pulses() -> str:
-    """Three cells, 40 pulses up and 40 down, as a table: G moves towards its bound by a share of what is left.
+    """Three cells, 100 pulses up and 100 down, as a table: G moves towards its bound by a share of what is left.
 
-    G' = G + a (G_max - G) up and G' = G - a (G - G_min) down, a = 0.12 for the cell of the middle, 10 % from cell to
-    cell and 20 % from pulse to pulse, 0.3 uS from reading to reading.
+    G' = G + a (G_max - G) up and G' = G - a (G - G_min) down, a = 0.03 for the cell of the middle, 10 % from cell to
+    cell and 20 % from pulse to pulse, 0.1 uS from reading to reading.
     """
     draw = np.random.default_rng(0)
-    low, high = 10.0, 110.0  # uS
+    low, high = 2.0, 22.0  # uS
     rows = [("device", "polarity", "pulse", "conductance_uS")]
-    for device, share in enumerate((0.108, 0.12, 0.132)):
-        conductance = low + 2 * draw.random()
+    for device, share in enumerate((0.027, 0.03, 0.033)):
+        conductance = low + 0.5 * draw.random()
         for polarity, bound in (("potentiation", high), ("depression", low)):
-            for pulse in range(41):
-                reading = conductance + 0.3 * draw.standard_normal()
+            for pulse in range(101):
+                reading = conductance + 0.1 * draw.standard_normal()
                 rows.append((str(device), polarity, str(pulse), f"{reading:.3f}"))
                 conductance += share * (1 + 0.2 * draw.standard_normal()) * (bound - conductance)
     return _table(rows)
@@ -103,7 +103,7 @@ tasks = 2
 [search]
 trials = 12
 objectives = ["accuracy", "learning_J"]
-network.hidden = {low = 20, high = 100, step = 20}
+network.hidden = {low = 20, high = 120, step = 10}
 device.kind = {choices = ["continuous", "ecram"]}
 """
 

@@ -8,7 +8,11 @@ import argparse
 def add_set(parser: argparse.ArgumentParser) -> None:
     """The argument --set of all commands that describe a chip."""
     parser.add_argument(
-        "--set", action="append", default=[], metavar="PART.KEY=VALUE", help="change a parameter (repeatable)"
+        "--set",
+        action="append",
+        default=[],
+        metavar="PART.KEY=VALUE",
+        help="change a parameter (repeatable); device=NAME|FILE takes a cell, write=SCHEME a named way to write it",
     )
 
 

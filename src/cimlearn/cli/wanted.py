@@ -27,16 +27,30 @@ def wanted(arguments: Namespace) -> dict[str, Any]:
     return given
 
 
-def settings_of(pairs: Sequence[str]) -> dict[str, str]:
-    """['part.key=value', ...] as a mapping."""
-    settings = {}
+def settings_of(pairs: Sequence[str]) -> dict[str, Any]:
+    """['part.key=value', ...] as a mapping; `device=` is `device.kind=`, `write=` stands for all of a named scheme.
+
+    What is set by its own name wins over the scheme's, in whatever order.
+    """
+    settings: dict[str, Any] = {}
+    named: dict[str, Any] = {}
     for pair in pairs:
-        name, equals, value = pair.partition("=")
-        name = "device.kind" if name.strip() == "device" else name
+        name, equals, value = (part.strip() for part in pair.partition("="))
+        if name == "write" and equals:
+            named |= _scheme(value)
+            continue
+        name = "device.kind" if name == "device" else name
         if not equals or "." not in name:
             raise InputError(f"--set {pair}: write it as part.key=value, for example network.hidden=256")
-        settings[name.strip()] = value.strip()
-    return settings
+        settings[name] = value
+    return named | settings
+
+
+def _scheme(name: str) -> dict[str, Any]:
+    """What a named write scheme sets (docs/panel.md)."""
+    from cimlearn.studies.panel.schemes import schemes
+
+    return dict(schemes((name,))[0].settings)
 
 
 def seeds_of_text(text: str) -> tuple[int, ...]:

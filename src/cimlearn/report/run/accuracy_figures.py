@@ -22,6 +22,7 @@ from cimlearn.units import plural
 
 _MARKERS = "os^Dv*"  # one per series, so that lines can be told apart without colour
 _NEAR = 0.35  # accuracy; a chance line further below the axis stays out, it would flatten the curves
+_UNDER = 0.07  # accuracy; height of the word "chance" below its line
 _LEAST_SPAN = 0.1  # accuracy; smaller differences do not use the whole scale of shades
 _MOST_NUMBERS = 25  # tasks; the numbers in a larger matrix would be unreadable
 
@@ -101,15 +102,19 @@ def _chance(axes: Axes, level: float | None) -> None:
     low = axes.get_ylim()[0]
     if level < low and low - level > _NEAR:
         return
-    axes.set_ylim(min(low, max(0.0, level - 0.04)), 1)
+    below = (
+        level >= _UNDER
+    )  # where there is room the word stands below the line: near chance the curves run above it
+    axes.set_ylim(min(low, max(0.0, level - _UNDER)), 1)
     axes.axhline(level, color=drawing.MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     axes.annotate(
         "chance",
         (1, level),
-        (-2, 3),
+        (-2, -3 if below else 3),
         xycoords=("axes fraction", "data"),
         textcoords="offset points",
         ha="right",
+        va="top" if below else "baseline",
         color=drawing.MUTED,
         size=8,
     )
