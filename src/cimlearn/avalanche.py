@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from cimlearn import chips
-from cimlearn.chips.base import Chip
-from cimlearn.errors import InputError
+from cimlearn.chips.base import Chip, Kind
+from cimlearn.errors import InputError, nearest
 from cimlearn.streams import cutting
 from cimlearn.streams.base import StreamShape
 from cimlearn.streams.checking import check_shape
@@ -102,7 +102,8 @@ class CimlearnStrategy(BaseTemplate):
     Parameters
     ----------
     chip, on, seed, settings
-        As in `cimlearn.run`: the chip, 'chip' or a software twin, its seed, changed parameters.
+        As in `cimlearn.run`: the chip, 'chip' or a software twin, its seed, changed parameters. A PyTorch model of
+        one's own that learns in situ is 'mymodel.py:CHIP', or what `cimlearn.torch.model_chip(build)` returned.
     classes
         Outputs; None: as many as the benchmark has.
     full_scale, clip, signed, steps
@@ -125,7 +126,7 @@ class CimlearnStrategy(BaseTemplate):
     def __init__(
         self,
         *,
-        chip: str = "m2ru",
+        chip: str | Kind = "m2ru",
         on: str = "chip",
         seed: int = 0,
         settings: Mapping[str, Any] | None = None,
@@ -140,8 +141,11 @@ class CimlearnStrategy(BaseTemplate):
         plugins: Sequence[Any] | None = None,
     ) -> None:
         super().__init__(model=_Answering(), device="cpu", plugins=plugins)
-        self.parameters = chips.parameters(chip, settings)
-        self._build = (chip, on)
+        kind = chips.kind(chip) if isinstance(chip, str) else chip
+        if on not in kind.placements:
+            raise InputError(f"unknown placement '{on}' of {kind.name}; {nearest(on, kind.placements)}")
+        self.parameters = kind.parameters(dict(settings or {}))
+        self._kind, self._on = kind, on
         self.seed, self.classes, self.steps = seed, classes, steps
         self._scale = (full_scale, clip, signed)
         self.range = Range(full_scale, clip, bool(signed))
@@ -196,9 +200,8 @@ class CimlearnStrategy(BaseTemplate):
             classes = self.classes or _classes(experience)
             self.range = Range(full_scale, clip, signed)
             self.shape = StreamShape(*check_shape("avalanche", samples[0].shape, self.steps), classes, signed)
-            chip, on = self._build
-            self.model.chip = chips.build(
-                chip, on, parameters=self.parameters, shape=self.shape, seed=self.seed
+            self.model.chip = self._kind.build(
+                self._on, parameters=self.parameters, shape=self.shape, seed=self.seed
             )
             self.model.classes = classes
         return self.model.chip

@@ -17,7 +17,7 @@ from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import kernel_state
 from cimlearn.streams import open_stream
-from cimlearn.streams.base import StreamShape
+from cimlearn.streams.base import NumberShape, StreamShape
 
 TWIN = (
     2e-4  # largest difference of a weight between float32 with a rational tanh and float64, after 40 examples
@@ -186,7 +186,14 @@ class Plainly:
     def share(self, out: np.ndarray) -> np.ndarray:
         if self.p["rule.answer"] == "softmax":
             return np.exp(out) / np.exp(out).sum()
+        if self.p["rule.answer"] == "linear":
+            inside = np.clip(out, 0, 1)
+            return inside / inside.sum() if inside.any() else np.full(len(out), 1 / len(out))
         return shared_current(out * self.p["rule.winner_gain"], self.p["rule.winners"])
+
+    def reached(self, out: np.ndarray) -> np.ndarray:
+        """What is compared with a target."""
+        return out if self.p["rule.answer"] == "linear" else self.share(out)
 
     def propose(self, rows: list, candidates: list, last: np.ndarray, error: np.ndarray) -> None:
         keep, feed, kind = self.p["network.lambda"], self.p["network.beta"], self.p["rule.feedback"]
@@ -254,15 +261,19 @@ class Plainly:
                 "nearest": np.floor(scaled + 0.5),
                 "truncate": np.floor(scaled),
             }[self.p["replay.quantiser"]]
-        answer = np.floor(share * 255 + 0.5) / 255
+        fine = 255 if np.ndim(label) == 0 else steps  # numbers have the bits of inputs
+        answer = np.floor(share * fine + 0.5) / fine
         self.slots[slot] = (codes / steps, label, answer)
 
     def replay(self) -> None:
         x, label, answer = self.slots[self.bits() * min(self.seen, len(self.slots)) >> 32]
         rows, candidates, last, out = self.forward(x)
         soft = self.p["replay.soft"]
-        target = (1 - soft) * np.eye(SHAPE.classes)[label] + soft * answer
-        self.propose(rows, candidates, last, self.p["replay.weight"] * (self.share(out) - target))
+        if np.ndim(label):
+            target = 2 * answer - 1
+        else:
+            target = (1 - soft) * np.eye(SHAPE.classes)[label] + soft * answer
+        self.propose(rows, candidates, last, self.p["replay.weight"] * (self.reached(out) - target))
 
     def largest(self, change: np.ndarray, keep: int | None) -> np.ndarray:
         if keep is None:
@@ -291,8 +302,9 @@ class Plainly:
             if len(self.inputs) < p["rule.centre_over"]:
                 self.inputs.append(one.mean(dtype=float))
             rows, candidates, last, out = self.forward(one)
-            share = self.share(out)
-            self.propose(rows, candidates, last, share - np.eye(SHAPE.classes)[label])
+            share = self.share(out) if np.ndim(label) == 0 else (np.clip(label, -1, 1) + 1) / 2
+            target = np.eye(SHAPE.classes)[label] if np.ndim(label) == 0 else label
+            self.propose(rows, candidates, last, self.reached(out) - target)
             every = p["rule.probe_every"] if p["rule.feedback"] == "probed" else None
             if every and self.new % every == 0:
                 self.probe(one, out)
@@ -328,6 +340,7 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "probed-never": PROBED | {"rule__probe_every": None, "rule__follow": 2},
     "kwta": {"rule__answer": "kwta"},
+    "linear": {"rule__answer": "linear", "replay__slots": 12},
     "kwta-all": {"rule__answer": "kwta", "rule__winners": 9, "rule__winner_gain": 3.0},
     "sparse": {"rule__keep_hidden": 3, "rule__keep_output": 2},
     "sparse-array": {"rule__keep_hidden": 20, "rule__keep_output": 9, "rule__keep_over": "array"},
@@ -362,6 +375,34 @@ def test_float_twin_is_the_plain_program(case: str) -> None:
     clear = [np.sort(out)[-1] - np.sort(out)[-2] > 10 * TWIN for out in outs]
     assert np.array_equal(twin.predict(test)[clear], np.argmax(outs, axis=1)[clear])
     assert np.mean(clear) > 0.9
+
+
+@pytest.mark.parametrize("feedback", ["through", "probed"])
+def test_numbers_are_learned_by_their_squared_error(feedback: str) -> None:
+    """The twin is the plain program, replay of stored numbers included; its answers are the outputs."""
+    p = recipe(rule__feedback=feedback, rule__answer="linear", rule__batch=2, replay__slots=12)
+    twin, plainly = M2RU(p, NumberShape(*SHAPE), seed=3, on="float"), Plainly(p, 3)
+    x, classes = examples(41)
+    y = np.sin(np.stack([x.sum(axis=(1, 2)), 3 * x[:, 0, 0], classes], axis=1)).astype(np.float32) * 1.2
+    assert np.abs(y).max() > 1, "what lies outside is learned as it is, and stored cut off"
+    before = twin.weights()["hidden"]
+    twin.learn(x[:1], y[:1])
+    twin.learn(x[1:], y[1:])
+    plainly.learn(x, y)
+    for name, wanted in (("hidden", plainly.first), ("output", plainly.second)):
+        assert np.abs(twin.weights()[name] - wanted).max() < TWIN, name
+    assert np.abs(twin.weights()["hidden"] - before).max() > 50 * TWIN
+    outs = np.array([plainly.forward(one)[3] for one in x])
+    assert np.abs(twin.predict(x) - outs).max() < 10 * TWIN
+    assert twin.memory_bits()["replay"] == 12 * (4 * 3 + 3) * 4, "targets have the bits of inputs"
+    if feedback == "probed":
+        return
+    chip = M2RU(p, NumberShape(*SHAPE), seed=3)
+    chip.learn(x, y)
+    digital = chip.ledger().counts["learn"]["digital"]
+    assert digital["exp"] == digital["kwta"] == 0 and chip.predict(x).shape == (41, 3)
+    with pytest.raises(InputError, match=r"set rule\.answer = linear"):
+        M2RU(recipe(), NumberShape(*SHAPE), seed=3)
 
 
 def test_initial_weights() -> None:

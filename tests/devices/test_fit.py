@@ -10,7 +10,7 @@ import pytest
 
 from cimlearn import chips
 from cimlearn.devices import catalog, pulse_response
-from cimlearn.devices.fit import data, fit, spread, tables, write
+from cimlearn.devices.fit import data, fit, noise, spread, tables, write
 from cimlearn.errors import InputError
 
 LOW, HIGH = 2e-5, 1e-4  # S
@@ -194,3 +194,55 @@ def test_the_interval_of_a_step_has_no_steps_the_other_way() -> None:
     """The same numbers as steps: cut at 0."""
     one = spread._mean(np.array([1.0, 2.0, 3.0]), np.zeros(3), 0.05, step_log=np.zeros(3))
     assert one.low == 0 and one.high == pytest.approx(2 + 2.484, abs=1e-3)
+
+
+def coloured(seed: int, pulses: int, **settings: Any) -> data.Data:
+    """One simulated cell whose readings have noise of 0.08 new each time and 0.1 alike for 8 pulses [half windows]."""
+    seen = pulse_response("pulsed", {f"device.{k}": v for k, v in {"low": LOW, "high": HIGH, **settings}.items()},
+                          trains=(pulses, -pulses), cells=1, seed=seed).astype(float)[0]  # fmt: skip
+    draw, kept = np.random.default_rng(seed), np.exp(-1 / 8)
+    z = np.empty(len(seen))
+    z[0] = draw.normal()
+    for n in range(1, len(seen)):
+        z[n] = kept * z[n - 1] + np.sqrt(1 - kept**2) * draw.normal()
+    noisy = seen + 0.5 * (HIGH - LOW) * (0.1 * z + 0.08 * draw.normal(size=len(seen)))
+    trains = tables.Train("0", True, noisy[: pulses + 1]), tables.Train("0", False, noisy[pulses:])
+    return data.data(tables.Pulses(trains, False, ()), (LOW, HIGH))
+
+
+ONE = {"law": "constant", "step": 0.004, "cycle": 0.3, "step_spread": 0.0, "asymmetry_spread": 0.0,
+       "bound_low": -3.0, "bound_high": 3.0, "bound_low_spread": 0.0, "bound_high_spread": 0.0}  # fmt: skip
+
+
+def test_noise_that_is_alike_from_pulse_to_pulse_is_found() -> None:
+    """Its size, its rest and its memory lie in their intervals, and steps keep their noise; of 3 draws, 1 may miss."""
+    missed = 0
+    for seed in range(3):
+        measured = coloured(seed, 500, **ONE)
+        found = fit.chosen(measured, ("constant",))
+        one = spread.alike(found.cells)
+        assert one is not None and found.gain > noise.GAIN
+        assert found.cells.noise[1] * np.exp(found.cells.own[0]["up"]) < 0.02  # not taken for noise of pulses
+        true = 0.1**2 / (0.1**2 + 0.08**2)
+        inside = [n.low is not None and n.high is not None and n.low <= value <= n.high
+                  for n, value in ((one.share, true), (one.pulses, 8.0))]  # fmt: skip
+        assert one.size == pytest.approx(0.1, rel=0.5) and one.rest == pytest.approx(0.08, rel=0.3)
+        missed += not all(inside)
+    assert missed <= 1
+
+
+def test_readings_that_are_new_each_time_are_not_called_alike() -> None:
+    measured = data.data(simulated(2, 3, **CONSTANT), (LOW, HIGH))
+    found = fit.chosen(measured, ("constant",))
+    assert spread.alike(found.cells) is None and found.gain < noise.GAIN
+    errors = fit.evaluate(found.cells, measured)[1][1]
+    assert noise.whiteness(errors, measured.first).chance > 1e-3
+
+
+def test_ljung_box_of_a_known_series() -> None:
+    """Errors +1, -1 in turn: N r_k^2 = N - k at every lag, whatever the sign."""
+    first = np.zeros(101, np.bool_)
+    first[0] = True
+    errors = np.r_[0.0, np.resize([1.0, -1.0], 100)]
+    found = noise.whiteness(errors, first)
+    assert found.q == pytest.approx(sum(100 - k for k in range(1, 11))) and found.chance < 1e-9

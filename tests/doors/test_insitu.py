@@ -12,6 +12,7 @@ from models import nn, torch
 
 from cimlearn.errors import InputError
 from cimlearn.torch import InSituSGD, bit_serial, costs, crossbar, from_chip, ideal, ledger, program, to_chip
+from cimlearn.torch.convert import arrays
 
 
 class Last(nn.Module):
@@ -90,18 +91,23 @@ MODELS: dict[str, tuple[Any, tuple[int, ...]]] = {
 }
 # A minute for all kinds: CIMLEARN_STEPS=1000 python -m pytest tests/doors/test_insitu.py -k sgd
 STEPS = int(os.environ.get("CIMLEARN_STEPS", "100"))
+LONG = ("linear", "grouped")  # always 1,000; the weights of the second reach 99 % of their window
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_an_ideal_chip_is_sgd(name: str) -> None:
-    """1,000 steps of the same stream (of some kinds fewer): weights and biases agree with torch.optim.SGD to 1e-5."""
+    """1,000 steps of the same stream (of some kinds fewer): weights and biases agree with torch.optim.SGD to 1e-5.
+
+    Of cells that stand for weights above 1 it is 1e-5 of their range: conductances are float32, so that each of n steps
+    of both cells is rounded to 6e-8 of it, and 1,000 steps add up to 3e-6 of it.
+    """
     make, shape = MODELS[name]
     torch.manual_seed(0)
     plain: nn.Module = make()
     chip = to_chip(plain, torch.rand(shape), ideal().replace(SMALL), learn="in-situ").train()
     ours, theirs = InSituSGD(chip, 0.02), torch.optim.SGD(plain.parameters(), 0.02)
     start = [p.detach().clone() for p in plain.parameters()]
-    for _ in range(max(STEPS, 1000 if name == "linear" else 0)):
+    for _ in range(max(STEPS, 1000 if name in LONG else 0)):
         x, y = torch.rand(shape), torch.randint(3, (shape[0],))
         for model, optimiser in ((chip, ours), (plain, theirs)):
             optimiser.zero_grad()
@@ -110,11 +116,12 @@ def test_an_ideal_chip_is_sgd(name: str) -> None:
     with torch.no_grad():
         moved = max(float((a - b).abs().max()) for a, b in zip(start, plain.parameters(), strict=True))
     assert moved > 0.005
+    near = 1e-5 * max(1.0, *(float(array.bound.max()) for array, _ in arrays(chip)))
     for a, b in zip(chip.parameters(), plain.parameters(), strict=True):
-        assert (a - b).detach().abs().max() < 1e-5, float((a - b).detach().abs().max())
+        assert (a - b).detach().abs().max() < near, float((a - b).detach().abs().max())
     held = from_chip(chip)
     for c, b in zip(held.parameters(), plain.parameters(), strict=True):
-        assert (c - b).detach().abs().max() < 1e-5, "what the cells hold"
+        assert (c - b).detach().abs().max() < near, "what the cells hold"
 
 
 def learns(chip: nn.Module, steps: int, seed: int = 0, keep: float = 1.0) -> list[float]:

@@ -53,7 +53,11 @@ def _datasets(folder: Path, seed: int) -> Stream:
 
 
 TABLE = {"label": "activity", "group": "person", "task": "day", "window": 6, "block": 30}
-FEWER = {"permuted": {"tasks": 3}, "rotated": {"tasks": 3}}  # as many as the checks need
+FEWER: dict[str, dict[str, object]] = {  # as many as the checks need
+    "permuted": {"tasks": 3},
+    "rotated": {"tasks": 3},
+    "mackey": {"taus": "17,20", "points": 120, "ahead": 40, "window": 12, "passes": 1},
+}
 STREAMS: dict[str, Opener] = {
     **{name: _named(name, **FEWER.get(name.split("-")[0], {})) for name in names()},
     "permuted-mnist-flat": _named("permuted-mnist", form="flat", steps=10),
@@ -73,6 +77,7 @@ STREAMS: dict[str, Opener] = {
     "table": _path("mine.csv", **TABLE),
     "table-overlapping": _path("mine.csv", **TABLE, hop=1, examples=20, held_out=9, normalise="unit"),
     "table-stored": _path("mine.csv", **TABLE, order="stored"),
+    "table-target": _path("mine.csv", **TABLE, target="left", ahead=2, features="left,right"),
     "datasets": _datasets,
     "late": _named("split-digits", label_delay=13, examples=60),
     "late-folder": _path("mine", block=16, label_delay=17),
@@ -106,8 +111,11 @@ def check_sizes(opener: Opener, data: Path) -> None:
             (_all(stream.held_out(k, 16)), task.held_out),
         ):
             assert x.shape == (count, steps, features) and x.dtype == np.float32 and x.flags.c_contiguous
-            assert y.shape == (count,) and y.dtype == np.int64
             assert count > 0 and x.min() >= low and x.max() <= 1
+            if stream.shape.numbers:
+                assert y.shape == (count, classes) and y.dtype == np.float32 and np.isfinite(y).all()
+                continue
+            assert y.shape == (count,) and y.dtype == np.int64
             assert y.min() >= 0 and y.max() < classes
 
 
@@ -153,7 +161,7 @@ def check_other_seed(opener: Opener, data: Path) -> None:
 def check_order_of_its_own(opener: Opener, data: Path) -> None:
     """Tasks don't share an order of classes, unless they have different classes or are stored so."""
     stream = opener(data, 0)
-    orders = [tuple(_train(stream, k)[1].tolist()) for k in range(len(stream.tasks))]
+    orders = [_train(stream, k)[1].tobytes() for k in range(len(stream.tasks))]
     assert len(set(orders)) == len(orders)
 
 
@@ -175,6 +183,10 @@ def check_class_counts(opener: Opener, data: Path) -> None:
     stream = opener(data, 0)
     if "label_delay" in getattr(stream, "facts", {}):
         return  # counted is what arrives: see test_late_labels
+    if stream.shape.numbers:
+        with pytest.raises(InputError, match="no classes"):
+            stream.class_counts(0)
+        return
     for k in range(len(stream.tasks)):
         counts, classes = stream.class_counts(k), stream.shape.classes
         assert counts.train.tolist() == np.bincount(_train(stream, k)[1], minlength=classes).tolist()
@@ -196,6 +208,24 @@ def check_refuses_nonsense(opener: Opener, data: Path) -> None:
         stream.held_out(len(stream.tasks), 5)
     with pytest.raises(InputError):
         stream.class_counts(len(stream.tasks))
+
+
+def check_numbers_have_predictors(opener: Opener, data: Path) -> None:
+    """Training targets lie in -1 to 1; who learns nothing answers the whole held-out set."""
+    stream = opener(data, 0)
+    if not stream.shape.numbers:
+        return
+    y = np.concatenate([_train(stream, k)[1] for k in range(len(stream.tasks))])
+    assert -1.000001 < y.min() < -0.5 and 0.5 < y.max() < 1.000001
+    targets = stream.targets  # type: ignore[attr-defined]
+    assert len(targets.names) == stream.shape.classes and (targets.unit > 0).all()
+    for k, task in enumerate(stream.tasks):
+        found = stream.predictors(k)  # type: ignore[attr-defined]
+        assert set(found) == {"mean", "last"}
+        assert all(one.shape == (task.held_out, stream.shape.classes) for one in found.values())
+        assert np.allclose(found["mean"], _train(stream, k)[1].mean(axis=0, dtype=float), atol=1e-6)
+        again = stream.targets.values(found["last"])  # type: ignore[attr-defined]
+        assert np.isfinite(again).all()
 
 
 CHECKS = {name.removeprefix("check_"): f for name, f in list(globals().items()) if name.startswith("check_")}

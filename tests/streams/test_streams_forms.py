@@ -148,7 +148,8 @@ def test_every_setting_of_every_stream_has_an_owner() -> None:
         assert entries and all(
             key.startswith("stream.") and p.help and p.source for key, p in entries.items()
         )
-        assert {"stream.tasks", "stream.examples", "stream.held_out"} <= set(entries)
+        assert {"stream.examples", "stream.held_out"} <= set(entries)
+        assert {"stream.tasks", "stream.taus"} & set(entries)
         assert describe(name).scenario in ("domain-incremental", "class-incremental")
 
 

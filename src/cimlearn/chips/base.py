@@ -35,10 +35,13 @@ class Chip(Protocol):
         """
 
     def learn(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> None:
-        """Learn examples in order, each once as new: x (examples, steps, features), y (examples,)."""
+        """Learn examples in order, each once as new: x (examples, steps, features), y (examples,).
 
-    def predict(self, x: NDArray[np.float32], task: int | None = None) -> NDArray[np.int64]:
-        """(examples,) the class of each example of x (examples, steps, features).
+        Where the shape has numbers, y is (examples, outputs) float32, those to learn in -1 .. 1.
+        """
+
+    def predict(self, x: NDArray[np.float32], task: int | None = None) -> NDArray[Any]:
+        """(examples,) the class of each example of x (examples, steps, features); numbers: (examples, outputs).
 
         `task` is the number of the task that x belongs to, for chips that are told (task-incremental); others take no
         notice.
@@ -163,3 +166,4 @@ class Kind:
     )  # placement -> what else decides its bytes
     suit: Suiter | None = None  # None: its parameters are the same for every stream
     told_tasks: Callable[[ParameterSet], bool] = _never  # whether it is told the task when it classifies
+    numbers: bool = False  # it learns real numbers too (regression)

@@ -67,6 +67,7 @@ def told_tasks(chip: str, parameters: ParameterSet) -> bool:
 def build(chip: str, on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -> Chip:
     """A chip, or one of its software twins, ready to learn examples of `shape`."""
     check_placement(chip, on)
+    check_outputs(chip, shape)
     return kind(chip).build(on, parameters=parameters, shape=shape, seed=seed)
 
 
@@ -94,10 +95,20 @@ def design(chip: str, p: ParameterSet, shape: StreamShape, *, learned: int, pred
     InputError
         For an unknown chip, one that says nothing without a run, or one that can't be made for `shape`.
     """
+    check_outputs(chip, shape)
     found = kind(chip).design
     if found is None:
         raise InputError(f"the costs of {chip} are known after a run only; run it: cimlearn run {chip}")
     return found(p, shape, learned=learned, predicted=predicted)
+
+
+def check_outputs(chip: str, shape: StreamShape) -> None:
+    """Raise InputError where a stream asks for numbers of a chip that learns classes only."""
+    if shape.numbers and not kind(chip).numbers:
+        raise InputError(
+            f"{chip} learns classes, and this stream asks for numbers (regression); take m2ru or a model of your own "
+            "(cimlearn.torch.model_chip), or a stream of classes"
+        )
 
 
 def check_placement(chip: str, on: str) -> None:

@@ -15,7 +15,10 @@ from cimlearn.units import number, plural, quantity
 
 if TYPE_CHECKING:
     from cimlearn.devices.fit.data import Data
-    from cimlearn.devices.fit.spread import Number
+    from cimlearn.devices.fit.fit import Cells
+    from cimlearn.devices.fit.spread import Alike, Number
+
+UNLIKELY = 1e-3  # chance below which errors are called dependent
 
 
 def command(arguments: Namespace) -> None:
@@ -36,8 +39,9 @@ def command(arguments: Namespace) -> None:
     if not {True, False} <= {train.up for train in pulses.trains}:
         notes.append("the missing polarity is taken for the mirror image of the other (assumed)")
     laws = LAWS if arguments.law is None else (arguments.law,)
-    law, scores = fit.choose(measured, laws)
-    cells = fit.fitted(measured, law)
+    cells, scores, gain = fit.chosen(measured, laws)
+    alike = spread.alike(cells)
+    notes += _of_noise(measured, cells, alike, gain)
     found = write.inside_ranges(spread.numbers(cells, measured))
     file = Path(arguments.out or f"{Path(arguments.file).stem}-cell.toml")
     text = write.content(
@@ -48,11 +52,34 @@ def command(arguments: Namespace) -> None:
     device_fit_drawing.save(figure, measured, cells, normalised=pulses.normalised)
     if arguments.json:
         shown = {key: one._asdict() if hasattr(one, "_asdict") else one for key, one in found.items()}
-        print(to_json({"law": law, "held_out": scores, "parameters": shown, "notes": notes,
+        print(to_json({"law": cells.law, "held_out": scores, "parameters": shown, "notes": notes,
+                       "alike": alike and {**alike._asdict(), "share": alike.share._asdict(),
+                                           "pulses": alike.pulses._asdict(), "gain": gain},
                        "file": str(file), "figure": str(figure)}))  # fmt: skip
         return
-    _print(measured, law, scores, found, notes)
+    _print(measured, cells.law, scores, found, notes)
     print(f"cell: {file} (use it with --set device={file})\nfigure: {figure}")
+
+
+def _of_noise(measured: Data, cells: Cells, alike: Alike | None, gain: float) -> list[str]:
+    """What the noise of readings is like, and what the fit leaves unexplained."""
+    from cimlearn.devices.fit import fit, noise
+
+    notes = []
+    if alike is not None:
+        notes.append(
+            f"noise of readings stays alike for {number(alike.pulses.value, 2)} pulses ({_interval(alike.pulses)}): "
+            f"{number(alike.size, 3)} half windows of it, {number(alike.rest, 3)} that are new with each reading; "
+            f"likelier by {number(gain, 3)} (log-likelihood) than new noise alone. device.write_noise holds both, and "
+            "the simulated cell draws it anew with each write"
+        )
+    found = noise.whiteness(fit.evaluate(cells, measured)[1][1], measured.first)
+    if found.chance < UNLIKELY:
+        notes.append(
+            f"errors of pulses are not independent of those before (Ljung-Box, {noise.LAGS} pulses: "
+            f"{number(found.q, 3)}, chance {number(found.chance, 1)}): the law or its noise misses something"
+        )
+    return notes
 
 
 def _window(text: str | None) -> tuple[float, float] | None:

@@ -27,6 +27,8 @@ def save(file: Path, data: Data, cells: fit.Cells, *, normalised: bool) -> None:
             _way(grid[:, column], data, cells, up)
             grid[0, column].set_title(f"{way}: data and {cells.law} law", loc="left")
             grid[1, column].set_xlabel("pulse")
+        if cells.noise[3] > 0:
+            grid[1, 0].set_title(f"noise of readings alike for {cells.noise[4]:.2g} pulses", loc="left")
         grid[0, 0].set_ylabel("normalised weight" if normalised else "conductance [µS]")
         grid[1, 0].set_ylabel("error of a pulse [standard deviations]")
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -104,6 +104,8 @@ class Experiment:
                 "stream.label_delay makes the last examples of a task arrive in the next one, but "
                 f"{self.chip} with network.tasks = own learns each task by itself; set network.tasks = shared"
             )
+        if stream.shape.numbers and self.on_device != "cpu":
+            raise InputError(f"{stream.name} asks for numbers, which no GPU learns; leave --on-device away")
         p = self.chip_parameters(stream)
         chip = chips.build(self.chip, self.on, parameters=p, shape=stream.shape, seed=seed)
         return stream, chip

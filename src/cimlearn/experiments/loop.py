@@ -18,7 +18,8 @@ import numpy as np
 
 from cimlearn.chips.base import Chip, Resting
 from cimlearn.experiments.checkpoint import Position, SeedFolder
-from cimlearn.experiments.record import Answers, make_record, never_right
+from cimlearn.experiments.numbers import Measured, measured
+from cimlearn.experiments.record import Answers, make_record, told
 from cimlearn.streams.base import Chunk, Stream
 
 _BORDERS = (20, 100, 500)  # examples: a task begins with short chunks, so that its rate shows at once
@@ -108,28 +109,25 @@ class SeedLoop:
             return False
         info = stream.tasks[task]
         record = make_record(
-            chip,
-            seed=self.seed,
-            task=task,
-            name=info.name,
-            accuracy=[a.accuracy for a in answers],
-            examples=info.examples,
-            balanced=[a.balanced for a in answers],
-            never_right=never_right(answers),
+            chip, seed=self.seed, task=task, name=info.name, examples=info.examples, **told(answers)
         )
         if isinstance(chip, Resting) and chip.rests():
             chip.rest()
             rested = self._answers(stream, chip, task)
             if rested is None:
                 return False
-            record["rested_accuracy"] = [a.accuracy for a in rested]
+            record["rested_accuracy"] = [a.score for a in rested]
         files.append(record)
         files.save(chip, Position(task + 1, 0, task + 1))
         self.tell(Evaluated(self.seed, task, record))
         return True
 
-    def _answers(self, stream: Stream, chip: Chip, task: int) -> list[Answers] | None:
+    def _answers(self, stream: Stream, chip: Chip, task: int) -> list[Answers] | list[Measured] | None:
         """How `chip` answers on the held-out set of each task so far; None if asked to stop."""
+        if stream.shape.numbers:
+            found = [measured(stream, chip, old, _CHUNK, self.stop) for old in range(task + 1)]
+            known = [one for one in found if one is not None]
+            return known if len(known) == len(found) else None
         answers = []
         for old in range(task + 1):
             seen = right = np.zeros(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.chips.base import Chip
+from cimlearn.experiments.numbers import Measured
 
 _BINS = 32  # bars of a write histogram
 _BLOCKS = 64  # blocks of a write map, at most, each way
@@ -24,6 +25,11 @@ class Answers(NamedTuple):
     def accuracy(self) -> float:
         """Share of right answers."""
         return int(self.right.sum()) / int(self.seen.sum())
+
+    @property
+    def score(self) -> float:
+        """What the matrix of a run holds: larger is better."""
+        return self.accuracy
 
     @property
     def balanced(self) -> float:
@@ -44,34 +50,53 @@ def make_record(
     seed: int,
     task: int,
     name: str,
-    accuracy: list[float],
     examples: int,
+    accuracy: list[float] | None = None,
     balanced: list[float] | None = None,
     never_right: list[int] | None = None,
+    errors: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """The record of `chip` after task number `task`.
 
-    accuracy
-        share of right answers on the held-out set of each task so far
+    Parameters
+    ----------
+    chip, seed, task, name
+        what learned, and what it learned
     examples
         new examples learned in this task
+    accuracy
+        share of right answers on the held-out set of each task so far; None for numbers
     balanced
         the same as `accuracy`, every class counting alike
     never_right
         classes with held-out examples in the tasks so far of which none is answered right
+    errors
+        of numbers, on the held-out set of each task so far
     """
     worn = chip.worn()
+    classes: dict[str, Any] = {"accuracy": accuracy, "balanced_accuracy": balanced or []}
     return {
         "seed": seed,
         "task": task,
         "task_name": name,
-        "accuracy": accuracy,
-        "balanced_accuracy": balanced or [],
+        **({"errors": errors} if errors is not None else classes),
         **({"never_right": never_right} if never_right else {}),
         "examples": examples,
         "ledger": chip.ledger().as_dict(),
         "writes": {array: _writes(counts, worn.get(array, 0)) for array, counts in chip.writes().items()},
         "memory_bits": chip.memory_bits(),
+    }
+
+
+def told(answers: Sequence[Answers | Measured]) -> dict[str, Any]:
+    """Arguments of `make_record` that say how a chip answered on the held-out set of each task so far."""
+    classes = [one for one in answers if isinstance(one, Answers)]
+    if not classes:
+        return {"errors": [one.as_dict() for one in answers if isinstance(one, Measured)]}
+    return {
+        "accuracy": [one.accuracy for one in classes],
+        "balanced": [one.balanced for one in classes],
+        "never_right": never_right(classes),
     }
 
 

@@ -144,6 +144,8 @@ def check(p: ParameterSet, usual: ParameterSet, *, on: str) -> None:
     """
     if on != "chip":
         raise InputError(f"--on-device cuda simulates --on chip, not --on {on}; leave --on-device away")
+    if p["rule.answer"] == "linear":
+        _refuse("rule.answer", "linear", "softmax or kwta")
     if p["rule.feedback"] not in FEEDBACK:
         _refuse("rule.feedback", p["rule.feedback"], " or ".join(FEEDBACK))
     if p["rule.feedback"] == "through" and p["periphery.zero_read"]:

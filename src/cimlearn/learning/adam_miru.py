@@ -29,6 +29,7 @@ class AdamSettings(NamedTuple):
     square: float  # beta_2: what stays of the mean squared gradient
     epsilon: float
     clip: float  # largest norm of a gradient; infinity = no limit
+    linear: bool = False  # the loss is half the squared error of the outputs, instead of the cross entropy
 
 
 def pytorch() -> Any:
@@ -75,15 +76,22 @@ class AdamMiru:
         """Gradients of the loss by both weight tensors, and the answers (examples, classes).
 
             loss = sum_n weight_n (- sum_k target_nk log softmax_k(o_n)) / examples
+            loss = sum_n weight_n sum_k (o_nk - target_nk)^2 / 2 / examples        where `linear`: answers are o
 
         x (examples, steps, features), target (examples, classes), weight (examples,).
         """
         torch = self._torch
-        logarithm = torch.log_softmax(self._forward(x), dim=1)
-        each = -(self._aligned(target.shape, target) * logarithm).sum(dim=1)
+        out, wanted = self._forward(x), self._aligned(target.shape, target)
+        if self.settings.linear:
+            answers = out
+            each = 0.5 * (out - wanted).square().sum(dim=1)
+        else:
+            answers = torch.log_softmax(out, dim=1)
+            each = -(wanted * answers).sum(dim=1)
         loss = (self._aligned(weight.shape, weight) * each).sum() / len(x)
         first, second = torch.autograd.grad(loss, self._weights)
-        return (first, second), np.asarray(logarithm.detach().exp_().numpy())
+        answers = answers.detach()
+        return (first, second), np.asarray((answers if self.settings.linear else answers.exp_()).numpy())
 
     def step(self, x: Float, target: Float, weight: Float) -> Float:
         """One step of Adam, arguments as in `gradients`; the answers (examples, classes) from before it."""

@@ -70,6 +70,22 @@ def buffer(
 
 
 @kernel
+def as_share(value):
+    """What stands in `share` for a number, cut to -1 .. 1."""
+    return (min(max(value, np.float32(-1)), np.float32(1)) + np.float32(1)) * np.float32(0.5)
+
+
+def as_shares(y: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(examples, outputs) what stands in `share` for numbers y (examples, outputs), cut to -1 .. 1."""
+    return (np.clip(y, -1, 1) + np.float32(1)) * np.float32(0.5)
+
+
+def told(memory: Buffer, slots: NDArray[np.int64]) -> NDArray[np.float32]:
+    """(examples, outputs) the numbers of stored examples, in the bits of `share`."""
+    return memory.state.share[slots] * np.float32(2.0 / memory.share_steps) - np.float32(1)
+
+
+@kernel
 def lfsr_step(register):
     """The next state of the 16-bit register with taps 16, 14, 13, 11 (period 65,535), for the signs of probes."""
     bit = (register ^ (register >> 2) ^ (register >> 3) ^ (register >> 5)) & 1

@@ -8,6 +8,7 @@ written again, so a run that goes on after a kill adds what is missing, and the 
 | accuracy/task-J | i | share right on the held-out set of task J (from 1) after i tasks |
 | accuracy/average | i | mean over the tasks learned so far |
 | accuracy/forgetting | i, from 2 | fall from the best (metrics.py) |
+| r2/..., smape/task-J | i | of a regression in place of accuracy: variance explained (0 to 1), sMAPE [%] |
 | writes/per_cell_mean, writes/per_cell_max | i | writes of all cells so far; not for software |
 | speed/examples_per_second | i | new examples of that task, on this machine; not part of the result |
 | energy/learning_J, energy/inference_J, power_W, area_m2 | last | costs of the seed |
@@ -62,12 +63,15 @@ def points(run: Run, seed: int) -> Iterator[Point]:
     rows = [record.accuracy for record in records]
     for record in records:
         step = record.task + 1
+        what = "r2" if record.errors else "accuracy"
         for j, accuracy in enumerate(record.accuracy, start=1):
-            yield Point(f"accuracy/task-{j}", step, accuracy)
-        yield Point("accuracy/average", step, metrics.mean(record.accuracy))
+            yield Point(f"{what}/task-{j}", step, accuracy)
+        yield Point(f"{what}/average", step, metrics.mean(record.accuracy))
+        for j, one in enumerate(record.errors, start=1):
+            yield Point(f"smape/task-{j}", step, one["smape"])
         lost = metrics.forgetting(rows[:step])
         if lost is not None:
-            yield Point("accuracy/forgetting", step, lost)
+            yield Point(f"{what}/forgetting", step, lost)
         yield from _writes(record, step)
         timing = run.timing.get(str(seed), {}).get(str(record.task), {})
         if timing.get("seconds", 0) > 0:

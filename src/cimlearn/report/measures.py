@@ -81,7 +81,7 @@ def _lifetime(costs: Costs) -> float:
 
 
 MEASURES: Final = (
-    Measure("accuracy", "Accuracy", "share", True, "mean over the tasks so far", of_records=_accuracy),
+    Measure("accuracy", "Accuracy", "share", True, "mean over the tasks so far; of numbers R2", of_records=_accuracy),
     Measure("accuracy_new", "Accuracy on the last task", "share", True, "on the task just learned", of_records=_new),
     Measure("forgetting", "Forgetting", "share", False, "mean fall from the best", of_records=_forgetting),
     Measure("learning_J", "Learning energy", "J", False, "a new example, its replays", of_costs=_learning("joules")),

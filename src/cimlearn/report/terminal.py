@@ -9,6 +9,8 @@ from cimlearn import metrics
 from cimlearn.report.run.balance import balance_lines
 from cimlearn.report.run.chance import chance_lines
 from cimlearn.report.run.cost_words import giga, years
+from cimlearn.report.run.numbers import lines as number_lines
+from cimlearn.report.run.numbers import measure
 from cimlearn.report.run.rested import rested_lines
 from cimlearn.runfolder.records import Record, Run
 from cimlearn.units import count, number, percent, points, quantity, si_text, value_text, whole
@@ -80,7 +82,7 @@ def matrix_table(run: Run) -> Table:
     from rich.text import Text
 
     over = f", mean of {len(run.counted_seeds)} seeds" if len(run.counted_seeds) > 1 else ""
-    table = _table(f"Accuracy on each task [%]{over}")
+    table = _table(f"{measure(run.numbers).capitalize()} on each task [%]{over}")
     table.add_column("after learning", style="dim", overflow="fold")
     rows = metrics.mean_matrix(run.matrices()) if run.records else []
     for j in range(len(rows)):
@@ -104,14 +106,15 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
     table.add_column(justify="left")
     accuracy, writes, speed = summary["accuracy"], summary["writes"], summary["examples_per_second"]
     lines = [("run", f"{summary['chip']} on {summary['stream']}, {summary['on']}{state}")]
+    what = measure("measure" in summary)
     if accuracy is not None:
         spread = f" ± {100 * accuracy['std']:.1f}" if accuracy["std"] is not None else ""
         lines += [
-            ("average accuracy", f"{100 * accuracy['average']:.1f}{spread} %"),
+            (f"average {what}", f"{100 * accuracy['average']:.1f}{spread} %"),
             ("forgetting", points(accuracy["forgetting"])),
-            ("learning accuracy", percent(accuracy["learning"])),
+            (f"learning {what}", percent(accuracy["learning"])),
         ]
-    lines += [*chance_lines(summary), *balance_lines(summary), *rested_lines(summary)]
+    lines += [*chance_lines(summary), *balance_lines(summary), *rested_lines(summary), *number_lines(summary)]
     if writes["cells"] is not None:
         lines += [
             (

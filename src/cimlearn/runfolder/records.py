@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cimlearn.errors import InputError
 from cimlearn.runfolder.files import check_digest, read_timing, sealed
@@ -17,6 +18,7 @@ from cimlearn.untrusted.limits import most_bytes
 FORMAT = 1
 _REQUIRED = ("chip", "on", "stream", "scenario", "seeds", "tasks", "parameters")
 SEEDS = "the folders seed-N"
+MEASURED: Final = ("mse", "smape", "r2")  # of a regression
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,9 @@ class Record:
     seed: int
     task: int  # counts from 0
     task_name: str
-    accuracy: tuple[float, ...]  # (task + 1,) share right on the held-out set of each task so far
+    accuracy: tuple[
+        float, ...
+    ]  # (task + 1,) share right on the held-out set of each task so far; regression: R2
     examples: int  # learned in this task
     counts: dict[str, dict[str, dict[str, int]]]  # phase -> part -> action -> count since the seed's start
     conductance_on: dict[str, dict[str, float]]  # phase -> array -> conductance switched on [S]
@@ -71,16 +75,21 @@ class Record:
     ] = ()  # (task + 1,) as accuracy, every class counting alike; empty in older records
     never_right: tuple[int, ...] = ()  # classes that were tested, and never answered right
     rested: tuple[float, ...] = ()  # (task + 1,) as accuracy, after the rest that follows; empty without one
+    errors: tuple[
+        Mapping[str, Any], ...
+    ] = ()  # (task + 1,) of a regression: mse, smape, r2 and those of predictors
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Record:
         """A record from its JSON object. Raises KeyError, TypeError or ValueError if it is not one."""
         task, ledger = int(data["task"]), data["ledger"]
-        accuracy = tuple(float(a) for a in data["accuracy"])
+        errors = tuple(_errors(one) for one in data.get("errors", ()))
+        key = "errors" if errors else "accuracy"
+        accuracy = tuple(one["r2"] for one in errors) or tuple(float(a) for a in data["accuracy"])
         if len(accuracy) != task + 1:
-            raise ValueError(f"'accuracy' has {len(accuracy)} values, task {task} needs {task + 1}")
-        if not all(0 <= a <= 1 for a in accuracy):
-            raise ValueError("'accuracy' has a value outside 0 to 1")
+            raise ValueError(f"'{key}' has {len(accuracy)} values, task {task} needs {task + 1}")
+        if not all(a <= 1 and (a >= 0 or errors) for a in accuracy):
+            raise ValueError(f"'{key}' has a value outside {'-inf to 1' if errors else '0 to 1'}")
         return cls(
             seed=int(data["seed"]),
             task=task,
@@ -101,7 +110,18 @@ class Record:
             balanced=tuple(float(a) for a in data.get("balanced_accuracy", ())),
             never_right=tuple(int(c) for c in data.get("never_right", ())),
             rested=tuple(float(a) for a in data.get("rested_accuracy", ())),
+            errors=errors,
         )
+
+
+def _errors(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The errors on one held-out set, and those of simple predictors by name. Raises KeyError or ValueError."""
+    own: dict[str, Any] = {key: float(data[key]) for key in MEASURED}
+    if not all(math.isfinite(value) for value in own.values()):
+        raise ValueError("'errors' has a value that is not finite")
+    return own | {
+        str(name): {key: float(one[key]) for key in MEASURED} for name, one in data.items() if name not in own
+    }
 
 
 @dataclass(frozen=True)
@@ -138,6 +158,11 @@ class Run:
         if "costs" in self.config:
             return self.config["costs"]
         return {"m2ru": "crossbar", "sas-mram": "bitserial"}.get(self.config["chip"])
+
+    @property
+    def numbers(self) -> bool:
+        """Whether it answers with numbers (regression); what stands for accuracy is then R2."""
+        return bool(self.config.get("targets"))
 
     @property
     def task_names(self) -> tuple[str, ...]:

@@ -52,6 +52,14 @@ class Counts(_Strict):
     held_out: list[list[int]]
 
 
+class Targets(_Strict):
+    """What the numbers of a regression stand for."""
+
+    names: list[str] = Field(min_length=1)
+    offset: list[float]
+    unit: list[float]
+
+
 class Configuration(_Strict):
     """run.json. What folders from before lack has a default."""
 
@@ -68,6 +76,7 @@ class Configuration(_Strict):
     shape: Shape | None = None
     tasks: list[Task] = Field(min_length=1)
     class_counts: Counts | None = None
+    targets: Targets | None = None
     stream_facts: dict[str, Any] = {}
     label_delay: int | None = None
     never_learned: Any = None

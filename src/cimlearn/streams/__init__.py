@@ -1,7 +1,16 @@
 """Task streams: images, sensors, your own arrays and tables; and where their data comes from."""
 
 from cimlearn.streams.arrays import ArrayStream
-from cimlearn.streams.base import Chunk, ClassCounts, Stream, StreamKind, StreamShape, TaskInfo
+from cimlearn.streams.base import (
+    Chunk,
+    ClassCounts,
+    NumberShape,
+    Stream,
+    StreamKind,
+    StreamShape,
+    Targets,
+    TaskInfo,
+)
 from cimlearn.streams.catalog import default_stream, describe, names, open_stream, parameters, source
 from cimlearn.streams.datasets import DatasetStream
 from cimlearn.streams.described import described
@@ -12,10 +21,12 @@ __all__ = [
     "Chunk",
     "ClassCounts",
     "DatasetStream",
+    "NumberShape",
     "Stream",
     "StreamKind",
     "StreamShape",
     "TableStream",
+    "Targets",
     "TaskInfo",
     "default_stream",
     "describe",

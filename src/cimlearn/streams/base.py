@@ -21,6 +21,22 @@ class StreamShape(NamedTuple):
     classes: int  # outputs
     signed: bool  # values in [-1, 1]; otherwise in [0, 1]
 
+    @property
+    def numbers(self) -> bool:
+        """Whether the outputs are real numbers (regression); else one of them is the right class."""
+        return False
+
+
+class NumberShape(StreamShape):
+    """The shape of a stream whose targets are `classes` real numbers: regression."""
+
+    __slots__ = ()
+
+    @property
+    def numbers(self) -> bool:
+        """Yes."""
+        return True
+
 
 class TaskInfo(NamedTuple):
     """One task of a stream."""
@@ -34,7 +50,21 @@ class Chunk(NamedTuple):
     """Some examples in stream order."""
 
     x: NDArray[np.float32]  # (examples, steps, features) inputs in [0, 1] or [-1, 1]
-    y: NDArray[np.int64]  # (examples,) class, 0 <= y < classes
+    y: NDArray[
+        Any
+    ]  # (examples,) int64 class, 0 <= y < classes; numbers: (examples, outputs) float32, see Targets
+
+
+class Targets(NamedTuple):
+    """What the numbers of a regression stand for: y = (value - offset) / unit; training values lie in -1 .. 1."""
+
+    names: tuple[str, ...]  # (outputs,)
+    offset: NDArray[np.float64]  # (outputs,)
+    unit: NDArray[np.float64]  # (outputs,) above 0
+
+    def values(self, y: NDArray[Any]) -> NDArray[np.float64]:
+        """(examples, outputs) in the targets' own units, of y (examples, outputs)."""
+        return y.astype(np.float64) * self.unit + self.offset
 
 
 class ClassCounts(NamedTuple):
@@ -93,4 +123,19 @@ class Stream(Protocol):
         """Test examples of `task`, `size` at a time."""
 
     def class_counts(self, task: int) -> ClassCounts:
-        """Examples of each class in `task`."""
+        """Examples of each class in `task`; InputError where the shape has numbers."""
+
+
+class NumberStream(Stream, Protocol):
+    """A stream whose `shape` is a NumberShape: of a regression."""
+
+    @property
+    def targets(self) -> Targets:
+        """What its numbers stand for."""
+
+    def predictors(self, task: int) -> dict[str, NDArray[np.float32]]:
+        """Answers (held_out, outputs) on the held-out set of `task` of whoever learns nothing, scaled as y.
+
+        'mean': the mean of the task's training targets, always. 'last', where there is one: the last value of the
+        target that is known when the answer is due.
+        """

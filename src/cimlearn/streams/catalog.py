@@ -14,6 +14,7 @@ from cimlearn.streams.arrayfiles import open_arrays
 from cimlearn.streams.base import Stream, StreamKind
 from cimlearn.streams.delay import Delayed
 from cimlearn.streams.folders import FolderStream
+from cimlearn.streams.forecasts import open_mackey_glass
 from cimlearn.streams.sequences import open_sequence, pieces
 from cimlearn.streams.sources.find import data_folder, find
 from cimlearn.streams.sources.imagesets import load_images
@@ -27,9 +28,8 @@ DOMAIN, CLASS = "domain-incremental", "class-incremental"
 class Named(NamedTuple):
     """What a name stands for."""
 
-    family: (
-        str  # permuted | rotated | split | sequence | people | activities | file | folder | table | elsewhere
-    )
+    # permuted | rotated | split | sequence | series | people | activities | file | folder | table | elsewhere
+    family: str
     source: str  # data set
     scenario: str = DOMAIN
 
@@ -44,6 +44,7 @@ def _catalog() -> dict[str, Named]:
         named[f"split-{source}"] = Named("split", source, CLASS if gray else DOMAIN)
         other = "domain" if gray else "class"
         named[f"split-{source}-{other}"] = Named("split", source, DOMAIN if gray else CLASS)
+    named["mackey-glass"] = Named("series", "mackey-glass")
     named["hapt-people"] = Named("people", "hapt")
     named["hapt-activities"] = Named("activities", "hapt", CLASS)
     named["hapt-activities-domain"] = Named("activities", "hapt", DOMAIN)
@@ -58,6 +59,7 @@ _PARTS = {
     "rotated": ("common", "images", "rotated"),
     "split": ("common", "images", "split"),
     "sequence": ("common", "images", "sequence"),
+    "series": ("common", "series"),
     "people": ("common", "sensors", "people"),
     "activities": ("common", "sensors", "activities"),
     "file": ("common", "arrays"),
@@ -190,6 +192,8 @@ def _open(
         return open_arrays(expanded(name), chosen, seed=seed)
     if named.family == "folder":
         return FolderStream(expanded(name), chosen, seed=seed)
+    if named.family == "series":
+        return open_mackey_glass(str(name), chosen, seed=seed)
     if named.source == "hapt":
         recordings = sensors.load_recordings(data)
         return sensors.open_sensors(

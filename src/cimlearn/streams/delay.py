@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
 from cimlearn.streams import cutting
-from cimlearn.streams.base import Chunk, ClassCounts, Stream, StreamShape, TaskInfo
+from cimlearn.streams.base import Chunk, ClassCounts, NumberStream, Stream, StreamShape, Targets, TaskInfo
 
 
 class Delayed:
@@ -87,6 +88,15 @@ class Delayed:
     def class_counts(self, task: int) -> ClassCounts:
         """Examples of each class that arrive in `task`; the last ones are learned later."""
         return self._stream.class_counts(task)
+
+    @property
+    def targets(self) -> Targets:
+        """Those of the stream."""
+        return cast(NumberStream, self._stream).targets
+
+    def predictors(self, task: int) -> dict[str, NDArray[np.float32]]:
+        """Those of the stream."""
+        return cast(NumberStream, self._stream).predictors(task)
 
     def _between(self, first: int, end: int, size: int) -> Iterator[Chunk]:
         """Examples number `first` to `end` - 1 of all tasks together, at most `size` at a time."""

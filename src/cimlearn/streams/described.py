@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
-from cimlearn.streams.base import Stream
+from cimlearn.streams.base import NumberStream, Stream
 
 
 def described(stream: Stream) -> dict[str, Any]:
@@ -13,10 +13,14 @@ def described(stream: Stream) -> dict[str, Any]:
     `class_counts` {train, held_out}: (tasks, classes) examples of each class that arrive in a task, and that are held
     out; `stream_facts`: what the stream itself has to say (`facts`), if anything; `label_delay` and `never_learned`,
     where labels arrive late; `data_from`: where data sets were found. A stream of one's own that counts no classes
-    has none of the first.
+    has none of the first. `targets` {names, offset, unit}: what the numbers of a regression stand for.
     """
     entries: dict[str, Any] = {}
-    if hasattr(stream, "class_counts"):
+    if stream.shape.numbers:
+        targets = cast(NumberStream, stream).targets
+        scaling = {"offset": targets.offset.tolist(), "unit": targets.unit.tolist()}
+        entries["targets"] = {"names": list(targets.names), **scaling}
+    elif hasattr(stream, "class_counts"):
         counts = [stream.class_counts(k) for k in range(len(stream.tasks))]
         entries["class_counts"] = {
             "train": [count.train.tolist() for count in counts],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
-from cimlearn.streams.base import StreamShape
+from cimlearn.streams.base import NumberShape, StreamShape
 from cimlearn.streams.catalog import DOMAIN, describe, elsewhere
 from cimlearn.streams.images import image_shape, split_classes
 from cimlearn.streams.sensors import ACTIVITIES, activity_classes, shape_of
@@ -38,6 +38,8 @@ def known_shape(name: str | Path, settings: ParameterSet) -> StreamShape:
             f"the shape of {name} is known only once its data is read; name a stream of the same shape, "
             f"or run it for its costs: cimlearn run CHIP --stream {name}"
         )
+    if named.family == "series":
+        return NumberShape(chosen["window"], 1, 1, True)
     if named.family == "people":
         return shape_of(chosen, ACTIVITIES)
     if named.family == "activities":

@@ -92,7 +92,10 @@ def design(
 
     def examples(count: int) -> Any:
         size = (count, shape.steps, shape.features)
-        return draw.uniform(low, 1.0, size).astype(np.float32), draw.integers(shape.classes, size=count)
+        x = draw.uniform(low, 1.0, size).astype(np.float32)
+        if shape.numbers:
+            return x, draw.uniform(-1, 1, (count, shape.classes)).astype(np.float32)
+        return x, draw.integers(shape.classes, size=count)
 
     chip.learn(*examples(batch))
     before = chip.ledger()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cimlearn.arrays.crossbar_counts import pieces
 from cimlearn.costs.crossbar.layers import BACK
 from cimlearn.errors import InputError
-from cimlearn.learning.replay import Buffer, BufferState, buffer, recall_many, store_all
+from cimlearn.learning.replay import Buffer, BufferState, as_shares, buffer, recall_many, store_all, told
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
 from cimlearn.state import copied
@@ -35,8 +35,10 @@ TOGETHER: Final = 256  # examples that are classified at once
 CLASSIFIED, NEW, REPLAYED, WAITING, UPDATES = range(5)
 
 
-def cross_entropy(_: nn.Module, output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """() mean cross entropy of output (examples, classes) and y (examples,)."""
+def usual(_: nn.Module, output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """() mean cross entropy of output (examples, classes) and y (examples,); of numbers the mean-square error."""
+    if y.is_floating_point():
+        return nn.functional.mse_loss(output, y)
     return nn.functional.cross_entropy(output, y)
 
 
@@ -44,7 +46,7 @@ class Wanted(NamedTuple):
     """What a user says of a model beside its arrays' parameters."""
 
     names: Names = Names()
-    loss: Loss = cross_entropy  # of (model, output, y)
+    loss: Loss = usual  # of (model, output, y)
     end_task: Callable[[nn.Module], None] | None = None  # changes buffers of the model
 
 
@@ -52,7 +54,7 @@ class Waiting(NamedTuple):
     """New examples that wait for an update."""
 
     x: Float  # (batch, steps, features)
-    y: NDArray[np.int64]  # (batch,)
+    y: NDArray[Any]  # (batch,) classes; (batch, outputs) numbers
 
 
 class ModelState(NamedTuple):
@@ -85,7 +87,7 @@ class ModelChip:
             plain = build(shape)
             low = -1.0 if shape.signed else 0.0
             sample = torch.rand(SAMPLE, shape.steps, shape.features) * (1 - low) + low
-            labels = torch.randint(shape.classes, (SAMPLE,))
+            labels = _labels(shape)
         self._check(plain, sample)
         convert.check(plain, Hardware("crossbar", p, prices), wanted.names)
         for name in wanted.names.frozen:
@@ -111,16 +113,15 @@ class ModelChip:
             (shape.steps, shape.features),
             shape.classes,
             bits=p["replay.bits"],
-            share_bits=1,
+            share_bits=p["replay.bits"] if shape.numbers else 1,
             kind=p["replay.quantiser"],
             signed=shape.signed,
             lfsr=p["replay.random"] == "lfsr",
             seed=seed,
         )
         batch = p["rule.batch"]
-        waiting = Waiting(
-            np.zeros((batch, shape.steps, shape.features), np.float32), np.zeros(batch, np.int64)
-        )
+        y = np.zeros((batch, shape.classes), np.float32) if shape.numbers else np.zeros(batch, np.int64)
+        waiting = Waiting(np.zeros((batch, shape.steps, shape.features), np.float32), y)
         self._state = ModelState(np.zeros(5, np.int64), waiting, self.memory.state)
 
     def _check(self, plain: nn.Module, sample: torch.Tensor) -> None:
@@ -137,8 +138,8 @@ class ModelChip:
         if not isinstance(given, torch.Tensor) or tuple(given.shape) != wanted:
             shape = tuple(given.shape) if isinstance(given, torch.Tensor) else type(given).__name__
             raise InputError(
-                f"the model gives {shape} for 2 examples of {self.shape.classes} classes; give {wanted}: a value "
-                "for each class"
+                f"the model gives {shape} for 2 examples of {self.shape.classes} "
+                f"{'numbers' if self.shape.numbers else 'classes'}; give {wanted}: a value for each"
             )
 
     def _prime(self, sample: torch.Tensor, labels: torch.Tensor, seed: int) -> dict[str, int]:
@@ -162,8 +163,8 @@ class ModelChip:
         if self.wanted.end_task is not None:
             self.wanted.end_task(self.model)
 
-    def learn(self, x: Float, y: NDArray[np.int64]) -> None:
-        """Learn x (examples, steps, features) with classes y (examples,), each once as new."""
+    def learn(self, x: Float, y: NDArray[Any]) -> None:
+        """Learn x (examples, steps, features) with classes y (examples,), or numbers (examples, outputs)."""
         batch, progress, waiting = len(self._state.waiting.y), self._state.progress, self._state.waiting
         start = 0
         while start < len(x):
@@ -188,26 +189,31 @@ class ModelChip:
         again = np.zeros((old, *waiting.x.shape[1:]), np.float32)
         recall_many(memory, slots, again)
         x = torch.from_numpy(np.concatenate([waiting.x, again]))
-        y = torch.from_numpy(np.concatenate([waiting.y, memory.state.labels[slots]]))
+        numbers = self.shape.numbers
+        known = told(memory, slots) if numbers else memory.state.labels[slots]
+        y = torch.from_numpy(np.concatenate([waiting.y, known]))
         self.model.train()
         self.optimiser.zero_grad()
         self.wanted.loss(self.model, self.model(x), y).backward()
         self.optimiser.step()
         if memory.state.labels.size:
-            store_all(
-                memory, waiting.x, waiting.y, np.zeros((len(waiting.y), self.shape.classes), np.float32)
-            )
+            none = np.zeros((len(waiting.y), self.shape.classes), np.float32)
+            labels = np.zeros(len(waiting.y), np.int64) if numbers else waiting.y
+            store_all(memory, waiting.x, labels, as_shares(waiting.y) if numbers else none)
         self._state.progress[REPLAYED] += old
         self._state.progress[UPDATES] += 1
 
-    def predict(self, x: Float, task: int | None = None) -> NDArray[np.int64]:
-        """(examples,) the class of each of x (examples, steps, features)."""
+    def predict(self, x: Float, task: int | None = None) -> NDArray[Any]:
+        """(examples,) the class of each of x (examples, steps, features); numbers: (examples, outputs)."""
         self.model.eval()
-        found = np.zeros(len(x), np.int64)
+        numbers = self.shape.numbers
+        found: NDArray[Any] = np.zeros((len(x), self.shape.classes) if numbers else len(x), np.int64)
+        found = found.astype(np.float32) if numbers else found
         with torch.no_grad():
             for start in range(0, len(x), TOGETHER):
                 part = slice(start, start + TOGETHER)
-                found[part] = self.model(torch.from_numpy(np.ascontiguousarray(x[part]))).argmax(1).numpy()
+                out = self.model(torch.from_numpy(np.ascontiguousarray(x[part])))
+                found[part] = (out if numbers else out.argmax(1)).numpy()
         self._state.progress[CLASSIFIED] += len(x)
         return found
 
@@ -235,9 +241,9 @@ class ModelChip:
     def memory_bits(self) -> dict[str, int]:
         """Bits of each digital memory that learning needs."""
         p, shape = self.parameters, self.shape
-        example = shape.steps * shape.features * p["replay.bits"] + int(
-            np.ceil(np.log2(max(2, shape.classes)))
-        )
+        label = int(np.ceil(np.log2(max(2, shape.classes))))
+        label = shape.classes * p["replay.bits"] if shape.numbers else label
+        example = shape.steps * shape.features * p["replay.bits"] + label
         bits = {"replay": p["replay.slots"] * example}
         if self.on != "chip":
             return bits
@@ -327,3 +333,10 @@ class ModelChip:
                 f"model.{n}": one.numpy() for n, one in self.model.named_buffers() if ".array." not in n
             }
         return {**self._state._asdict(), **values, **cells}
+
+
+def _labels(shape: StreamShape) -> torch.Tensor:
+    """Random answers to the sample."""
+    if shape.numbers:
+        return torch.rand(SAMPLE, shape.classes) * 2 - 1
+    return torch.randint(shape.classes, (SAMPLE,))

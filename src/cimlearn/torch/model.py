@@ -13,9 +13,9 @@ CHIP = model_chip(build)
 cimlearn run mymodel.py:CHIP --stream permuted-digits --set device.kind=ecram
 
 The model takes x (examples, steps, features) and gives (examples, classes). It learns by gradient descent on the cross
-entropy, or a loss of one's own, `rule.batch` new examples an update, each with replayed ones. Ranges of inputs and sums
-come from uniformly random inputs, since a chip is made before its stream is seen. `--on float` is the same
-model and rule in software.
+entropy, of a stream of numbers on the mean-square error, or on a loss of one's own; `rule.batch` new examples an
+update, each with replayed ones. Ranges of inputs and sums come from uniformly random inputs, since a chip is made
+before its stream is seen. `--on float` is the same model and rule in software.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from cimlearn.parameters import ParameterSet, load
 from cimlearn.streams.base import StreamShape
 from cimlearn.torch import expected
 from cimlearn.torch.hardware import Hardware, crossbar
-from cimlearn.torch.learner import Build, Loss, ModelChip, Wanted, cross_entropy
+from cimlearn.torch.learner import Build, Loss, ModelChip, Wanted, usual
 from cimlearn.torch.library import nn
 from cimlearn.torch.names import Names
 
@@ -43,7 +43,7 @@ def model_chip(
     keep: Sequence[str] = (),
     frozen: Sequence[str] = (),
     place: Mapping[str, Hardware] | None = None,
-    loss: Loss = cross_entropy,
+    loss: Loss = usual,
     end_task: Callable[[nn.Module], None] | None = None,
 ) -> Kind:
     """A kind of chip whose network is `build(shape)`, on crossbars that learn in situ.
@@ -59,8 +59,8 @@ def model_chip(
     keep, frozen, place
         layers by name, as of `to_chip`
     loss
-        of (model, output (examples, classes), y (examples,)); the model's parameters are what its cells hold, so a
-        penalty on them is possible. What it computes has no price
+        of (model, output (examples, classes), y (examples,)), or of numbers both (examples, outputs); the model's
+        parameters are what its cells hold, so a penalty on them is possible. What it computes has no price
     end_task
         called with the model after each task; what it keeps for the next (importances, anchors) is written into buffers
         that the model has registered, which are saved with a run
@@ -101,6 +101,7 @@ def model_chip(
         design=design,
         device="device.kind",
         costs="layers",
+        numbers=True,
         packages={"chip": ("torch",), "float": ("torch",)},
     )
 

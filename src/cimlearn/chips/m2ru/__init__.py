@@ -140,6 +140,11 @@ def design(p: ParameterSet, shape: StreamShape, *, learned: int, predicted: int)
     """What it is expected to do, without a run."""
     check_consolidation("chip", p)
     from cimlearn.chips.m2ru import expected
+    from cimlearn.chips.m2ru.sizes import check_answer
+
+    if shape.numbers and not p.entry("rule.answer").changed:
+        p = p.replace({"rule.answer": "linear"})
+    check_answer(p, shape)
 
     return expected.design(p, shape, learned=learned, predicted=predicted)
 
@@ -169,6 +174,7 @@ KIND: Final = Kind(
     first_streams=("permuted-mnist", "permuted-digits"),
     packages={"adam": ("torch",)},
     suit=suit,
+    numbers=True,
 )
 KINDS: Final = (
     KIND,

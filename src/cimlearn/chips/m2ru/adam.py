@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from cimlearn.chips.m2ru.counts import buffer_counts
 from cimlearn.chips.m2ru.setup import initial_weights, make_memory
-from cimlearn.chips.m2ru.sizes import example_bits
+from cimlearn.chips.m2ru.sizes import check_answer, example_bits
 from cimlearn.learning.adam_miru import AdamMiru, AdamSettings, Float
 from cimlearn.learning.penalty import PenaltySettings
-from cimlearn.learning.replay import BufferState, recall_many, store_all
+from cimlearn.learning.replay import BufferState, as_shares, recall_many, store_all, told
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
 from cimlearn.state import copied, load
@@ -37,7 +37,7 @@ class Waiting(NamedTuple):
     """New examples that don't fill a batch yet, as they came."""
 
     x: Float  # (batch, steps, features)
-    y: NDArray[np.int64]  # (batch,)
+    y: NDArray[Any]  # (batch,) classes; (batch, outputs) numbers
 
 
 class AdamState(NamedTuple):
@@ -60,6 +60,7 @@ class AdamTwin:
     """MiRU-2 trained by backpropagation through time and Adam, with the chip's replay memory."""
 
     def __init__(self, parameters: ParameterSet, shape: StreamShape, *, seed: int) -> None:
+        check_answer(parameters, shape)
         p = parameters
         self.parameters, self.shape = p, shape
         first, second, _ = initial_weights(p, shape, seed)
@@ -72,9 +73,8 @@ class AdamTwin:
         self._scratch = AdamScratch(
             np.zeros((replayed, shape.steps, shape.features), np.float32), np.zeros(replayed, np.int64)
         )
-        waiting = Waiting(
-            np.zeros((batch, shape.steps, shape.features), np.float32), np.zeros(batch, np.int64)
-        )
+        y = np.zeros((batch, shape.classes), np.float32) if shape.numbers else np.zeros(batch, np.int64)
+        waiting = Waiting(np.zeros((batch, shape.steps, shape.features), np.float32), y)
         self._state = AdamState(self.memory.state, waiting, np.zeros(PROGRESS, np.int64), np.zeros(1))
 
     def start_task(self, task: int) -> None:
@@ -85,8 +85,8 @@ class AdamTwin:
         if self.network.penalty is not None:
             self.network.penalty.end_task()
 
-    def learn(self, x: Float, y: NDArray[np.int64]) -> None:
-        """Learn x (examples, steps, features) with classes y (examples,), each once as new."""
+    def learn(self, x: Float, y: NDArray[Any]) -> None:
+        """Learn x (examples, steps, features) with classes y (examples,), or numbers (examples, outputs)."""
         start = 0
         while start < len(x):
             waiting = int(self._state.progress[WAITING])
@@ -97,7 +97,7 @@ class AdamTwin:
                 self._state.progress[WAITING] = 0
             start = end
 
-    def _take_in(self, x: Float, y: NDArray[np.int64], waiting: int) -> None:
+    def _take_in(self, x: Float, y: NDArray[Any], waiting: int) -> None:
         """Let x, y wait behind those that wait already, and measure the input offset."""
         self._state.waiting.x[waiting : waiting + len(x)] = x
         self._state.waiting.y[waiting : waiting + len(x)] = y
@@ -119,31 +119,49 @@ class AdamTwin:
         weight[new:] = self.parameters["adam.weight"]
         answers = self.network.step(x, target, weight)
         if self.memory.state.labels.size:
-            store_all(self.memory, self._state.waiting.x, self._state.waiting.y, answers[:new])
+            y = self._state.waiting.y
+            labels = np.zeros(new, np.int64) if self.shape.numbers else y
+            store_all(self.memory, self._state.waiting.x, labels, self._shares(answers[:new], y))
         self._state.progress[REPLAYED] += old
 
     def _inputs(self, x: Float) -> Float:
         """What the network sees of x (examples, steps, features)."""
         return (x - np.float32(self._state.offset[0])) * self._input_scale
 
-    def _hard(self, y: NDArray[np.int64]) -> Float:
-        """(examples, classes) 1 at each class of y (examples,)."""
+    def _shares(self, answers: Float, y: NDArray[Any]) -> Float:
+        """(examples, classes) what is stored beside an example: its answer as shares; of numbers what was wanted."""
+        if self.shape.numbers:
+            return as_shares(y)
+        if self.network.settings.linear:
+            answers = np.clip(answers, 0, 1)
+            total = answers.sum(axis=1, keepdims=True)
+            answers = np.where(
+                total > 0, answers / np.where(total > 0, total, 1), np.float32(1 / answers.shape[1])
+            )
+        return answers
+
+    def _hard(self, y: NDArray[Any]) -> Float:
+        """(examples, classes) 1 at each class of y (examples,); numbers are their own targets."""
+        if self.shape.numbers:
+            return np.asarray(y, np.float32)
         return np.eye(self.shape.classes, dtype=np.float32)[y]
 
     def _soft(self, slots: NDArray[np.int64]) -> Float:
         """(examples, classes) targets of stored examples: the label, in part the answer it got when new."""
+        if self.shape.numbers:
+            return told(self.memory, slots)
         soft = np.float32(self.parameters["adam.soft"])
         stored = self.memory.state.share[slots] / np.float32(self.memory.share_steps)
         return (1 - soft) * self._hard(self.memory.state.labels[slots]) + soft * stored
 
-    def predict(self, x: Float, task: int | None = None) -> NDArray[np.int64]:
-        """(examples,) the class of each of x (examples, steps, features)."""
+    def predict(self, x: Float, task: int | None = None) -> NDArray[Any]:
+        """(examples,) the class of each of x (examples, steps, features); numbers: (examples, outputs)."""
         self._state.progress[CLASSIFIED] += len(x)
-        classes = np.zeros(len(x), np.int64)
+        found = np.zeros((len(x), self.shape.classes), np.float32)
         for start in range(0, len(x), _TOGETHER):
             part = slice(start, start + _TOGETHER)
-            classes[part] = self.network.outputs(self._inputs(x[part])).argmax(axis=1)
-        return classes
+            found[part] = self.network.outputs(self._inputs(x[part]))
+        return found if self.shape.numbers else found.argmax(axis=1)
 
     def learned(self) -> int:
         """Examples learned so far, new and replayed; new ones that wait count as learned."""
@@ -190,7 +208,7 @@ class AdamTwin:
         updates = int(self.network.taken[0])
         weights = sum(w.size for w in self.weights().values())
         learn = self._arithmetic(learned, backward=True)
-        learn["exp"] = learned * self.shape.classes
+        learn["exp"] = 0 if self.network.settings.linear else learned * self.shape.classes
         learn["adam"] = updates * weights
         if self.network.penalty is not None:  # the pull, and what is gathered
             learn["multiply_add"] += 4 * updates * weights
@@ -239,6 +257,7 @@ def _settings(p: ParameterSet) -> AdamSettings:
         square=float(p["adam.beta2"]),
         epsilon=float(p["adam.epsilon"]),
         clip=float("inf") if p["adam.clip"] is None else float(p["adam.clip"]),
+        linear=p["rule.answer"] == "linear",
     )
 
 

@@ -6,7 +6,7 @@ The same class runs the float twin: the same rule, stream and replay on plain fl
 from __future__ import annotations
 
 import sys
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ from cimlearn.chips.m2ru.setup import (
     make_work,
 )
 from cimlearn.chips.m2ru.sizes import (
+    check_answer,
     feedback_design,
     feedback_size,
     fitted,
@@ -50,6 +51,8 @@ from cimlearn.parameters import ParameterSet
 from cimlearn.random import kernel_state
 from cimlearn.state import copied, load
 from cimlearn.streams.base import StreamShape
+
+_NONE: Final = np.zeros((0, 0), np.float32)  # no numbers
 
 
 class M2RUState(NamedTuple):
@@ -73,6 +76,7 @@ class M2RU:
     """The chip (`on='chip'`) or its float twin (`on='float'`)."""
 
     def __init__(self, parameters: ParameterSet, shape: StreamShape, *, seed: int, on: str = "chip") -> None:
+        check_answer(parameters, shape)
         p = fitted(parameters, shape)
         self.parameters, self.shape, self.on = p, shape, on
         first, second, psi = initial_weights(p, shape, seed)
@@ -149,12 +153,16 @@ class M2RU:
     def end_task(self) -> None:
         """Examples that wait go on waiting: the batch is filled by the next task."""
 
-    def learn(self, x: Float, y: NDArray[np.int64]) -> None:
-        """Learn x (examples, steps, features) with classes y (examples,), each once as new."""
-        start = 0
+    def learn(self, x: Float, y: NDArray[Any]) -> None:
+        """Learn x (examples, steps, features) with classes y (examples,), or numbers (examples, outputs)."""
+        start, wanted = 0, _NONE
+        if self.shape.numbers:
+            wanted, y = np.ascontiguousarray(y, np.float32), np.full(len(x), kernels.NUMBERS)
         while start < len(x):
             end = min(len(x), start + self._until_solved())
-            kernels.learn(self.net, self.memory, self.rule, self.work, x[start:end], y[start:end])
+            kernels.learn(
+                self.net, self.memory, self.rule, self.work, x[start:end], y[start:end], wanted[start:end]
+            )
             start = end
             if self._circuits and self.work.state.progress[kernels.NEW] % self._interval == 0:
                 self._rests.age(int(self.work.state.progress[kernels.NEW]))
@@ -176,12 +184,13 @@ class M2RU:
             count = self.parameters["operation.refresh"]
             kernels.replay_alone(self.net, self.memory, self.rule, self.work, count)
 
-    def predict(self, x: Float, task: int | None = None) -> NDArray[np.int64]:
-        """(examples,) the class of each of x (examples, steps, features)."""
+    def predict(self, x: Float, task: int | None = None) -> NDArray[Any]:
+        """(examples,) the class of each of x (examples, steps, features); numbers: (examples, outputs)."""
         classes = np.zeros(len(x), np.int64)
-        kernels.predict(self._testing, self.work, x, classes)
+        found = np.zeros((len(x), self.shape.classes), np.float32) if self.shape.numbers else _NONE
+        kernels.predict(self._testing, self.work, x, classes, found)
         self._state.classified[0] += len(x)
-        return classes
+        return found if self.shape.numbers else classes
 
     def count_classified(self, examples: int) -> None:
         """Count examples that `predict` would have counted: a card answered them (cimlearn.gpu)."""

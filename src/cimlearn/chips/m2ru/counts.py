@@ -250,12 +250,12 @@ def _learning(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> Counts:
     hidden, classes, passes = p["network.hidden"], shape.classes, tally.passes
     steps, arrays = passes * shape.steps, sizes(p, shape)
     weights = sum(size.weights for size in arrays.values())
-    softmax = p["rule.answer"] == "softmax"
+    softmax, kwta = p["rule.answer"] == "softmax", p["rule.answer"] == "kwta"
     if is_parallel(p):
         return {
             "gradient": steps * hidden * _projected(p, shape),
             "exp": passes * classes if softmax else 0,
-            "kwta": 0 if softmax else passes,
+            "kwta": passes if kwta else 0,
             "compare": steps * hidden + passes * classes,
             "scale": 0,
             "pulse_bits": sum(one.drawn for one in tally.given.values()),
@@ -264,7 +264,7 @@ def _learning(p: ParameterSet, shape: StreamShape, tally: M2RUTally) -> Counts:
     return {
         "gradient": steps * hidden * _projected(p, shape) + outer,
         "exp": passes * classes if softmax and not is_recursive(p) else 0,
-        "kwta": 0 if softmax or is_recursive(p) else passes,
+        "kwta": passes if kwta and not is_recursive(p) else 0,
         "compare": tally.updates * weights * (int(is_sparse(p)) + int(p["write.least"] > 0)),
         "scale": tally.updates * weights,
     }

@@ -17,7 +17,7 @@ from cimlearn.learning.parallel import Parallel, PulseState, coincide
 from cimlearn.learning.probe import Probed, ProbeState, follow, probe, probed_deltas
 from cimlearn.learning.recursive import Recursive, linear_share, observe, solve_change
 from cimlearn.learning.remainder import Remainder, bring_back, leave, set_aside
-from cimlearn.learning.replay import recall, store
+from cimlearn.learning.replay import as_share, recall, store
 from cimlearn.learning.sparsify import keep_largest, softmax
 from cimlearn.learning.transfer import HIDDEN, OUTPUT, put, settle
 from cimlearn.networks.miru import Trace, forward
@@ -31,6 +31,7 @@ NEW: Final = 5  # new examples learned
 COPIES: Final = 6  # times that the feedback copies were read
 LIT: Final = 7  # inputs of examples learned that were not 0
 PROGRESS: Final = 8
+NUMBERS: Final = -1  # in place of a class: what is wanted are numbers
 
 
 class Rule(NamedTuple):
@@ -54,6 +55,7 @@ class Rule(NamedTuple):
     soft: float  # share of the stored answer in the target of a replayed example
     centre_over: int  # examples that the input offset is measured on
     zero_read: bool  # what is read into the feedback copies is less a read without input
+    linear: bool  # outputs themselves are compared with the target, by the squared error
 
 
 class LearnState(NamedTuple):
@@ -267,7 +269,7 @@ def answer(net, rule, work):
     freeze(net.hidden)
     freeze(net.output)
     forward(net, work.scratch.x, work.scratch.trace)
-    if work.recursive.inverse.size > 0:
+    if work.recursive.inverse.size > 0 or rule.linear:
         linear_share(work.scratch.trace.out, work.scratch.share)
     elif rule.circuit.winners > 0:
         kwta(rule.circuit, work.scratch.trace.out, work.scratch.share)
@@ -276,9 +278,10 @@ def answer(net, rule, work):
 
 
 @kernel
-def reached(work, k):
-    """What is compared with the target of class k: the answer; of recursive least squares the output itself."""
-    return work.scratch.trace.out[k] if work.recursive.inverse.size > 0 else work.scratch.share[k]
+def reached(rule, work, k):
+    """What is compared with the target of class k: the answer; of least squares the output itself."""
+    linear = rule.linear or work.recursive.inverse.size > 0
+    return work.scratch.trace.out[k] if linear else work.scratch.share[k]
 
 
 @kernel
@@ -329,16 +332,24 @@ def replay(net, memory, rule, work):
     weight = np.float32(rule.replay_weight)
     for k in range(work.scratch.share.size):
         target = hard if k == memory.state.labels[slot] else np.float32(0)
-        if rule.soft > 0:
+        if memory.state.labels[slot] == NUMBERS:
+            target = np.float32(2) * memory.state.share[slot, k] / np.float32(
+                memory.share_steps
+            ) - np.float32(1)
+        elif rule.soft > 0:
             target += np.float32(rule.soft) * memory.state.share[slot, k] / np.float32(memory.share_steps)
-        work.scratch.error[k] = weight * (reached(work, k) - target)
+        work.scratch.error[k] = weight * (reached(rule, work, k) - target)
     propose(rule, work, weight)
     work.state.progress[REPLAYED] += 1
 
 
 @entry
-def learn(net, memory, rule, work, x, y):
-    """Learn x (examples, steps, features), y (examples,) in order."""
+def learn(net, memory, rule, work, x, y, wanted):
+    """Learn x (examples, steps, features), y (examples,) in order.
+
+    wanted
+        (examples, outputs) numbers to answer, where every y is NUMBERS; (0, 0) where y has classes
+    """
     for n in range(x.shape[0]):
         if rule.refresh > 0 and work.state.progress[NEW] % rule.refresh == 0:
             read_copies(net, work, x.shape[2], rule.zero_read)
@@ -348,7 +359,11 @@ def learn(net, memory, rule, work, x, y):
         centred(x[n], work)
         answer(net, rule, work)
         for k in range(work.scratch.share.size):
-            work.scratch.error[k] = reached(work, k) - (np.float32(1) if k == y[n] else np.float32(0))
+            target = np.float32(1) if k == y[n] else np.float32(0)
+            if y[n] == NUMBERS:
+                target = wanted[n, k]
+                work.scratch.share[k] = as_share(target)
+            work.scratch.error[k] = reached(rule, work, k) - target
         propose(rule, work, np.float32(1))
         if work.probed.together > 0 and work.state.progress[NEW] % work.probed.every == 0:
             probe(work.probed, net, work.scratch.x, work.scratch.trace, work.parallel)
@@ -378,13 +393,19 @@ def replay_alone(net, memory, rule, work, count):
 
 
 @entry
-def predict(net, work, x, classes):
-    """classes (examples,) = the largest output for each of x (examples, steps, features)."""
+def predict(net, work, x, classes, found):
+    """classes (examples,) = the largest output for each of x (examples, steps, features).
+
+    found
+        (examples, outputs) becomes the outputs; (0, 0): they aren't asked for
+    """
     for n in range(x.shape[0]):
         centred(x[n], work)
         freeze(net.hidden)
         freeze(net.output)
         forward(net, work.scratch.x, work.scratch.trace)
+        for k in range(found.shape[1]):
+            found[n, k] = work.scratch.trace.out[k]
         best = 0
         for k in range(work.scratch.trace.out.size):
             if work.scratch.trace.out[k] > work.scratch.trace.out[best]:

@@ -121,6 +121,7 @@ def make_rule(
         soft=float(p["replay.soft"]),
         centre_over=p["rule.centre_over"],
         zero_read=p["periphery.zero_read"],
+        linear=p["rule.answer"] == "linear",
     )
 
 
@@ -324,7 +325,7 @@ def make_memory(p: ParameterSet, shape: StreamShape, seed: int) -> Buffer:
         (shape.steps, shape.features),
         shape.classes,
         bits=p["replay.bits"],
-        share_bits=p["replay.soft_bits"],
+        share_bits=p["replay.bits"] if shape.numbers else p["replay.soft_bits"],
         kind=p["replay.quantiser"],
         signed=shape.signed,
         lfsr=p["replay.random"] == "lfsr",

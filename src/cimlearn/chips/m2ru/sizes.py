@@ -155,8 +155,19 @@ def sizes(p: ParameterSet, shape: StreamShape) -> dict[str, ArraySize]:
     }
 
 
+def check_answer(p: ParameterSet, shape: StreamShape) -> None:
+    """Raise InputError where numbers are asked for, and the answer is a share of classes."""
+    if shape.numbers and p["rule.answer"] != "linear":
+        raise InputError(
+            f"rule.answer = {p['rule.answer']} answers with one of several classes, and this stream asks for numbers; "
+            "set rule.answer = linear"
+        )
+
+
 def example_bits(p: ParameterSet, shape: StreamShape, soft: float) -> int:
     """Bits of one stored example: inputs, label, and the answer where `soft` > 0 uses it."""
+    if shape.numbers:  # the target itself
+        return shape.steps * shape.features * int(p["replay.bits"]) + shape.classes * int(p["replay.bits"])
     answer = shape.classes * p["replay.soft_bits"] if soft > 0 else 0
     label = max(1, math.ceil(math.log2(max(2, shape.classes))))
     return shape.steps * shape.features * int(p["replay.bits"]) + label + answer

@@ -15,7 +15,7 @@ docs/decisions/0033-suited.md has the measurements. A value that the user sets h
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -46,9 +46,11 @@ def suited(
     `sample` gives some of them, (examples, steps, features), or None where none is known yet; it is asked only if it is
     needed. Values of the names in `given` were set, to whatever value, and stay.
     """
-    if not p["rule.suited"] or is_parallel(p):
-        return p
     found: dict[str, Any] = {}
+    if shape.numbers and "rule.answer" not in given:
+        found["rule.answer"] = "linear"
+    if not p["rule.suited"] or is_parallel(p):
+        return _derived(p, found)
     longer = min(LONGEST, max(1.0, shape.steps / STEPS))
     found |= {name: 1 - (1 - p[name]) / longer for name in MEMORIES if longer > 1}
     found["rule.batch"] = next((b for most, b in BATCHES if (examples or 0) < most), p["rule.batch"])
@@ -57,6 +59,11 @@ def suited(
         x = sample()
         keep = found.get("network.lambda", p["network.lambda"])
         found["rule.scale"] = 1.0 if x is None else scale(drive(x, keep))
+    return _derived(p, found)
+
+
+def _derived(p: ParameterSet, found: Mapping[str, Any]) -> ParameterSet:
+    """`p` with what the stream decided."""
     chosen = {
         name: p.entry(name).model_copy(update={"value": value, "origin": "derived", "source": RULE})
         for name, value in found.items()

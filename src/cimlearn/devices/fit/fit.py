@@ -4,27 +4,27 @@
     2. each cell's own numbers maximise that of its trains, with the shape held; the noise is fitted again
     3. mean and spread of a number over n cells: mean +- t s / sqrt(n), spread^2 = s^2 - mean error^2, interval by chi^2
 
-The law is chosen by the likelihood of pieces of trains that were held out of 1. and 2. Intervals hold together at 95 %
-(Bonferroni).
+The law is chosen by the likelihood of pieces of trains that were held out of 1. and 2. Noise of readings that is alike
+from pulse to pulse is kept where it is likelier by `noise.GAIN`; the law is then chosen again, of several within a
+standard error by all data (held-out pieces are short beside such noise). Intervals hold together at 95 % (Bonferroni).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cimlearn.devices.fit import noise as noises
 from cimlearn.devices.fit.data import Data, blocks
 from cimlearn.devices.fit.filter import likelihood
 from cimlearn.devices.fit.laws import FORMS, device, limits, traits
+from cimlearn.devices.fit.optimum import hessian, inverse, minimum
 from cimlearn.devices.pulsed import DOWN, LAWS, UP
 
 Float = NDArray[np.float64]
 Reach = tuple[tuple[float, float], ...]  # lowest and highest place of each cell
-NOISE: Final = ("cycle", "cycle_absolute", "read")
-_NOISES: Final = (-9.0, 4.0)  # logarithms of noise
 SMOOTH: Final = 50  # pieces of a train whose means tell how far it reaches
 MARGIN: Final = 0.02  # half windows that a cell may stand beyond its data
 
@@ -36,8 +36,10 @@ class Cells(NamedTuple):
     shape: dict[str, float]
     own: tuple[dict[str, float], ...]  # of each cell
     error: tuple[dict[str, float], ...]  # standard errors of `own`
-    noise: Float  # (3,) cycle, cycle_absolute [steps], read [half windows]
-    noise_error: Float  # (3,) standard errors of the logarithms; NaN where a noise is as good as none
+    noise: Float  # (5,) cycle, cycle_absolute [steps], read [half windows], alike [share], memory [pulses]
+    noise_error: (
+        Float  # (5,) standard errors of the free numbers (noise.py); NaN where a noise is as good as none
+    )
     reach: tuple[tuple[float, float], ...]  # places that the data of each cell reach
     likelihood: float  # logarithm, of what it was fitted to
 
@@ -57,14 +59,35 @@ def evaluate(cells: Cells, data: Data) -> tuple[float, Float]:
     return float(found), out
 
 
-def held_out(data: Data, law: str) -> Float:
+def held_out(data: Data, law: str, *, alike: bool = False) -> Float:
     """(pieces,) log-likelihood of the pieces of trains that the fit has not seen, each piece on its own."""
     piece = blocks(data)
     odd = piece % 2 == 1
     kept, left = data.of(~odd), data.of(odd)
-    cells = fitted(kept, law, reach=_reach(data))
+    cells = fitted(kept, law, reach=_reach(data), alike=alike)
     _, out = evaluate(cells, left)
     return np.add.reduceat(out[2], np.flatnonzero(left.first))
+
+
+class Chosen(NamedTuple):
+    """The fit of the law that was chosen."""
+
+    cells: Cells
+    scores: dict[str, float]  # law -> mean held-out log-likelihood of a pulse
+    gain: float  # log-likelihood that readings alike from pulse to pulse bring
+
+
+def chosen(data: Data, laws: tuple[str, ...] = LAWS) -> Chosen:
+    """The law and the noise that the data ask for, fitted to all cells."""
+    law, scores = choose(data, laws)
+    white, coloured = (fitted(data, law, alike=alike) for alike in (False, True))
+    gain = coloured.likelihood - white.likelihood
+    if not gain > noises.GAIN:
+        return Chosen(white, scores, gain)
+    found = {one: held_out(data, one, alike=True) for one in laws}
+    fits = [coloured if one == law else fitted(data, one, alike=True) for one in _close(found)]
+    best = max(fits, key=lambda cells: _bayes(cells, data))
+    return Chosen(best, _means(found, data), best.likelihood - white.likelihood)
 
 
 def choose(data: Data, laws: tuple[str, ...] = LAWS) -> tuple[str, dict[str, float]]:
@@ -74,17 +97,28 @@ def choose(data: Data, laws: tuple[str, ...] = LAWS) -> tuple[str, dict[str, flo
     fewest free numbers.
     """
     found = {law: held_out(data, law) for law in laws}
+    simplest = min(_close(found), key=lambda law: len(FORMS[law].own) + len(FORMS[law].shape))
+    return simplest, _means(found, data)
+
+
+def _means(found: dict[str, Float], data: Data) -> dict[str, float]:
+    """Mean log-likelihood of a held-out pulse by law."""
     pulses = sum(blocks(data) % 2 == 1)
+    return {law: float(one.sum() / pulses) for law, one in found.items()}
+
+
+def _close(found: dict[str, Float]) -> list[str]:
+    """Laws that the best one beats by less than a standard error of the difference, over pieces (pieces,)."""
     best = max(found, key=lambda law: found[law].sum())
+    less = {law: found[best] - one for law, one in found.items()}
+    return [law for law, one in less.items() if one.sum() <= one.std() * np.sqrt(len(one))]
 
-    def close(law: str) -> bool:
-        less = found[best] - found[law]
-        return bool(less.sum() <= less.std() * np.sqrt(len(less)))
 
-    simplest = min(
-        (law for law in laws if close(law)), key=lambda law: len(FORMS[law].own) + len(FORMS[law].shape)
-    )
-    return simplest, {law: float(one.sum() / pulses) for law, one in found.items()}
+def _bayes(cells: Cells, data: Data) -> float:
+    """Log-likelihood of all data less half a ln(pulses) for each free number (Schwarz, Ann. Stat. 6 (1978), 461)."""
+    form = FORMS[cells.law]
+    numbers = (2 + len(form.own)) * len(cells.own) + len(form.shape)
+    return cells.likelihood - 0.5 * numbers * float(np.log(np.sum(~data.first)))
 
 
 def _reach(data: Data) -> tuple[tuple[float, float], ...]:
@@ -102,15 +136,14 @@ def _reach(data: Data) -> tuple[tuple[float, float], ...]:
     return tuple(found)
 
 
-def fitted(data: Data, law: str, *, reach: tuple[tuple[float, float], ...] | None = None) -> Cells:
-    """A law fitted to all cells."""
+def fitted(data: Data, law: str, *, reach: Reach | None = None, alike: bool = False) -> Cells:
+    """A law fitted to all cells; with `alike`, noise of readings may stay alike from pulse to pulse."""
     reach = reach or _reach(data)
     form, out = FORMS[law], np.zeros((3, len(data.values)))
     both = [way for way, up in (("up", True), ("down", False)) if np.any(data.up[~data.first] == up)]
     names = ["up", "down", *form.own, *form.shape]
     wide = (min(r[0] for r in reach), max(r[1] for r in reach))
     args = (data.values, np.zeros_like(data.cell), data.up, data.first)
-    first_noise = _first_noise(data)
 
     def unpack(free: Float) -> tuple[dict[str, float], dict[str, float]]:
         every = dict(zip(names, free[: len(names)], strict=True))
@@ -122,14 +155,17 @@ def fitted(data: Data, law: str, *, reach: tuple[tuple[float, float], ...] | Non
     def loss(free: Float) -> float:
         own, shape = unpack(free)
         cell = traits(law, own, shape, wide)[None].astype(np.float32)
-        found = likelihood(device(law, shape), cell, *args, np.exp(free[len(names) :]), out)
+        found = likelihood(device(law, shape), cell, *args, noises.noise(free[len(names) :]), out)
         return -float(found) / len(data.values) if np.isfinite(found) else 1e6
 
     start = _start(data, law, names)
-    box = [limits(law, name)[:2] for name in names] + [_NOISES] * 3
-    best = _minimum(loss, np.concatenate([start, first_noise]), box)
+    tries = []
+    for first_noise in noises.firsts(data, alike=alike):
+        box = [limits(law, name)[:2] for name in names] + noises.box(len(first_noise))
+        tries.append(minimum(loss, np.concatenate([start, first_noise]), box))
+    best = min(tries, key=loss)
     own, shape = unpack(best)
-    return _each(data, law, own, shape, np.exp(best[len(names) :]), reach)
+    return _each(data, law, own, shape, noises.noise(best[len(names) :]), reach)
 
 
 def _each(
@@ -148,7 +184,7 @@ def _each(
             mine = data.of(data.cell == n)
             if len(reach) > 1 or _ == 0:
                 owns[n], errors[n] = _one(mine, law, one, owns[n], shape, noise, limit)
-        cells = Cells(law, shape, tuple(owns), tuple(errors), noise, np.full(3, np.nan), reach, 0.0)
+        cells = Cells(law, shape, tuple(owns), tuple(errors), noise, np.full(len(noise), np.nan), reach, 0.0)
         noise, noise_error = _noise(data, cells, one)
     cells = cells._replace(noise=noise, noise_error=noise_error)
     return cells._replace(likelihood=evaluate(cells, data)[0])
@@ -175,8 +211,8 @@ def _one(
         return -float(found) if np.isfinite(found) else 1e9
 
     box = [limits(law, name)[:2] for name in seen]
-    best = _minimum(loss, np.array([start[n] for n in seen]), box, scale=len(mine.values))
-    errors = np.sqrt(np.diag(_inverse(_hessian(loss, best))))
+    best = minimum(loss, np.array([start[n] for n in seen]), box, scale=len(mine.values))
+    errors = np.sqrt(np.diag(inverse(hessian(loss, best))))
     return (
         {**start, **dict(zip(seen, best.tolist(), strict=True))},
         {**dict.fromkeys(names, np.nan), **dict(zip(seen, errors.tolist(), strict=True))},
@@ -184,21 +220,22 @@ def _one(
 
 
 def _noise(data: Data, cells: Cells, one: object) -> tuple[Float, Float]:
-    """(3,) noise of all cells, each with its own numbers, and standard errors of its logarithms."""
+    """(5,) noise of all cells, each with its own numbers, and standard errors of its free numbers."""
     rows, out = cells.traits(), np.zeros((3, len(data.values)))
     args = (data.values, data.cell, data.up, data.first)
 
     def loss(free: Float) -> float:
-        found = likelihood(one, rows, *args, np.exp(free), out)
+        found = likelihood(one, rows, *args, noises.noise(free), out)
         return -float(found) if np.isfinite(found) else 1e9
 
-    best = _minimum(loss, np.log(cells.noise), [_NOISES] * 3, scale=len(data.values))
-    curve = np.diag(_hessian(loss, best))
-    alive = curve > 1.0  # one whose value hardly matters has no error to speak of
-    errors = np.full(3, np.nan)
+    start = noises.free(cells.noise)
+    best = minimum(loss, start, noises.box(len(start)), scale=len(data.values))
+    bent = hessian(loss, best)
+    alive = np.diag(bent) > 1.0  # one whose value hardly matters has no error to speak of
+    errors = np.full(len(cells.noise), np.nan)
     if np.any(alive):
-        errors[alive] = np.sqrt(np.diag(_inverse(_hessian(loss, best)[np.ix_(alive, alive)])))
-    return np.exp(best), errors
+        errors[: len(best)][alive] = np.sqrt(np.diag(inverse(bent[np.ix_(alive, alive)])))
+    return noises.noise(best), errors
 
 
 def _start(data: Data, law: str, names: list[str]) -> Float:
@@ -216,58 +253,4 @@ def _start(data: Data, law: str, names: list[str]) -> Float:
     return np.array([found[name] for name in names])
 
 
-def _first_noise(data: Data) -> Float:
-    """Logarithms of noise to begin with: a third of the scatter of steps as noise of reading."""
-    inner = np.flatnonzero(~data.first)
-    steps = data.values[inner] - data.values[inner - 1]
-    scatter = max(float(np.std(steps)), 1e-4)
-    return np.log([0.3, 0.3, max(scatter / 3, 2e-4)])
-
-
-def _minimum(
-    loss: Callable[[Float], float], start: Float, box: list[tuple[float, float]], scale: float = 1.0
-) -> Float:
-    """Where `loss` is smallest inside `box`."""
-    from scipy.optimize import minimize
-
-    low, high = np.array(box).T
-    best = np.clip(start, low, high)
-    for method, options in (
-        ("L-BFGS-B", {"maxiter": 300, "eps": 1e-3}),
-        ("Nelder-Mead", {"maxfev": 60 * len(best), "adaptive": True}),
-    ):
-        got = minimize(lambda free: loss(free) / scale, best, method=method, bounds=box, options=options)
-        best = got.x if loss(got.x) <= loss(best) else best
-    return np.asarray(best)
-
-
-def _hessian(loss: Callable[[Float], float], at: Float) -> Float:
-    """Second derivatives by central differences."""
-    size, step = len(at), 1e-2
-    found = np.empty((size, size))
-    unit = np.eye(size) * step
-    for i in range(size):
-        for j in range(i, size):
-            if i == j:
-                value = loss(at + unit[i]) - 2 * loss(at) + loss(at - unit[i])
-            else:
-                value = 0.25 * (
-                    loss(at + unit[i] + unit[j]) - loss(at + unit[i] - unit[j])
-                    - loss(at - unit[i] + unit[j]) + loss(at - unit[i] - unit[j])
-                )  # fmt: skip
-            found[i, j] = found[j, i] = value / step**2
-    return found
-
-
-def _inverse(curve: Float) -> Float:
-    """The inverse of a matrix of second derivatives; infinite where a number doesn't matter."""
-    try:
-        found = np.linalg.inv(curve)
-    except np.linalg.LinAlgError:
-        return np.full_like(curve, np.inf)
-    bad = np.diag(found) <= 0
-    found[bad, bad] = np.inf
-    return np.asarray(found)
-
-
-__all__ = ["DOWN", "UP", "Cells", "choose", "evaluate", "fitted", "held_out"]
+__all__ = ["DOWN", "UP", "Cells", "Chosen", "choose", "chosen", "evaluate", "fitted", "held_out"]

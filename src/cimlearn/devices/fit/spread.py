@@ -6,6 +6,7 @@ gain_i = (up_i + down_i) / (2 step),  skew_i = (up_i - down_i) / (2 step)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -194,7 +195,7 @@ def _noise(cells: Cells, step: float, alpha: float) -> dict[str, Number | tuple[
     quantile = float(stats.norm.isf(alpha / 2))
     found: dict[str, Number | tuple[float, ...] | str] = {}
     for name, value, error in zip(
-        ("cycle", "cycle_absolute", "write_noise"), cells.noise, cells.noise_error, strict=True
+        ("cycle", "cycle_absolute", "write_noise"), cells.noise[:3], cells.noise_error[:3], strict=True
     ):
         shown = float(value) / (step if name == "write_noise" else 1.0)
         if np.isfinite(error):
@@ -203,3 +204,35 @@ def _noise(cells: Cells, step: float, alpha: float) -> dict[str, Number | tuple[
         else:
             found[name] = Number(shown, 0.0, None)
     return found
+
+
+class Alike(NamedTuple):
+    """Noise of readings that stays alike from pulse to pulse."""
+
+    share: Number  # of the variance of readings
+    pulses: Number  # after which it has fallen to 1 / e
+    size: float  # its standard deviation [half windows]
+    rest: float  # standard deviation of what is new with each reading [half windows]
+
+
+def alike(cells: Cells) -> Alike | None:
+    """What of it was found; None where every reading is new. Both intervals hold together at 95 %."""
+    from scipy import stats
+
+    read, share, pulses = (float(v) for v in cells.noise[2:])
+    if share == 0:
+        return None
+    quantile = float(stats.norm.isf((1 - JOINT) / 4))
+
+    def number(value: float, odds: float, error: float, found: Callable[[float], float]) -> Number:
+        if not np.isfinite(error):
+            return Number(value, None, None)
+        factor = float(np.exp(quantile * error))
+        return Number(value, found(odds / factor), found(odds * factor))
+
+    return Alike(
+        number(share, share / (1 - share), float(cells.noise_error[3]), lambda odds: odds / (1 + odds)),
+        number(pulses, pulses, float(cells.noise_error[4]), float),
+        read * share**0.5,
+        read * (1 - share) ** 0.5,
+    )

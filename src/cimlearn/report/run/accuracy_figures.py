@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -14,6 +15,7 @@ from cimlearn import metrics
 from cimlearn.errors import InputError
 from cimlearn.report.html import chart, drawing
 from cimlearn.report.run.chance import chance
+from cimlearn.report.run.numbers import measure
 from cimlearn.report.run.words import placement
 from cimlearn.runfolder.records import Run
 from cimlearn.units import plural
@@ -26,8 +28,8 @@ _MOST_NUMBERS = 25  # tasks; the numbers in a larger matrix would be unreadable
 
 
 def _floor(lowest: float) -> float:
-    """Where the accuracy axis starts: the tenth below the lowest value."""
-    return max(0.0, int(lowest * 10 - 0.2) / 10)
+    """Where the accuracy axis starts: the tenth below the lowest value; below 0 where a variance isn't explained."""
+    return int(lowest * 10 - 0.2) / 10 if lowest >= 0 else math.floor(lowest * 10 - 0.2) / 10
 
 
 def _task_axis(axes: Axes, tasks: int) -> None:
@@ -78,7 +80,7 @@ def curves(run: Run) -> Figure:
     matrices = run.matrices()
     rows = metrics.mean_matrix(matrices)
     with drawing.style():
-        figure, axes = drawing.new("Accuracy after each task")
+        figure, axes = drawing.new(f"{measure(run.numbers).capitalize()} after each task")
         for j in range(len(rows)):
             label = "each task, from where it was learned" if j == 0 else None
             x, y = range(j + 1, len(rows) + 1), [rows[i][j] for i in range(j, len(rows))]
@@ -88,6 +90,7 @@ def curves(run: Run) -> Figure:
         low = _average(axes, matrices, "average of the tasks so far")
         _task_axis(axes, len(rows))
         _legend(axes, [min(a, *row) for a, row in zip(low, rows, strict=True)])
+        axes.set_ylabel(f"{measure(run.numbers)} [%]")
         _chance(axes, chance(run))
     return figure
 
@@ -124,7 +127,7 @@ def matrix(run: Run) -> Figure:
     values = [v for row in rows for v in row]
     span = max(max(values) - min(values), _LEAST_SPAN)
     with drawing.style():
-        figure, axes = drawing.new("Accuracy on each task [%]")
+        figure, axes = drawing.new(f"{measure(run.numbers).capitalize()} on each task [%]")
         for i, row in enumerate(rows):
             for j, value in enumerate(row):
                 strength = 0.95 - 0.87 * (max(values) - value) / span
@@ -135,9 +138,8 @@ def matrix(run: Run) -> Figure:
                     ink = drawing.ON_ACCENT if strength > 0.74 else drawing.INK
                     text = f"{100 * value:.1f}" if tasks <= 10 else f"{100 * value:.0f}"
                     axes.text(j + 1, i + 1, text, color=ink, ha="center", va="center", size=_size(tasks))
-        axes.set(
-            xlim=(0.5, tasks + 0.5), ylim=(tasks + 0.5, 0.5), xlabel="accuracy on task", ylabel="after task"
-        )
+        on = f"{measure(run.numbers)} on task"
+        axes.set(xlim=(0.5, tasks + 0.5), ylim=(tasks + 0.5, 0.5), xlabel=on, ylabel="after task")
         _whole_ticks(axes.xaxis, tasks)
         _whole_ticks(axes.yaxis, tasks)
         axes.spines[:].set_visible(False)

@@ -15,6 +15,7 @@ from cimlearn.report.run import (
     cost_words,
     costs_section,
     lifetime,
+    numbers,
     provenance,
     rested,
     results,
@@ -102,10 +103,12 @@ def page(run: Run, svgs: dict[str, str]) -> str:
         *chance.sentences(summary),
         *balance.sentences(summary),
         *rested.sentences(summary),
+        *numbers.sentences(summary),
     ]
     body = [
         results.headline(run, summary, costs),
         results.accuracy(run, summary, svgs),
+        numbers.errors(run, summary),
         costs_section.costs(run, costs, svgs) if costs else "",
         lifetime.lifetime(run, costs, svgs) if costs else "",
         results.wear(run, summary, svgs),

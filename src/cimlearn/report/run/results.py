@@ -10,8 +10,9 @@ from cimlearn import metrics
 from cimlearn.costs.base import Costs
 from cimlearn.report.html.markup import Cell, figure, folded, header, section, table, text, tile
 from cimlearn.report.run import cost_words, words
+from cimlearn.report.run.numbers import measure
 from cimlearn.runfolder.records import Run
-from cimlearn.units import count, percent, plural, points, quantity, whole
+from cimlearn.units import count, number, percent, plural, points, quantity, whole
 
 
 def headline(run: Run, summary: Mapping[str, Any], costs: Costs | None = None) -> str:
@@ -24,9 +25,9 @@ def headline(run: Run, summary: Mapping[str, Any], costs: Costs | None = None) -
     over = f", {plural(n, 'seed')}" if n > 1 else ""
     tiles = [
         tile(
-            "Average accuracy",
+            f"Average {measure(run.numbers)}",
             f"{100 * accuracy['average']:.1f}{spread} %",
-            f"{plural(run.learned, 'task')}{over}{_chance(summary)}",
+            f"{plural(run.learned, 'task')}{over}{_chance(summary)}{_smape(summary)}",
         ),
         tile(
             "Forgetting",
@@ -55,6 +56,12 @@ def _chance(summary: Mapping[str, Any]) -> str:
     return f"; chance {percent(found['level'])}" if found else ""
 
 
+def _smape(summary: Mapping[str, Any]) -> str:
+    """The error that forecasts are compared by, beside the variance explained."""
+    found = summary.get("errors")
+    return f"; sMAPE {number(metrics.mean(found['own']['smape']), 3)} %" if found and "own" in found else ""
+
+
 def _costs(found: Costs) -> list[str]:
     """Energy, lifetime, power and area."""
     now, learning = found.phases["inference"], found.phases.get("learning")
@@ -78,7 +85,9 @@ def accuracy(run: Run, summary: Mapping[str, Any], drawn: Mapping[str, str]) -> 
     if block is None:
         return ""
     if run.learned == 1:
-        return section("accuracy", "Accuracy", f"<p>{text(words.one_task(run, block))}</p>")
+        return section(
+            "accuracy", measure(run.numbers).capitalize(), f"<p>{text(words.one_task(run, block))}</p>"
+        )
     figures = figure(drawn["accuracy"], words.curves(run, block)) + figure(
         drawn["matrix"], words.matrix(run, block)
     )
@@ -92,14 +101,15 @@ def accuracy(run: Run, summary: Mapping[str, Any], drawn: Mapping[str, str]) -> 
         for i, row in enumerate(rows)
     ]
     head = header(["After learning", *names, "average"], range(1, len(rows) + 2))
-    numbers = table("Accuracy [%] on each task after learning each task", head, body)
+    what = measure(run.numbers)
+    numbers = table(f"{what.capitalize()} [%] on each task after learning each task", head, body)
     others = (
-        f"Learning accuracy {percent(block['learning'], 2)}, forgetting {points(block['forgetting'], 2)},"
+        f"Learning {what} {percent(block['learning'], 2)}, forgetting {points(block['forgetting'], 2)},"
         f" backward transfer {points(block['backward_transfer'], 2)}."
     )
     return section(
         "accuracy",
-        "Accuracy",
+        what.capitalize(),
         f'<div class="figures">{figures}</div>',
         f"<details><summary>The numbers</summary><p>{text(others)}</p>{numbers}</details>",
     )

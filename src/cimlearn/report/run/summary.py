@@ -6,7 +6,7 @@ from typing import Any
 
 from cimlearn import metrics
 from cimlearn.report.costs import priced
-from cimlearn.report.run import chance, rested
+from cimlearn.report.run import chance, numbers, rested
 from cimlearn.report.run.balance import stated
 from cimlearn.runfolder.records import Run
 
@@ -68,6 +68,7 @@ def summarise(run: Run) -> dict[str, Any]:
         **stated(run),
         **chance.stated(run),
         **rested.stated(run),
+        **numbers.stated(run),
         "examples_per_second": examples_per_second(run),
         "ledger": {"counts": last.counts, "conductance_on_S": last.conductance_on} if last else None,
         "writes": writes_per_cell(run),

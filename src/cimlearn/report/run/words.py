@@ -44,6 +44,8 @@ def one_task(run: Run, accuracy: Mapping[str, Any]) -> str:
     n = len(run.counted_seeds)
     over = f", on average over {plural(n, 'seed')}" if n > 1 else ""
     name = run.task_names[0]
+    if run.numbers:
+        return f"{percent(accuracy['average'])} of the variance of the held-out targets of ‘{name}’ is explained{over}."
     return f"{percent(accuracy['average'])} of the held-out examples of ‘{name}’ are classified right{over}."
 
 
@@ -51,9 +53,13 @@ def curves(run: Run, accuracy: Mapping[str, Any]) -> str:
     """What the accuracy curves say."""
     n = len(run.counted_seeds)
     band = f" The band is one standard deviation over {plural(n, 'seed')}." if n > 1 else ""
+    what = (
+        "variance of the held-out targets of all tasks so far is explained, on average over the tasks"
+        if run.numbers
+        else "held-out examples of all tasks so far are classified right"
+    )
     return (
-        f"After {plural(run.learned, 'task')}, {percent(accuracy['average'])} of the held-out examples"
-        " of all tasks so far are classified right (heavy line, last point)."
+        f"After {plural(run.learned, 'task')}, {percent(accuracy['average'])} of the {what} (heavy line, last point)."
         f" A thin line that falls is a task being forgotten.{band}"
     )
 

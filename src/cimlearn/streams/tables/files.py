@@ -22,7 +22,9 @@ from cimlearn.untrusted.tables import csv_rows, open_parquet, parquet_blocks
 _SHOWN: Final = 4  # cells of a line in a message
 ROWS: Final = 1 << 16  # rows of a block
 SUFFIXES: Final = (".csv", ".tsv", ".txt", ".parquet", ".pq")
-_PURPOSES = ("label", "task", "group", "part", "time", "features", "delimiter", "header")
+_PURPOSES = (
+    "label", "target", "ahead", "task", "group", "part", "time", "features", "delimiter", "header",
+)  # fmt: skip
 _lock = threading.Lock()  # so that the threads of a sweep read a table once
 
 

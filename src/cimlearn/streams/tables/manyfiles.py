@@ -64,7 +64,7 @@ def open_many(
     names = open_one(files[0])[0]
     more = {FILE} if FILE not in names else set()
     chosen = dict(settings)
-    if settings["label"] not in names and settings["label"] == LABEL:
+    if settings["label"] not in names and settings["label"] == LABEL and settings.get("target") is None:
         more.add(LABEL)
     if settings["group"] is None and FILE in more:
         chosen["group"] = FILE

@@ -14,8 +14,9 @@ from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet, load
 from cimlearn.places import expanded
 from cimlearn.streams import cutting
-from cimlearn.streams.base import Chunk, ClassCounts, StreamShape, TaskInfo
+from cimlearn.streams.base import Chunk, ClassCounts, NumberShape, StreamShape, Targets, TaskInfo
 from cimlearn.streams.checking import infer_scenario
+from cimlearn.streams.tables.aim import Aim, aim
 from cimlearn.streams.tables.files import is_table, load_table
 from cimlearn.streams.tables.holes import check_missing
 from cimlearn.streams.tables.notes import notes
@@ -68,6 +69,7 @@ class TableStream:
         check_missing(self._table, self._settings["missing"])
         self._windows = cut_windows(self._table, self._settings)
         self._scale = _scale(self._table, self._windows, self._settings)
+        self._aim = None if self._table.target is None else aim(self._table, self._windows, self._settings)
         self._shape = self._measure()
         self._tasks = [self._task(k) for k in range(len(self._windows.names))]
 
@@ -80,7 +82,8 @@ class TableStream:
                 "choose one that does"
             )
         features, classes = len(self._table.features), len(self._table.classes)
-        return StreamShape(length // per_step, features * per_step, classes, self._scale.low < 0)
+        kind = StreamShape if self._aim is None else NumberShape
+        return kind(length // per_step, features * per_step, classes, self._scale.low < 0)
 
     def _task(self, task: int) -> tuple[TaskInfo, NDArray[np.int64], NDArray[np.int64]]:
         """Task number `task`: what is said of it, its training windows, its held-out windows."""
@@ -116,6 +119,8 @@ class TableStream:
     @property
     def scenario(self) -> str:
         """'class-incremental' if no two tasks share a class, otherwise 'domain-incremental'."""
+        if self._aim is not None:
+            return "domain-incremental"
         counts = [self.class_counts(k) for k in range(len(self._tasks))]
         return infer_scenario([count.train > 0 for count in counts])
 
@@ -128,7 +133,7 @@ class TableStream:
     def facts(self) -> dict[str, Any]:
         """What the table was read as: classes, inputs, scale, windows that were left out."""
         return {
-            "classes": list(self._table.classes),
+            **({} if self._aim else {"classes": list(self._table.classes)}),
             "features": list(self._table.features),
             "rows": len(self._table.label),
             "held_out_rows": int(np.count_nonzero(~self._windows.training_rows)),
@@ -148,9 +153,30 @@ class TableStream:
         cutting.check_request(self._name, self.tasks, task, size)
         return self._yield(self._tasks[task][2], size, 0)
 
+    @property
+    def targets(self) -> Targets:
+        """What the numbers of a table with `stream.target` stand for."""
+        return self._aimed().targets
+
+    def predictors(self, task: int) -> dict[str, NDArray[np.float32]]:
+        """The mean of the task's training targets; the target's last known value, where rows lie between."""
+        cutting.check_request(self._name, self.tasks, task, 1)
+        _, train, test = self._tasks[task]
+        return self._aimed().predictors(train, test)
+
+    def _aimed(self) -> Aim:
+        """The targets. Raises InputError for a table of classes."""
+        if self._aim is None:
+            raise InputError(
+                f"{self._name} has classes, no numbers; name a column of numbers with stream.target"
+            )
+        return self._aim
+
     def class_counts(self, task: int) -> ClassCounts:
         """Windows of each class in `task`, all passes together."""
         cutting.check_request(self._name, self.tasks, task, 1)
+        if self._aim is not None:
+            raise InputError(f"{self._name} has numbers (stream.target), no classes")
         label, classes = self._windows.label, len(self._table.classes)
         return cutting.class_counts(label[self._order(task)], label[self._tasks[task][2]], classes)
 
@@ -175,7 +201,8 @@ class TableStream:
                 self._windows.values[rows] - self._scale.offset
             ) * self._scale.unit  # (windows, rows, features)
             np.clip(x, self._scale.low, 1, out=x)
-            yield Chunk(x.reshape(len(which), steps, features), self._windows.label[which])
+            y = self._windows.label[which] if self._aim is None else self._aim.y[which]
+            yield Chunk(x.reshape(len(which), steps, features), y)
 
 
 def open_table(path: Path, settings: Mapping[str, Any], *, seed: int) -> TableStream:
@@ -230,7 +257,7 @@ def _scale(table: Table, cut: Windows, settings: Mapping[str, Any]) -> Scale:
 def _digest(table: Table) -> str:
     """SHA-256 of everything that is read of a data frame."""
     hasher = hashlib.sha256(repr((table.features, table.classes, table.words)).encode())
-    for array in (table.values, table.label, *table.codes.values(), table.time):
+    for array in (table.values, table.label, *table.codes.values(), table.time, table.target):
         if array is not None:
             hasher.update(np.ascontiguousarray(array).data)
     return hasher.hexdigest()

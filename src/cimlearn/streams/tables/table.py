@@ -32,6 +32,9 @@ class Table(NamedTuple):
     checksums: dict[str, str]
     bad: tuple[Bad, ...] = ()  # of each input that has cells which are no finite numbers
     clock: str | None = None  # the column that was recognised as time, where nobody named one
+    target: NDArray[np.float32] | None = (
+        None  # (rows,) numbers to answer, NaN where there is none; then one class
+    )
 
 
 def make_table(
@@ -60,8 +63,12 @@ def make_table(
         found["values"].append(_numbers(block, features, name, rows, bad))
         for role, column in roles.items():
             cells = block[column]
-            coded = codes[role].add(cells) if role in codes else times(cells, column, name, rows)
-            found[role].append(coded)
+            if role in codes:
+                found[role].append(codes[role].add(cells))
+            elif role == "target":
+                found[role].append(numeric(cells, column, name, rows)[0])
+            else:
+                found[role].append(times(cells, column, name, rows))
         rows += len(found["values"][-1])
         limits.check_bytes(name, 4 * rows * len(features))
     if rows == 0:
@@ -81,7 +88,11 @@ def _made(
 ) -> Table:
     """The table from the blocks of its columns."""
     whole = {key: np.concatenate(parts) for key, parts in found.items()}
-    classes, label = _classes(codes["label"], whole["label"], name, roles["label"])
+    target = whole.get("target")
+    if target is None:
+        classes, label = _classes(codes["label"], whole["label"], name, roles["label"])
+    else:
+        classes, label = (roles["target"],), np.where(np.isnan(target), -1, 0)
     others = [role for role in codes if role != "label"]
     _refuse_blanks(codes, whole, others, roles, name)
     for array in (whole["values"], label):
@@ -96,6 +107,7 @@ def _made(
         {role: tuple(codes[role].words) for role in others},
         whole.get("time"),
         {},
+        target=target,
     )
 
 
@@ -122,7 +134,10 @@ def _roles(name: str, columns: Sequence[str], settings: Mapping[str, Any]) -> di
     twice = sorted({column for column in columns if list(columns).count(column) > 1})
     if twice:
         raise InputError(f"{name} has several columns called '{twice[0]}'; rename one")
-    roles = {role: settings[role] for role in (*CODED, "time") if settings[role] is not None}
+    wanted = {role: settings[role] for role in (*CODED, "time")}
+    if settings.get("target") is not None:
+        wanted = {"target": settings["target"]} | {r: column for r, column in wanted.items() if r != "label"}
+    roles = {role: column for role, column in wanted.items() if column is not None}
     for role, column in roles.items():
         if column not in columns:
             raise InputError(
@@ -134,8 +149,9 @@ def _roles(name: str, columns: Sequence[str], settings: Mapping[str, Any]) -> di
         if role in ("label", "part") and column in used.values():
             raise InputError(f"stream.{role} = '{column}' of {name} has another purpose too; choose another")
         used[role] = column
-    if roles.get("part") == roles["label"]:
-        raise InputError(f"stream.part = '{roles['part']}' of {name} is the label; choose another column")
+    if "part" in roles and roles["part"] in (roles.get("label"), roles.get("target")):
+        what = "label" if "label" in roles else "target"
+        raise InputError(f"stream.part = '{roles['part']}' of {name} is the {what}; choose another column")
     return roles
 
 
@@ -150,8 +166,10 @@ def _features(
 ) -> tuple[str, ...]:
     """The columns that are inputs."""
     asked = settings["features"]
+    past = "target" in roles and settings["ahead"] > 0  # the target's past is known, so it is an input
     if asked is None:
-        chosen = tuple(column for column in columns if column not in roles.values())
+        others = [column for role, column in roles.items() if role != "target" or not past]
+        chosen = tuple(column for column in columns if column not in others)
         if not chosen:
             raise InputError(f"{name} has no column besides {', '.join(roles.values())}; add inputs")
         return chosen
@@ -164,8 +182,13 @@ def _features(
                 f"{name} has no column '{column}' (stream.features); it has {', '.join(columns)}; "
                 + nearest(column, columns)
             )
-        if column == roles["label"]:
+        if column == roles.get("label"):
             raise InputError(f"stream.features of {name} holds the label '{column}'; leave it out")
+        if column == roles.get("target") and not past:
+            raise InputError(
+                f"stream.features of {name} holds the target '{column}', which would be read off; leave it out, or "
+                "forecast it with stream.ahead = 1 or more"
+            )
     return chosen
 
 

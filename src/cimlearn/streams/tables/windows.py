@@ -45,6 +45,7 @@ def cut_windows(table: Table, settings: Mapping[str, Any]) -> Windows:
     """
     length = settings["window"]
     hop = settings["hop"] or length
+    reach = length + (settings["ahead"] if table.target is not None else 0)  # to the row of the target
     task, names = _tasks(table, settings)
     group = table.codes.get("group", np.zeros(len(task), np.int64))
     ticks = clock(table, settings, group)
@@ -57,15 +58,16 @@ def cut_windows(table: Table, settings: Mapping[str, Any]) -> Windows:
     same = (table.label,) if settings["rule"] == "same" else ()
     begin, end = runs(task, group, part, test, unusable, *same)
     starts = [
-        np.arange(a, b - length + 1, hop)
+        np.arange(a, b - reach + 1, hop)
         for a, b in zip(begin.tolist(), end.tolist(), strict=True)
-        if b - a >= length and not unusable[a]
+        if b - a >= reach and not unusable[a]
     ]
     if not starts:
         label = ", one label" if same else ""
+        further = f" and {reach - length} to the target" if reach > length else ""
         raise InputError(
-            f"stream.window = {length} rows is longer than any stretch of {table.name} (one recording, one task, "
-            f"held out or not{label}): the longest has {(end - begin).max()} rows; choose a shorter window, or "
+            f"stream.window = {length} rows{further} is longer than any stretch of {table.name} (one recording, one "
+            f"task, held out or not{label}): the longest has {(end - begin).max()} rows; choose a shorter window, or "
             "longer blocks (stream.block)"
             + (
                 ""
@@ -74,7 +76,10 @@ def cut_windows(table: Table, settings: Mapping[str, Any]) -> Windows:
             )
         )
     first = np.concatenate(starts)
-    found = _labels(table, first, length, settings["rule"])
+    if table.target is None:
+        found = _labels(table, first, length, settings["rule"])
+    else:
+        found = table.label[first + reach - 1]
     kept = found >= 0
     unlabelled = len(kept) - np.count_nonzero(kept)
     first = first[kept]
