@@ -47,7 +47,9 @@ def main(folders: list[str]) -> None:
             high = [m + s for m, s in zip(middle, spread, strict=True)]
             axes.fill_between(x, low, high, color=ink, alpha=0.18, linewidth=0, zorder=2)
             ends.append((middle[-1], f"{NAMES[on]}: {100 * middle[-1]:.1f} %", ink))
-            print(f"{on}: {100 * middle[-1]:.1f} +- {100 * spread[-1]:.1f} % ({plural(len(found[on]), 'seed')})")
+            print(
+                f"{on}: {100 * middle[-1]:.1f} +- {100 * spread[-1]:.1f} % ({plural(len(found[on]), 'seed')})"
+            )
         drawing.percent_axis(axes, 0.7)
         axes.set(xlim=(0.9, len(curves) + 0.1), xlabel="tasks learned, 60,000 images each")
         axes.set_xticks(range(1, len(curves) + 1))
