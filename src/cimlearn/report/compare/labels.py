@@ -26,10 +26,10 @@ def columns(benchmark: Benchmark) -> dict[str, RunParameter]:
 
     Those that were set by name stand before what a device or another chip brought along.
     """
-    designs = benchmark.designs
-    touched = [n for n in benchmark.varied if any(set_by_user(d, n) for d in designs)]
-    touched.sort(key=lambda name: not any(named_by_user(d, name) for d in designs))
-    names = touched or list(benchmark.varied)
+    designs, varied = benchmark.designs, list(benchmark.varied)
+    named = [n for n in varied if any(named_by_user(d, n) for d in designs)]
+    brought = [n for n in varied if n not in named and any(set_by_user(d, n) for d in designs)]
+    names = [*named, *brought] or varied
     return {name: benchmark.varied[name] for name in names[:MOST_COLUMNS]}
 
 
