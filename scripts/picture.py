@@ -17,9 +17,10 @@ from pathlib import Path
 from cimlearn import metrics
 from cimlearn.report import read_run
 from cimlearn.report.html import chart, drawing
+from cimlearn.units import plural
 
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "permuted-mnist.png"
-NAMES = {"chip": "simulated chip", "float": "its float twin", "adam": "Adam, in software"}
+NAMES = {"chip": "chip", "float": "float twin", "adam": "Adam"}
 MARKERS = {"chip": "o", "float": "s", "adam": "^"}
 
 
@@ -30,8 +31,10 @@ def main(folders: list[str]) -> None:
         run = read_run(folder)
         found.setdefault(str(run.config["on"]), []).extend(run.matrices())
     with drawing.style():
-        figure, axes = drawing.new("Mean accuracy over the tasks so far, permuted MNIST", (6.4, 3.2))
-        figure.subplots_adjust(0.09, 0.14, 0.77, 0.89)
+        seeds = sorted({len(matrices) for matrices in found.values()})
+        said = plural(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+        figure, axes = drawing.new(f"Permuted MNIST: mean accuracy over the tasks so far, {said}", (6.4, 3.2))
+        figure.subplots_adjust(0.09, 0.14, 0.8, 0.89)
         axes.yaxis.set_label_coords(-0.085, 0.5)
         ends = []
         for on, colour in zip(found, chart.series_of(list(found)), strict=True):
@@ -44,8 +47,9 @@ def main(folders: list[str]) -> None:
             high = [m + s for m, s in zip(middle, spread, strict=True)]
             axes.fill_between(x, low, high, color=ink, alpha=0.18, linewidth=0, zorder=2)
             ends.append((middle[-1], f"{NAMES[on]}: {100 * middle[-1]:.1f} %", ink))
-            said = f" +- {100 * spread[-1]:.1f}" if len(found[on]) > 1 else ""
-            print(f"{on}: {100 * middle[-1]:.1f}{said} % ({len(found[on])} seeds)")
+            print(
+                f"{on}: {100 * middle[-1]:.1f} +- {100 * spread[-1]:.1f} % ({plural(len(found[on]), 'seed')})"
+            )
         drawing.percent_axis(axes, 0.7)
         axes.set(xlim=(0.9, len(curves) + 0.1), xlabel="tasks learned, 60,000 images each")
         axes.set_xticks(range(1, len(curves) + 1))

@@ -83,7 +83,7 @@ def test_coarse_pulses_ask_for_a_write_scheme() -> None:
         entries = {"device.step": {"value": 0.1, **known}, "write.least": {"value": least, **known}}
         run = _run(0.3, [[5, 5]], on=on, parameters=entries)
         found = chance.stated(run)["chance"]["try"]
-        assert any("write=kept" in line for line in found) is said
+        assert any("write=slices" in line for line in found) is said
 
 
 def test_classes_that_are_never_right_are_named() -> None:

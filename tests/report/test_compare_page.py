@@ -16,7 +16,7 @@ from test_report import _checked
 from cimlearn import cli, metrics
 from cimlearn.errors import InputError
 from cimlearn.report.compare.grouping import benchmarks
-from cimlearn.report.compare.labels import labels
+from cimlearn.report.compare.labels import columns, labels
 from cimlearn.report.compare.page import page, write_page
 from cimlearn.report.compare.read import read_runs, read_study
 from cimlearn.report.costs import run_costs
@@ -53,6 +53,15 @@ class TestWhatIsCompared:
         other = change_run(make_run(tmp_path / "other", tasks=3), {"rule.rate": 0.5})
         (one,) = benchmarks(read_runs([study, other]))
         assert labels(one)[-2:] == ["chip, hidden 400", "chip, hidden 100, rate 0.5"]
+
+    def test_a_name_says_what_was_set_and_not_what_came_along(self, tmp_path: Path) -> None:
+        """As a device brings a spread of its own: the user named one of the two parameters."""
+        for rate, hidden in ((0.25, 50), (0.5, 100)):
+            run = make_run(tmp_path / str(hidden), tasks=3)
+            change_run(run, {"rule.rate": rate, "network.hidden": hidden}, settings={"rule.rate": rate})
+        (one,) = benchmarks(read_runs([tmp_path / "50", tmp_path / "100"]))
+        assert sorted(labels(one)) == ["rate 0.25", "rate 0.5"]
+        assert list(columns(one)) == ["rule.rate", "network.hidden"]
 
     def test_mean_and_spread_are_those_of_the_seeds(self, study: Path) -> None:
         compared = read_study(study)

@@ -103,7 +103,7 @@ tasks = 2
 [search]
 trials = 12
 objectives = ["accuracy", "learning_J"]
-network.hidden = {low = 20, high = 100, step = 20}
+network.hidden = {low = 20, high = 120, step = 10}
 device.kind = {choices = ["continuous", "ecram"]}
 """
 

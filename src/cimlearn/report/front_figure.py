@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from cimlearn.report.html import drawing
 from cimlearn.report.html.quantity import column
@@ -71,6 +71,7 @@ def front_figure(rows: Rows, objectives: Sequence[str], names: Sequence[str]) ->
             axes.set_xscale("log")
             axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.xaxis.set_minor_locator(NullLocator())  # its labels would lie on the others'
         axes.grid(axis="y")
         _dots(axes, rows, x, y, rest[0] if rest else None)
         axes.margins(0.12)

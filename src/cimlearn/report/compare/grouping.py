@@ -173,6 +173,11 @@ def set_by_user(design: ComparedDesign, name: str) -> bool:
     return entry is not None and entry.changed
 
 
+def named_by_user(design: ComparedDesign, name: str) -> bool:
+    """Whether the design's user set the parameter by its own name, and not by a device or chip that brings it along."""
+    return name in design.run.config.get("settings", ())
+
+
 def _title(run: Run) -> str:
     """'permuted-mnist, domain-incremental, 5 tasks'."""
     tasks = plural(len(run.task_names), "task")

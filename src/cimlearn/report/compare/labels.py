@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from cimlearn.report.compare.grouping import Benchmark, ComparedDesign, set_by_user
+from cimlearn.report.compare.grouping import Benchmark, ComparedDesign, named_by_user, set_by_user
 from cimlearn.runfolder.records import RunParameter
 from cimlearn.units import value_text
 
@@ -22,9 +22,14 @@ def short_keys(varied: Mapping[str, RunParameter]) -> dict[str, str]:
 
 
 def columns(benchmark: Benchmark) -> dict[str, RunParameter]:
-    """The parameters that get a column: those a user set where they differ, else all that differ; eight at most."""
-    touched = [n for n in benchmark.varied if any(set_by_user(d, n) for d in benchmark.designs)]
-    names = touched or list(benchmark.varied)
+    """The parameters that get a column: those a user set where they differ, else all that differ; eight at most.
+
+    Those that were set by name stand before what a device or another chip brought along.
+    """
+    designs, varied = benchmark.designs, list(benchmark.varied)
+    named = [n for n in varied if any(named_by_user(d, n) for d in designs)]
+    brought = [n for n in varied if n not in named and any(set_by_user(d, n) for d in designs)]
+    names = [*named, *brought] or varied
     return {name: benchmark.varied[name] for name in names[:MOST_COLUMNS]}
 
 
@@ -37,7 +42,8 @@ def value(design: ComparedDesign, name: str) -> str:
 def labels(benchmark: Benchmark) -> list[str]:
     """One name per design, all different: 'hidden 100, keep 16'. What most designs share is left out if it can be."""
     designs = benchmark.designs
-    names = list(columns(benchmark))[:_MOST]
+    shown = list(columns(benchmark))
+    names = ([n for n in shown if any(named_by_user(d, n) for d in designs)] or shown)[:_MOST]
     made = _all(benchmark, names, short=True)
     if len(set(made)) < len(made):
         made = _all(benchmark, names)

@@ -11,6 +11,7 @@ from cimlearn.report.compare.labels import MOST_COLUMNS
 from cimlearn.report.compare.read import Compared
 from cimlearn.report.html.quantity import column
 from cimlearn.report.measures import SHOWN
+from cimlearn.report.run.words import chip_name
 from cimlearn.units import plural
 
 _MOST_NAMES = 3  # in one notice
@@ -42,7 +43,7 @@ def subtitle(made: Sequence[Benchmark]) -> str:
         facts.append(
             f"{plural(seeds.pop(), 'seed')} each" if len(designs) > 1 else plural(seeds.pop(), "seed")
         )
-    chips = " and ".join(sorted({design.chip.upper() for design in designs}))
+    chips = " and ".join(sorted({chip_name(design.chip) for design in designs}))
     where = made[0].title if len(made) == 1 else plural(len(made), "benchmark")
     return " · ".join([f"{chips} on {where}", *facts])
 

@@ -102,7 +102,7 @@ def _remedies(run: Run) -> list[str]:
     learned = sum(record.examples for record in run.of_seed(run.counted_seeds[0]))
     said = []
     if run.config["on"] == "chip" and "device.step" in known and known.get("write.least") == 0:
-        said.append("--set write=kept or write=slices (pulses of this cell are coarse: changes gather first)")
+        said.append("--set write=slices or write=kept (pulses of this cell are coarse: changes gather first)")
     if learned < _FEW and known.get("stream.passes") == 1:
         said.append("stream.passes = 20 (few examples, each is shown once)")
     if learned < _FEW and known.get("rule.batch", 1) > 1:

@@ -22,6 +22,7 @@ from cimlearn.report.run import (
     words,
 )
 from cimlearn.report.run.summary import summarise
+from cimlearn.report.run.words import chip_name
 from cimlearn.runfolder.files import write_atomic
 from cimlearn.runfolder.records import Run, read_run
 from cimlearn.units import plural
@@ -82,7 +83,7 @@ def _inline(drawn: dict[str, tuple[Figure, str]]) -> dict[str, str]:
 
 def title(run: Run) -> str:
     """What ran: chip and stream."""
-    return f"{str(run.config['chip']).upper()} on {run.config['stream']}"
+    return f"{chip_name(str(run.config['chip']))} on {run.config['stream']}"
 
 
 def _subtitle(run: Run) -> str:

@@ -105,3 +105,8 @@ def told(run: Run) -> str | None:
         "This chip is told which task each example belongs to, also when it answers (network.tasks = own): its "
         "accuracy can’t be set beside that of a chip which has to find out, as with network.tasks = shared."
     )
+
+
+def chip_name(chip: str) -> str:
+    """'M2RU'; the name of somebody's own, as 'mymodel.py:CHIP', as it is."""
+    return chip if ":" in chip else chip.upper()
