@@ -29,7 +29,7 @@ from programs.record import record
 
 from cimlearn import chips
 from cimlearn.arrays.base import PULSES
-from cimlearn.chips.m2ru import kernels
+from cimlearn.chips.m2ru import loop
 from cimlearn.chips.m2ru.chip import M2RU
 from cimlearn.streams.base import StreamShape
 
@@ -84,7 +84,7 @@ def compare(hidden: int, batch: int, repeats: int, new: int) -> dict[str, list[f
     made = chip(hidden, batch)
     passes, through = 1 + made.rule.ratio, made.rule.refresh > 0
     made.learn(*examples(50 * batch, 1))
-    pulses, updates = written(made), int(made.work.state.progress[kernels.UPDATES])
+    pulses, updates = written(made), int(made.work.state.progress[loop.UPDATES])
     began = machine.work(made.ledger().counts["learn"])
     weights = made.weights()
     sizes: dict[str, Any] = {
@@ -108,7 +108,7 @@ def compare(hidden: int, batch: int, repeats: int, new: int) -> dict[str, list[f
         times["eager"].append(timed(lambda x=x, y=y: plain["eager"].learn(x[:few], y[:few])))
         times["batched"].append(timed(lambda x=x, y=y: plain["batched"].learn(x, y)))
     learned = repeats * new * passes
-    cells = (written(made) - pulses) / (int(made.work.state.progress[kernels.UPDATES]) - updates)
+    cells = (written(made) - pulses) / (int(made.work.state.progress[loop.UPDATES]) - updates)
     sums, drawn = (
         (a - b) / learned for a, b in zip(machine.work(made.ledger().counts["learn"]), began, strict=True)
     )

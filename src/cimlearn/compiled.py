@@ -30,7 +30,7 @@ from numba.extending import overload
 
 from cimlearn import portable
 from cimlearn.errors import InputError
-from cimlearn.inner import InnerCompiler
+from cimlearn.inner import ApartCompiler, InnerCompiler
 from cimlearn.places import TOLD, cache_folder
 
 STRICTLY = "CIMLEARN_STRICT"  # the environment variable
@@ -101,6 +101,7 @@ INNER: Any = {
     "pipeline_class": InnerCompiler,
     **OPTIONS,
 }
+APART: Any = {**INNER, "pipeline_class": ApartCompiler}
 _numba: Any = config
 if STRICT and not _numba.DISABLE_JIT:
     portable.install()
@@ -120,9 +121,9 @@ def compiled_for() -> dict[str, Any]:
     return {"strict": STRICT, "cpu": cpu, "features": ",".join(has)}
 
 
-def _compile(function: Callable[..., Any], *, from_python: bool) -> Callable[..., Any]:
+def _compile(function: Callable[..., Any], *, from_python: bool, options: Any = INNER) -> Callable[..., Any]:
     compiler: Any = numba.njit
-    made: Any = compiler(**({"no_cfunc_wrapper": True, **OPTIONS} if from_python else INNER))(function)
+    made: Any = compiler(**({"no_cfunc_wrapper": True, **OPTIONS} if from_python else options))(function)
     folder = code_folder() if from_python and hasattr(made, "_cache") else None  # Python's kernels have none
     if folder is not None:
         with suppress(RuntimeError):  # its source is no file (python -c): it is compiled anew each time
@@ -199,6 +200,11 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     from Python (see `entry`): the glue for that takes longer to compile than most kernels.
     """
     return _refusing(_compile(function, from_python=False))
+
+
+def apart(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A `kernel` that is never copied into its callers: an inner loop, with few arrays as arguments."""
+    return _refusing(_compile(function, from_python=False, options=APART))
 
 
 def _refusing(compiled: Any) -> Any:

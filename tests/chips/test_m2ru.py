@@ -10,7 +10,7 @@ import pytest
 from hardware import QUIET, Xoshiro
 
 from cimlearn.chips import build, parameters
-from cimlearn.chips.m2ru import kernels, sizes
+from cimlearn.chips.m2ru import loop, setup, sizes
 from cimlearn.chips.m2ru.chip import M2RU
 from cimlearn.chips.m2ru.setup import initial_weights, make_rule
 from cimlearn.errors import InputError
@@ -514,7 +514,7 @@ def test_counts_by_hand() -> None:
     assert learn["time"]["state_cycles"] == 60 * (4 * (1 + 2) + 1 + 1)
     # Rows of 8 columns one after the other: inputs that are not 0, 8 states in 3 steps (the first begins at 0), 4
     # biases, and the offset off 3 rows; 8 x (3 + 3) for the error in one cycle; 9 rows of the output
-    lit = int(chip.work.state.progress[kernels.LIT])
+    lit = int(chip.work.state.progress[loop.LIT])
     assert 30 * 12 < lit <= 60 * 12
     formed = lit + 60 * (3 * 8 + 4 + 3)
     assert learn["time"]["gradient_cycles"] == formed + 60 * (4 + 9)
@@ -714,6 +714,24 @@ def test_unknown_chips_and_placements_are_named() -> None:
         build("m2ru", "flaot", parameters=recipe(), shape=SHAPE, seed=0)
     with pytest.raises(InputError, match=r"unknown parameter 'rule\.ratee'"):
         parameters("m2ru", {"rule.ratee": 1})
+
+
+# ---- passes side by side
+
+
+def test_passes_side_by_side_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A noisy chip, replay and probes included, with up to 8 passes side by side and with 2."""
+    made = [make("chip", **PROBED, rule__batch=4, replay__slots=12)]
+    monkeypatch.setattr(setup, "SIDE", 2)
+    made.append(make("chip", **PROBED, rule__batch=4, replay__slots=12))
+    assert [len(one.work.scratch.sign) for one in made] == [4, 1]
+    x, y = examples(19)
+    for one in made:
+        one.learn(x, y)
+    for (name, tensor), other in zip(made[0].state()[0].items(), made[1].state()[0].values(), strict=True):
+        assert np.array_equal(tensor, other, equal_nan=True), name
+    assert np.array_equal(made[0].predict(x), made[1].predict(x))
+    assert made[0].ledger() == made[1].ledger()
 
 
 # ---- golden run

@@ -259,7 +259,7 @@ def test_programming_again_starts_anew() -> None:
     ("wrong", "words"),
     [
         (lambda: to_chip(nn.Linear(2, 2), torch.rand(1, 2), learn="x"), "learn = 'x'"),
-        (lambda: to_chip(nn.Linear(2, 2), torch.rand(1, 2), bit_serial(), learn="in-situ"), "needs crossbars"),
+        (lambda: to_chip(nn.GRU(2, 2), torch.rand(1, 2, 2), bit_serial(), learn="in-situ"), "is a GRU"),
         (lambda: to_chip(nn.Linear(2, 2).double(), torch.rand(1, 2).double(), learn="in-situ"), "float32"),
         (lambda: InSituSGD(to_chip(nn.Linear(2, 2), torch.rand(1, 2)), 0.1), "learns in situ"),
         (lambda: InSituSGD(make_chip(), 0), "rate = 0"),

@@ -15,7 +15,16 @@ from cimlearn.chips import parameters
 from cimlearn.chips.m2ru import kernels
 from cimlearn.chips.m2ru.setup import make_probed, make_rule, make_work
 from cimlearn.learning import dfa, sparsify
-from cimlearn.learning.replay import buffer, lfsr_step, random_below, random_bits, recall, store, wide_step
+from cimlearn.learning.replay import (
+    buffer,
+    lfsr_step,
+    note,
+    random_below,
+    random_bits,
+    recall,
+    store,
+    wide_step,
+)
 from cimlearn.streams.base import StreamShape
 
 CLOSE = 1e-5  # float32 sums of a few numbers near 1
@@ -28,8 +37,8 @@ def _softmax(out, share):
 
 
 @numba.njit
-def _keep_largest(change, keep, threshold, count):
-    sparsify.keep_largest(change, keep, threshold, count)
+def _keep_largest(change, keep, work):
+    sparsify.keep_largest(change, keep, work)
 
 
 @numba.njit
@@ -87,7 +96,7 @@ def test_keep_largest_is_a_stable_sort(data: st.DataObject) -> None:
     numbers = data.draw(st.lists(VALUES, min_size=rows * columns, max_size=rows * columns))
     change = np.array(numbers, np.float32).reshape(rows, columns)
     wanted = largest(change, keep)
-    _keep_largest(change, keep, np.empty(columns, np.float32), np.empty(columns, np.float32))
+    _keep_largest(change, keep, np.empty((6, columns), np.float32))
     assert np.array_equal(change, wanted)
 
 
@@ -205,7 +214,9 @@ def test_add_products(steps: int) -> None:
 @numba.njit
 def _store(memory, x, labels, share):
     for n in range(x.shape[0]):
-        store(memory, x[n], labels[n], share[n])
+        slot = store(memory, x[n], labels[n])
+        if slot >= 0:
+            note(memory, slot, share[n])
 
 
 @numba.njit
@@ -215,13 +226,13 @@ def _recall(memory, x, slots):
 
 
 @numba.njit
-def _inclusion(memory, runs, offered, x, share, counts):
+def _inclusion(memory, runs, offered, x, counts):
     for run in range(runs):
         memory.state.seen[0] = 0
         if memory.state.register[0] != 0:
             memory.state.register[0] = np.uint32(1 + (run * 2654435761) % 4294967295)
         for n in range(offered):
-            store(memory, x, n, share)
+            store(memory, x, n)
         for label in memory.state.labels:
             counts[label] += 1
 
@@ -267,7 +278,7 @@ def test_every_example_is_as_likely_to_stay(lfsr: bool) -> None:
     memory = memory_of(5, lfsr=lfsr)
     runs, n = 20_000, 20
     counts = np.zeros(n, np.int64)
-    _inclusion(memory, runs, n, np.zeros((1, 1), np.float32), np.zeros(2, np.float32), counts)
+    _inclusion(memory, runs, n, np.zeros((1, 1), np.float32), counts)
     expected = runs * 5 / n
     assert counts.sum() == runs * 5
     statistic = ((counts - expected) ** 2).sum() / (expected * (1 - 5 / n)) * (n - 1) / n

@@ -22,8 +22,19 @@ def _tanh(values):
 
 
 @numba.njit
-def _forward(net, x, memory):
-    miru.forward(net, x, memory)
+def _forward(net, memory, first, last):
+    miru.forward(net, memory, first, last)
+    for v in range(first, last):
+        miru.light(net, memory, v)
+
+
+def fill(memory: tuple) -> None:
+    """Nothing of an earlier pass may be used."""
+    for array in memory:
+        if isinstance(array, tuple):
+            fill(array)
+        elif array.dtype == np.float32:
+            array.fill(np.nan)
 
 
 def test_tanh() -> None:
@@ -73,12 +84,25 @@ def reference(net: Miru, x: np.ndarray) -> dict[str, np.ndarray]:
 def test_forward_is_the_equations(keep: float, feed: float, sizes: tuple[int, int, int]) -> None:
     net = network(keep, feed, 0.0, sizes)
     x = RNG(1).uniform(-1, 1, (6, sizes[0])).astype(np.float32)
-    memory = trace(6, *sizes)
-    for array in memory:
-        array.fill(np.nan)  # nothing of an earlier pass may be used
-    _forward(net, x, memory)
+    memory = trace(2, 6, *sizes)
+    fill(memory)
+    memory.x[1] = x
+    _forward(net, memory, 1, 2)
     for name, wanted in reference(net, x).items():
-        assert np.allclose(getattr(memory, name), wanted, rtol=0, atol=CLOSE), name
+        assert np.allclose(getattr(memory, name)[1], wanted, rtol=0, atol=CLOSE), name
+
+
+def test_passes_side_by_side_are_passes_alone() -> None:
+    """To the bit, however many run together."""
+    net = network(0.7, 1.0, 64.0, (5, 70, 4))
+    together, alone = trace(7, 6, 5, 70, 4), trace(1, 6, 5, 70, 4)
+    together.x[:] = RNG(3).uniform(-1, 1, together.x.shape)
+    _forward(net, together, 0, 7)
+    for v in range(7):
+        alone.x[0] = together.x[v]
+        _forward(net, alone, 0, 1)
+        for name in ("rows", "candidate", "states", "state", "readout", "out"):
+            assert np.array_equal(getattr(alone, name)[0], getattr(together, name)[v]), name
 
 
 def test_state_on_a_grid() -> None:
@@ -87,19 +111,20 @@ def test_state_on_a_grid() -> None:
     """
     net = network(0.6, 0.9, 8.0)
     x = RNG(2).uniform(-1, 1, (5, 3)).astype(np.float32)
-    memory = trace(5, 3, 7, 4)
-    _forward(net, x, memory)
+    memory = trace(1, 5, 3, 7, 4)
+    memory.x[0] = x
+    _forward(net, memory, 0, 1)
     wanted = reference(net, x)
     assert np.array_equal(memory.state * 8, np.rint(memory.state * 8))
-    assert np.array_equal(memory.state, wanted["state"])
-    assert np.allclose(memory.out, wanted["out"], atol=CLOSE)
-    assert np.array_equal(memory.rows[:, 10], np.ones(5))
+    assert np.array_equal(memory.state[0], wanted["state"])
+    assert np.allclose(memory.out[0], wanted["out"], atol=CLOSE)
+    assert np.array_equal(memory.rows[0, :, 10], np.ones(5))
 
 
 def test_products_are_counted() -> None:
     """One vector per step on the hidden array, one per pass on the output array."""
     net = network(0.7, 1.0, 0.0)
-    memory = trace(5, 3, 7, 4)
-    for _ in range(3):
-        _forward(net, np.zeros((5, 3), np.float32), memory)
+    memory = trace(2, 5, 3, 7, 4)
+    _forward(net, memory, 0, 1)
+    _forward(net, memory, 0, 2)
     assert (net.hidden.state.counts[0], net.output.state.counts[0]) == (15, 3)

@@ -18,7 +18,9 @@ from cimlearn.arrays.crossbar import (
     row_tiles,
     solve_circuit,
 )
+from cimlearn.arrays.dense import dense_scratch
 from cimlearn.arrays.periphery import PeripheryDescription, periphery
+from cimlearn.arrays.reading import side_scratch
 from cimlearn.arrays.schemes.scheme import SLICES, write_scheme
 from cimlearn.devices.base import Wear, new_cells
 from cimlearn.parameters import ParameterSet
@@ -137,7 +139,8 @@ def crossbar(
             correction=calibrate.correction(corrects, len(tiles) - 1, columns),
         ),
         scratch=CrossbarScratch(
-            row=np.zeros((2, rows), np.float32),
+            side=side_scratch(1, rows, columns, groups=rows // together if together > 1 else 1),
+            dense=dense_scratch(columns),
             column=np.zeros((3, columns), np.float32),
             pick=np.zeros((3, len(sign) * rows * columns + 1), np.int32),
             asked=np.zeros((9, len(sign) * rows * columns + 1), np.float32),

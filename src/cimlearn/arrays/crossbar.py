@@ -16,10 +16,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.arrays.ageing import NOW, Aged, Laws
-from cimlearn.arrays.base import ACTIVE_BITS, VECTORS, freeze, product, product_rows, write, write_rows
+from cimlearn.arrays.base import (
+    freeze,
+    freezes,
+    lit_up,
+    pass_key,
+    product,
+    product_groups,
+    product_rows,
+    products,
+    write,
+    write_rows,
+)
 from cimlearn.arrays.circuit import Circuit, Loads, Seen, solve
+from cimlearn.arrays.dense import DenseScratch
 from cimlearn.arrays.periphery import Periphery
-from cimlearn.arrays.plain import accumulate
+from cimlearn.arrays.reading import (
+    SideScratch,
+    groups_of,
+    key_of_pass,
+    product_rows_of,
+    product_whole,
+    products_of,
+    switched_on,
+)
 from cimlearn.arrays.refresh import refresh
 from cimlearn.arrays.schemes.cells import pulse_until
 from cimlearn.arrays.schemes.one_sided import begin_one_sided, write_one_sided
@@ -35,7 +55,6 @@ from cimlearn.arrays.schemes.slices import weight_of
 from cimlearn.arrays.telegraph import freeze_traps
 from cimlearn.compiled import entry, kernel
 from cimlearn.devices.base import Cells, inside
-from cimlearn.noise import fill_normal
 
 
 class CrossbarState(NamedTuple):
@@ -61,8 +80,9 @@ class CrossbarState(NamedTuple):
 class CrossbarScratch(NamedTuple):
     """Memory that holds nothing between two calls."""
 
-    row: NDArray[np.float32]  # (2, rows) effective input; its noise weight
-    column: NDArray[np.float32]  # (3, columns) sum; its variance; random numbers
+    side: SideScratch  # of one vector
+    dense: DenseScratch  # of writes
+    column: NDArray[np.float32]  # (3, columns)
     pick: NDArray[np.int32]  # (3, cells + 1) layer, row, column of each cell that is written
     asked: NDArray[
         np.float32
@@ -96,81 +116,6 @@ class Crossbar(NamedTuple):
 
 
 @kernel
-def _encode(p, first, x, applied, row, row_on, counts, on):
-    """row (2, rows): effective input of x, which drives the rows from `first` on, and its noise weight; counts what is
-    switched on.
-    """
-    bits = 0
-    lit = 0.0
-    steps = np.float32(p.steps)
-    for i in range(x.size):
-        size = abs(x[i])
-        if p.steps > 0:
-            code = int(min(size * steps + np.float32(0.5), steps - np.float32(1)))
-            value, known = p.code[0, code], np.float32(code) / steps
-            row[1, first + i] = p.code[1, code]
-            ones = p.ones[code]
-        else:
-            value, known = size, size
-            row[1, first + i] = size * size
-            ones = 1 if size > 0 else 0
-        sign = np.float32(-1) if x[i] < 0 else np.float32(1)
-        row[0, first + i] = sign * value
-        applied[i] = sign * known
-        bits += ones
-        lit += ones * row_on[first + i]
-    counts[VECTORS] += 1
-    counts[ACTIVE_BITS] += bits
-    on[0] += lit
-
-
-@kernel
-def _product(bar, x, applied, out):
-    _product_rows(bar, 0, x, applied, out)
-
-
-@kernel
-def _product_rows(bar, top_row, x, applied, out):
-    p = bar.periphery
-    _encode(p, top_row, x, applied, bar.scratch.row, bar.state.row_on, bar.state.counts, bar.state.on)
-    step, low, high = np.float32(p.step), np.float32(-p.top - 1), np.float32(p.top)
-    reach, thermal = np.float32(p.reach), np.float32(p.thermal)
-    total, variance, draws = bar.scratch.column[0], bar.scratch.column[1], bar.scratch.column[2]
-    weight = bar.scratch.frozen if bar.ageing.trap.size > 0 else bar.state.weight
-    correction = bar.state.correction
-    for j in range(out.size):
-        out[j] = 0
-    for tile in range(bar.tiles.size - 1):
-        first, last = max(bar.tiles[tile], top_row), min(bar.tiles[tile + 1], top_row + x.size)
-        if first >= last:
-            continue  # a tile without a driven row is not read
-        for j in range(out.size):
-            total[j] = 0
-            variance[j] = thermal
-        accumulate(total, weight, bar.scratch.row[0], first, last)
-        if bar.read_variance > 0:
-            accumulate(variance, bar.state.variance, bar.scratch.row[1], first, last)
-        if bar.read_variance > 0 or thermal > 0:
-            fill_normal(bar.state.read_words, draws)
-            for j in range(out.size):
-                total[j] += np.sqrt(variance[j]) * draws[j]
-        gain, offset = p.column[0, tile], p.column[1, tile]
-        inputs = np.float32(0)
-        if correction.shape[1] > 0:
-            for i in range(first - top_row, last - top_row):
-                inputs += applied[i]
-        for j in range(out.size):
-            seen = min(max(total[j] * gain[j] + offset[j], -reach), reach)
-            if step > 0:
-                seen = step * min(max(np.rint(seen / step), low), high)
-            if correction.shape[1] > 0:
-                seen = (
-                    correction[0, tile, j] * seen + correction[1, tile, j] + correction[2, tile, j] * inputs
-                )
-            out[j] += seen
-
-
-@kernel
 def _write(bar, change):
     if bar.ageing.on:
         bar.state.aged.clock[NOW] += bar.ageing.update
@@ -183,9 +128,19 @@ def _write_rows(bar, first, change):
     refresh(bar, first, first + change.shape[0])
 
 
+@kernel
+def _has_traps(bar):
+    return bar.ageing.trap.size > 0
+
+
 freeze.register(Crossbar, freeze_traps)
-product.register(Crossbar, _product)
-product_rows.register(Crossbar, _product_rows)
+freezes.register(Crossbar, _has_traps)
+product.register(Crossbar, product_whole)
+product_rows.register(Crossbar, product_rows_of)
+product_groups.register(Crossbar, groups_of)
+products.register(Crossbar, products_of)
+pass_key.register(Crossbar, key_of_pass)
+lit_up.register(Crossbar, switched_on)
 write.register(Crossbar, _write)
 write_rows.register(Crossbar, _write_rows)
 

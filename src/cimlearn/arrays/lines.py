@@ -31,7 +31,7 @@ class LineScratch(NamedTuple):
     change: NDArray[np.float32]  # (BLOCK, columns) what is asked of them
     draws: NDArray[np.float32]  # (3, BLOCK, columns) normals; where cells land; uniforms
     mine: NDArray[np.int32]  # (BLOCK, columns)
-    limits: NDArray[np.float32]  # (3, columns) of the largest changes: threshold, count; scale of factors
+    limits: NDArray[np.float32]  # (7, columns) of the largest changes: scratch; scale of factors
 
 
 def scratch(columns: int) -> LineScratch:
@@ -42,7 +42,7 @@ def scratch(columns: int) -> LineScratch:
         np.empty((BLOCK, columns), np.float32),
         np.empty((3, BLOCK, columns), np.float32),
         np.empty((BLOCK, columns), np.int32),
-        np.empty((3, columns), np.float32),
+        np.empty((7, columns), np.float32),
     )
 
 

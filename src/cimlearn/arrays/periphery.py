@@ -28,6 +28,9 @@ class Periphery(NamedTuple):
     code: NDArray[
         np.float32
     ]  # (2, steps) of each code: effective input; sum of squared cycle weights, for noise
+    both: NDArray[
+        np.uint64
+    ]  # (steps,) the two of each code as one word of 64 bits, the input in its lower half
     ones: NDArray[np.int64]  # (steps,) bits that are 1 in each code
     column: NDArray[np.float32]  # (2, row tiles, columns) of each integrator: gain; offset
     reach: float  # the integrator's range: results are cut to +-reach; infinity = none
@@ -107,9 +110,12 @@ def periphery(
         top = 2.0 ** (description.converter_bits - 1) - 1
         step = reach / 2.0 ** (description.converter_bits - 1)
     cycles = np.sum(4.0 ** -np.arange(1, bits + 1)) if bits else 1.0
+    code = np.stack([on @ weights, on @ weights**2]).astype(np.float32)
     return Periphery(
         steps=float(2**bits) if description.input_bits is not None else 0.0,
-        code=np.stack([on @ weights, on @ weights**2]).astype(np.float32),
+        code=code,
+        both=(code[0].view(np.uint32).astype(np.uint64))
+        | (code[1].view(np.uint32).astype(np.uint64) << np.uint64(32)),
         ones=on.sum(axis=1).astype(np.int64),
         column=np.stack([gain, offset]).astype(np.float32),
         reach=float(reach),

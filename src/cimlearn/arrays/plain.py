@@ -7,7 +7,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.base import COUNTERS, VECTORS, freeze, product, product_rows, write, write_rows
+from cimlearn.arrays.base import (
+    COUNTERS,
+    VECTORS,
+    freeze,
+    freezes,
+    lit_up,
+    pass_key,
+    product,
+    product_groups,
+    product_rows,
+    products,
+    write,
+    write_rows,
+)
+from cimlearn.arrays.matmul import add_product
 from cimlearn.compiled import kernel
 
 
@@ -32,32 +46,8 @@ def plain(weight: NDArray[np.float32], bound: float = float("inf")) -> Plain:
 
 
 @kernel
-def accumulate(total, weight, x, first, last):
-    """total (columns,) += x[first:last] @ weight[first:last], four rows at a time.
-
-    Rows are indexed, not sliced: a slice costs two atomic operations (reference counts).
-    """
-    columns = total.size
-    for i in range(first, last - 3, 4):
-        a, b, c, d = x[i], x[i + 1], x[i + 2], x[i + 3]
-        for j in range(columns):
-            total[j] += (a * weight[i, j] + b * weight[i + 1, j]) + (
-                c * weight[i + 2, j] + d * weight[i + 3, j]
-            )
-    for i in range(last - (last - first) % 4, last):
-        a = x[i]
-        for j in range(columns):
-            total[j] += a * weight[i, j]
-
-
-@kernel
 def _product(array, x, applied, out):
-    array.state.counts[VECTORS] += 1
-    for i in range(x.size):
-        applied[i] = x[i]
-    for j in range(out.size):
-        out[j] = 0
-    accumulate(out, array.state.weight, x, 0, x.size)
+    _product_rows(array, 0, x, applied, out)
 
 
 @kernel
@@ -70,6 +60,39 @@ def _product_rows(array, first, x, applied, out):
         applied[i] = value
         for j in range(out.size):
             out[j] += value * array.state.weight[first + i, j]
+
+
+@kernel
+def _products(array, which, count, x, keys, place, applied, out, room):
+    """The sums of the vectors side by side; nothing is drawn."""
+    array.state.counts[VECTORS] += count
+    for v in range(count):
+        for i in range(x.shape[1]):
+            applied[v, i] = x[v, i]
+        for j in range(out.shape[1]):
+            out[v, j] = 0
+    add_product(out, x, array.state.weight, count, 0, x.shape[1])
+
+
+@kernel
+def _product_groups(array, x, applied, outs):
+    for g in range(outs.shape[0]):
+        _product_rows(array, g * x.size, x, applied, outs[g])
+
+
+@kernel
+def _pass_key(array):
+    return np.uint64(0)
+
+
+@kernel
+def _lit_up(array, first, last, lit):
+    """Float weights switch nothing on."""
+
+
+@kernel
+def _freezes(array):
+    return False
 
 
 @kernel
@@ -94,5 +117,10 @@ def _freeze(array):
 freeze.register(Plain, _freeze)
 product.register(Plain, _product)
 product_rows.register(Plain, _product_rows)
+product_groups.register(Plain, _product_groups)
+products.register(Plain, _products)
+pass_key.register(Plain, _pass_key)
+lit_up.register(Plain, _lit_up)
+freezes.register(Plain, _freezes)
 write.register(Plain, _write)
 write_rows.register(Plain, _write_rows)

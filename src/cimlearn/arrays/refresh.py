@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from cimlearn.arrays.ageing import seen as seen_of
-from cimlearn.compiled import kernel
+from cimlearn.compiled import apart, kernel
 
 
 @kernel
@@ -22,6 +22,56 @@ def refresh(bar, first, last):
         _refresh_seen(bar, first, last)
     else:
         _refresh_exact(bar, first, last)
+
+
+@apart
+def _sum_cells(
+    conductance,
+    path,
+    factor,
+    shift,
+    ages,
+    sign,
+    reference,
+    noisy,
+    beside,
+    top,
+    bottom,
+    weight,
+    variance,
+    load,
+):
+    """Of rows top .. bottom - 1: what columns see of cells less references, and its square [S]; load (columns,): of
+    all that hangs on a column.
+    """
+    columns = weight.shape[1]
+    for j in range(columns):
+        load[j] = 0
+    for i in range(top, bottom):
+        for j in range(columns):
+            taken = reference[i, j]
+            weight[i, j] = -taken
+            variance[i, j] = taken * taken if noisy else np.float32(0)
+            load[j] += taken if beside else np.float32(0)
+        for k in range(sign.size):
+            for j in range(columns):
+                g = conductance[k, i, j]
+                if ages:
+                    g = seen_of(factor[k, i, j], shift[k, i, j], g)
+                reached = g * path[k, i, j]
+                weight[i, j] += sign[k] * reached
+                variance[i, j] += (sign[k] * sign[k]) * reached * reached
+                load[j] += g
+
+
+@apart
+def _scale_rows(weight, variance, scale, unit, load, top, bottom):
+    """Rows top .. bottom - 1 in units of weights; load (columns,) has the gains."""
+    for i in range(top, bottom):
+        for j in range(weight.shape[1]):
+            weight[i, j] *= scale * load[j]
+        for j in range(weight.shape[1]):
+            variance[i, j] *= unit * load[j] * load[j]
 
 
 @kernel
@@ -40,23 +90,22 @@ def _refresh_seen(bar, first, last):
         tile += 1 if top >= bar.tiles[tile + 1] else 0
         if bottom <= first or top >= last:
             continue
-        for j in range(columns):
-            load[j] = 0
-        for i in range(top, bottom):
-            for j in range(columns):
-                reference = seen.reference[i, j]
-                weight[i, j] = -reference
-                variance[i, j] = reference * reference if loads.cells else np.float32(0)
-                load[j] += reference if loads.beside else np.float32(0)
-            for k in range(bar.sign.size):
-                for j in range(columns):
-                    g = conductance[k, i, j]
-                    if ages:
-                        g = seen_of(factor[k, i, j], shift[k, i, j], g)
-                    reached = g * seen.path[k, i, j]
-                    weight[i, j] += bar.sign[k] * reached
-                    variance[i, j] += (bar.sign[k] * bar.sign[k]) * reached * reached
-                    load[j] += g
+        _sum_cells(
+            conductance,
+            seen.path,
+            factor,
+            shift,
+            ages,
+            bar.sign,
+            seen.reference,
+            loads.cells,
+            loads.beside,
+            top,
+            bottom,
+            weight,
+            variance,
+            load,
+        )
         mean = np.float32(0)
         for j in range(columns):  # load becomes the gain of each column
             load[j] = held / (held + load[j]) if held > 0 else np.float32(1)
@@ -67,10 +116,7 @@ def _refresh_seen(bar, first, last):
             elif loads.calibration == 2:
                 load[j] = np.float32(1)
             load[j] *= seen.trim[tile, j]
-        for i in range(top, bottom):
-            for j in range(columns):
-                weight[i, j] *= np.float32(bar.scale) * load[j]
-                variance[i, j] *= unit * load[j] * load[j]
+        _scale_rows(weight, variance, np.float32(bar.scale), unit, load, top, bottom)
         if bar.ageing.trap.size > 0:
             _refresh_traps(bar, top, bottom, load)
 
@@ -99,7 +145,7 @@ def _refresh_exact(bar, first, last):
         refresh_row(conductance, bar.sign, scale, reference, unit, i, weight, variance)
 
 
-@kernel
+@apart
 def refresh_row(conductance, sign, scale, reference, unit, i, weight, variance):
     """Row i of weight and variance (rows, columns) from the cells alone."""
     columns = weight.shape[1]

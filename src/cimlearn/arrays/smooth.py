@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from cimlearn.compiled import kernel
+from cimlearn.compiled import apart, kernel
 from cimlearn.devices.base import program
 from cimlearn.devices.continuous import Continuous
 from cimlearn.devices.ideal import Ideal
@@ -19,7 +19,7 @@ from cimlearn.devices.ideal import Ideal
 SMOOTH: Final = (Continuous, Ideal)
 
 
-@kernel
+@apart
 def _mine(turn, k, rows, count, change, mine, pick):
     """mine (count, columns): 1 where the cell of layer k is the one that is written, else 0.
 
@@ -37,7 +37,7 @@ def _mine(turn, k, rows, count, change, mine, pick):
     return found
 
 
-@kernel
+@apart
 def _reach(device, conductance, gain, k, rows, pick, found, change, per_weight, normals, reached):
     """reached (count, columns) [S]: where the cells of layer k would land."""
     zero = np.float32(0)
@@ -51,7 +51,7 @@ def _reach(device, conductance, gain, k, rows, pick, found, change, per_weight, 
             )[0]
 
 
-@kernel
+@apart
 def _seen(writes, limit, k, rows, pick, found, mine):
     """One more pulse for each cell that is written; answers how many cells of these rows are worn out."""
     worn = np.int64(0)
@@ -65,7 +65,7 @@ def _seen(writes, limit, k, rows, pick, found, mine):
     return worn
 
 
-@kernel
+@apart
 def _stuck(writes, limit, k, rows, pick, found, mine):
     """A cell that is worn out is not written."""
     for q in range(found):
@@ -76,16 +76,17 @@ def _stuck(writes, limit, k, rows, pick, found, mine):
                 mine[r, j] = 0
 
 
-@kernel
+@apart
 def _settle(conductance, k, rows, pick, found, mine, reached, row_on):
     """The written cells are where they landed; the conductance of their rows follows. `reached` becomes the moves."""
     for q in range(found):
         r = pick[q]
         i = rows[r]
         for j in range(mine.shape[1]):
-            reached[r, j] = (reached[r, j] - conductance[k, i, j]) if mine[r, j] else np.float32(0)
-        for j in range(mine.shape[1]):
-            conductance[k, i, j] += reached[r, j]
+            held = conductance[k, i, j]
+            landed = reached[r, j] if mine[r, j] else held
+            conductance[k, i, j] = landed
+            reached[r, j] = landed - held
         n = mine.shape[1]
         while n > 1:  # halves are added up, again and again
             half = n // 2
@@ -97,7 +98,7 @@ def _settle(conductance, k, rows, pick, found, mine, reached, row_on):
         row_on[i] += np.float64(reached[r, 0])
 
 
-@kernel
+@apart
 def _next(turn, layers, rows, count, change):
     """The next write of a weight goes to its next cell; answers the weights that were written."""
     written, last = np.int64(0), np.uint8(layers - 1)

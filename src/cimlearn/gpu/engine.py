@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cimlearn.chips.m2ru.kernels import (
+from cimlearn.chips.m2ru.loop import (
     CENTRED,
     COPIES,
     LEARNED,

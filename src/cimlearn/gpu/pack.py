@@ -10,7 +10,7 @@ import numpy as np
 from cimlearn.arrays.base import ACTIVE_BITS, PULSES, ROW_WRITES, VECTORS
 from cimlearn.arrays.crossbar import Crossbar
 from cimlearn.arrays.refresh import refresh
-from cimlearn.chips.m2ru import kernels
+from cimlearn.chips.m2ru import loop
 from cimlearn.chips.m2ru.chip import M2RU
 from cimlearn.compiled import entry
 from cimlearn.gpu import layout
@@ -171,7 +171,7 @@ def put(chip: M2RU, seed: int, many: Many, place: int) -> None:
             tallies[layout.BITS + n] = array.state.counts[ACTIVE_BITS]
             tallies[layout.PULSES + n] = array.state.counts[PULSES]
             tallies[layout.ROWS + n] = array.state.counts[ROW_WRITES]
-    tallies[layout.LIT] = chip.work.state.progress[kernels.LIT]
+    tallies[layout.LIT] = chip.work.state.progress[loop.LIT]
     many.asked[place] = [a.state.counts[ACTIVE_BITS] for a in _driven(chip)[3:]]
     many.sums[place, layout.OFFSET] = chip.work.state.offset[0]
 
@@ -200,7 +200,7 @@ def take(chip: M2RU, many: Many, place: int) -> None:
             array.state.counts[ACTIVE_BITS] = tallies[layout.BITS + n]
             array.state.counts[PULSES] = tallies[layout.PULSES + n]
             array.state.counts[ROW_WRITES] = tallies[layout.ROWS + n]
-    chip.work.state.progress[kernels.LIT] = tallies[layout.LIT]
+    chip.work.state.progress[loop.LIT] = tallies[layout.LIT]
     for array, bits in zip(_driven(chip)[3:], many.asked[place], strict=True):
         array.state.counts[ACTIVE_BITS] = bits
     chip.work.state.offset[0] = many.sums[place, layout.OFFSET]
@@ -235,7 +235,7 @@ def _counters(chip: M2RU) -> list[Any]:
     """(1,) views of the counters that all lanes keep alike, in the order of layout.py; LIT is a tally instead."""
     progress, probe, memory = chip.work.state.progress, chip.work.state.probe, chip.memory.state
     own = [probe.register, probe.turn, probe.probes, probe.again, probe.driven, memory.seen, memory.stored]
-    return [progress[n : n + 1] if n != kernels.LIT else np.zeros(1, np.int64) for n in range(8)] + own
+    return [progress[n : n + 1] if n != loop.LIT else np.zeros(1, np.int64) for n in range(8)] + own
 
 
 def _driven(chip: M2RU) -> list[Any]:

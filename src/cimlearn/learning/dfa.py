@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn import extensions
+from cimlearn.arrays.matmul import add_product
 from cimlearn.compiled import kernel
 from cimlearn.errors import InputError
 
@@ -136,19 +137,5 @@ def deltas_through(output, recurrent, error, candidate, keep, feed, delta, back)
 
 @kernel
 def add_products(total, rows, delta):
-    """total (inputs, hidden) += sum_t rows[t] (outer) delta[t], four steps at a time."""
-    steps, hidden = delta.shape
-    for i in range(total.shape[0]):
-        line = total[i]
-        t = 0
-        while t + 4 <= steps:
-            a, b, c, d = rows[t, i], rows[t + 1, i], rows[t + 2, i], rows[t + 3, i]
-            da, db, dc, dd = delta[t], delta[t + 1], delta[t + 2], delta[t + 3]
-            for j in range(hidden):
-                line[j] += (a * da[j] + b * db[j]) + (c * dc[j] + d * dd[j])
-            t += 4
-        while t < steps:
-            a, da = rows[t, i], delta[t]
-            for j in range(hidden):
-                line[j] += a * da[j]
-            t += 1
+    """total (inputs, hidden) += sum_t rows[t] (outer) delta[t], in the order of t."""
+    add_product(total, rows.T, delta, total.shape[0], 0, delta.shape[0])

@@ -63,9 +63,9 @@ def descend(bar, work, tiles, x, error, rate, change, keep, bound, parameter):
         (outputs,) or (1,) the weight that 1 stands for; (outputs, rows) the layer's weight
     """
     if x.size == 0:
-        keep_largest(change, keep, work.limits[0], work.limits[1])
+        keep_largest(change, keep, work.limits)
     key = mixed(next_word(bar.state.write_words))  # each row has normals of its own
-    scale = work.limits[2]
+    scale = work.limits[6]
     for t in range(tiles.shape[1]):
         first, tall, start = tiles[0, t], tiles[1, t], tiles[2, t]
         begin, due = first // parameter.shape[1] * parameter.shape[1], 0

@@ -26,7 +26,7 @@ class SettlingScratch(NamedTuple):
     """What holds nothing between two answers."""
 
     drive: NDArray[np.float32]  # (classes,) overdrives
-    draws: NDArray[np.float32]  # (classes,) random numbers
+    draws: NDArray[np.float32]  # (classes,) random numbers; then overdrives of the winners
 
 
 class Kwta(NamedTuple):
@@ -80,11 +80,15 @@ def kwta(circuit, out, share):
 @kernel
 def _settled(circuit, drive, winner, top):
     """theta - top after the time that the circuit gets; winner (classes,) is 1 where an input competes."""
-    theta, step = 0.0, 1.0 / _STEPS
+    theta, step, lead, count = 0.0, 1.0 / _STEPS, circuit.scratch.draws, 0
+    for k in range(drive.size):
+        if winner[k] > 0:
+            lead[count] = drive[k] - top
+            count += 1
     for _ in range(round(circuit.settling * _STEPS)):
         total = 0.0
-        for k in range(drive.size):
-            over = max(float(drive[k] - top) - theta, 0.0) * 0.5
-            total += winner[k] * over * over
+        for n in range(count):
+            over = max(float(lead[n]) - theta, 0.0) * 0.5
+            total += over * over
         theta += step * (total - 1.0)
     return np.float32(theta)

@@ -22,12 +22,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.base import freeze, product_rows, write_rows
+from cimlearn.arrays.base import freeze, product_groups, product_rows, write_rows
 from cimlearn.arrays.pulses import write_pulses
 from cimlearn.compiled import kernel
 from cimlearn.learning.parallel import coincide
 from cimlearn.learning.replay import lfsr_step
-from cimlearn.networks.miru import onward
 
 
 class ProbeState(NamedTuple):
@@ -43,11 +42,10 @@ class ProbeState(NamedTuple):
 class ProbeScratch(NamedTuple):
     """Memory of the rule that holds nothing between two examples."""
 
-    signs: NDArray[np.float32]  # (steps disturbed together, hidden)
-    before: NDArray[np.float32]  # (classes,) outputs of the first pass; then what a probe taught
-    predicted: NDArray[np.float32]  # (classes,)
+    back: NDArray[np.float32]  # (groups, hidden) what the array answers to an error
+    miss: NDArray[np.float32]  # (classes,) what a probe teaches
     drive: NDArray[np.float32]  # (2, classes) what drives the array; what it knows it applied
-    back: NDArray[np.float32]  # (hidden,) what the array answers
+    row: NDArray[np.float32]  # (hidden,) what a row of the array answers
     change: NDArray[np.float32]  # (classes, hidden)
 
 
@@ -73,10 +71,9 @@ def group(rule, steps, t):
 
 
 @kernel
-def draw_signs(rule):
-    """Signs of the next probe, one bit of the register each."""
+def draw_signs(rule, signs):
+    """Signs (steps, hidden) of the next probe, one bit of the register each."""
     register = np.int64(rule.state.register[0])
-    signs = rule.scratch.signs
     for i in range(signs.shape[0]):
         for j in range(signs.shape[1]):
             register = lfsr_step(register)
@@ -93,66 +90,82 @@ def next_sign(rule):
 
 
 @kernel
-def probed_deltas(rule, error, candidate, new, delta):
-    """delta (steps, hidden) of one example: error (classes,), candidate (steps, hidden), new = 1 - lambda."""
-    steps, hidden = candidate.shape
-    classes, back = error.size, rule.scratch.back
-    drive, applied = rule.scratch.drive[0], rule.scratch.drive[1]
+def scale_of(rule, error):
+    """What error (classes,) is divided by before it drives the array, with a random sign; 0: nothing to drive."""
     largest = np.float32(0)
-    for k in range(classes):
+    for k in range(error.size):
         largest = max(largest, abs(error[k]))
-    if largest == 0:  # nothing to drive
+    if largest == 0:
+        return np.float32(0)
+    return np.float32(np.float32(2.0) ** np.ceil(np.log2(largest)) * next_sign(rule))
+
+
+@kernel
+def probed_deltas(rule, error, down, candidate, new, delta):
+    """delta (steps, hidden) of one example: error (classes,), `scale_of` it, candidate (steps, hidden), new = 1 -
+    lambda.
+    """
+    steps, hidden = candidate.shape
+    back, drive, applied = rule.scratch.back, rule.scratch.drive[0], rule.scratch.drive[1]
+    if down == 0:  # nothing to drive
         delta[:] = 0
         return
     freeze(rule.array)
-    down = np.float32(2.0) ** np.ceil(np.log2(largest)) * next_sign(rule)
-    for k in range(classes):
+    for k in range(error.size):
         drive[k] = error[k] / down
+    product_groups(rule.array, drive, applied, back)
+    rule.state.driven[0] += rule.groups
     scale = down * np.float32(new)
-    known = -1
     for t in range(steps):
-        now = group(rule, steps, t)
-        if now != known:
-            product_rows(rule.array, now * classes, drive, applied, back)
-            rule.state.driven[0] += 1
-            known = now
-        c, d = candidate[t], delta[t]
+        g = group(rule, steps, t)
         for j in range(hidden):
-            d[j] = back[j] * scale * (np.float32(1) - c[j] * c[j])
+            c = candidate[t, j]
+            delta[t, j] = back[g, j] * scale * (np.float32(1) - c * c)
 
 
 @kernel
-def disturbed(rule, net, x, trace, first, last):
-    """Run x (steps, features) again from step `first` on, the states of steps first .. last - 1 disturbed."""
-    sigma, signs = np.float32(rule.sigma), rule.scratch.signs
-    for j in range(trace.state.size):
-        trace.state[j] = trace.states[first, j] + sigma * signs[0, j]
-    onward(net, x, first + 1, signs[1 : last - first], rule.sigma, trace)
-    rule.state.again[0] += x.shape[0] - 1 - first
+def disturb(rule, trace, v, again, n):
+    """Line up the next probe of the example whose pass is v of `trace`: pass n of `again` goes on from its states."""
+    steps, hidden = trace.x.shape[1], trace.state.shape[1]
+    first = rule.state.turn[0] * rule.together
+    last = min(first + rule.together, steps)
+    rule.state.turn[0] = 0 if last == steps else rule.state.turn[0] + 1
+    rule.state.probes[0] += 1
+    rule.state.again[0] += steps - 1 - first
+    signs, sigma = again.signs[n], np.float32(rule.sigma)
+    draw_signs(rule, signs)
+    for t in range(steps):
+        for i in range(trace.x.shape[2]):
+            again.x[n, t, i] = trace.x[v, t, i]
+    for j in range(hidden):
+        again.state[n, j] = trace.states[v, first, j] + sigma * signs[0, j]
+    again.start[n], again.disturbed[n] = first + 1, last - first
+    again.keys[0, n], again.keys[1, n] = trace.keys[0, v], trace.keys[1, v]
 
 
 @kernel
-def predict_change(rule, steps, first, last):
-    """rule.scratch.predicted (classes,) = sum_t Psi_t xi_t: each row is read alone and summed with the signs."""
-    predicted, back = rule.scratch.predicted, rule.scratch.back
+def predict_change(rule, steps, first, last, signs, sign):
+    """-rule.scratch.miss (classes,) = sum_t Psi_t xi_t: each row is driven with `sign` alone and summed with the signs
+    xi.
+    """
+    miss, row = rule.scratch.miss, rule.scratch.row
     drive, known = rule.scratch.drive[0], rule.scratch.drive[1]
     one, applied = drive[:1], known[:1]
-    one[0] = next_sign(rule)
-    predicted[:] = 0
+    one[0] = sign
+    miss[:] = 0
     for t in range(first, last):
-        signs = rule.scratch.signs[t - first]
-        for k in range(predicted.size):
-            product_rows(rule.array, group(rule, steps, t) * predicted.size + k, one, applied, back)
+        for k in range(miss.size):
+            product_rows(rule.array, group(rule, steps, t) * miss.size + k, one, applied, row)
             total = np.float32(0)
-            for j in range(back.size):
-                total += signs[j] * back[j]
-            predicted[k] += total * one[0]
+            for j in range(row.size):
+                total += signs[t - first, j] * row[j]
+            miss[k] -= total * sign
 
 
 @kernel
 def teach_by_pulses(rule, parallel, top, signs):
     """Write rate * miss (classes,) x signs (hidden,) to the rows from `top` on by pulses."""
-    miss, pulses = rule.scratch.before, parallel.scratch.feedback
+    miss, pulses = rule.scratch.miss, parallel.scratch.feedback
     for k in range(miss.size):
         miss[k] = -miss[k]  # a term is subtracted
     coincide(
@@ -164,28 +177,22 @@ def teach_by_pulses(rule, parallel, top, signs):
 
 
 @kernel
-def probe(rule, net, x, trace, parallel):
-    """One probe with x (steps, features), whose first pass `trace` holds; the trace is spent."""
-    steps, classes = x.shape[0], trace.out.size
-    first = int(rule.state.turn[0]) * rule.together
-    last = min(first + rule.together, steps)
-    rule.state.turn[0] = 0 if last == steps else rule.state.turn[0] + 1
-    rule.state.probes[0] += 1
-    before, predicted, change = rule.scratch.before, rule.scratch.predicted, rule.scratch.change
+def teach(rule, out, again, n, sign, parallel):
+    """What pass n of `again` showed, beside out (classes,) of the pass that nothing disturbed, is learned."""
+    steps, classes = again.x.shape[1], out.size
+    first = again.start[n] - 1
+    last = first + again.disturbed[n]
+    miss, change = rule.scratch.miss, rule.scratch.change
+    predict_change(rule, steps, first, last, again.signs[n], sign)
     for k in range(classes):
-        before[k] = trace.out[k]
-    draw_signs(rule)
-    disturbed(rule, net, x, trace, first, last)
-    predict_change(rule, steps, first, last)
-    for k in range(classes):
-        before[k] = (trace.out[k] - before[k]) / np.float32(rule.sigma) - predicted[k]
+        miss[k] += (again.out[n, k] - out[k]) / np.float32(rule.sigma)
     for t in range(first, last):
-        signs = rule.scratch.signs[t - first]
+        signs = again.signs[n, t - first]
         if parallel.longest > 0:
             teach_by_pulses(rule, parallel, group(rule, steps, t) * classes, signs)
             continue
         for k in range(classes):
-            step = np.float32(rule.rate) * before[k]
+            step = np.float32(rule.rate) * miss[k]
             for j in range(signs.size):
                 change[k, j] = step * signs[j]
         write_rows(rule.array, group(rule, steps, t) * classes, change)

@@ -120,24 +120,30 @@ def random_below(memory, n):
 
 
 @kernel
-def store(memory, x, label, share):
-    """Offer the example x (steps, features) in [-1, 1] to the reservoir."""
+def store(memory, x, label):
+    """Offer the example x (steps, features) in [-1, 1] to the reservoir; answers its slot, -1 if it gets none."""
     slots = memory.state.labels.size
     memory.state.seen[0] += 1
     slot = memory.state.seen[0] - 1
     if slot >= slots:
         slot = random_below(memory, memory.state.seen[0])
         if slot >= slots:
-            return
+            return -1
     memory.state.stored[0] += 1
     memory.state.labels[slot] = label
-    for k in range(share.size):
-        memory.state.share[slot, k] = np.floor(share[k] * memory.share_steps + np.float32(0.5))
     for t in range(x.shape[0]):
         for i in range(x.shape[1]):
             draw = np.float32(random_bits(memory)) * np.float32(2.0**-32)
             draw = min(draw, np.float32(1 - 2.0**-24))
             memory.state.codes[slot, t, i] = quantise(x[t, i], memory.steps, memory.kind, draw)
+    return slot
+
+
+@kernel
+def note(memory, slot, share):
+    """The network answered share (classes,) when the example in `slot` was stored."""
+    for k in range(share.size):
+        memory.state.share[slot, k] = np.floor(share[k] * memory.share_steps + np.float32(0.5))
 
 
 @kernel
@@ -156,7 +162,9 @@ def recall(memory, x):
 def store_all(memory, x, labels, share):
     """Offer x (examples, steps, features), labels (examples,), share (examples, classes) in order."""
     for n in range(x.shape[0]):
-        store(memory, x[n], labels[n], share[n])
+        slot = store(memory, x[n], labels[n])
+        if slot >= 0:
+            note(memory, slot, share[n])
 
 
 @entry

@@ -29,6 +29,7 @@ from cimlearn.torch.chip import (
 from cimlearn.torch.costs import ModelCosts, Share, costs
 from cimlearn.torch.expected import expected_costs
 from cimlearn.torch.hardware import Hardware, bit_serial, crossbar, ideal
+from cimlearn.torch.integer import IntegerSGD
 from cimlearn.torch.ledger import ledger
 from cimlearn.torch.model import model_chip
 from cimlearn.torch.optimiser import InSituSGD
@@ -36,6 +37,7 @@ from cimlearn.torch.optimiser import InSituSGD
 __all__ = [
     "Hardware",
     "InSituSGD",
+    "IntegerSGD",
     "ModelCosts",
     "Report",
     "Share",

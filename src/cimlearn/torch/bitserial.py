@@ -17,6 +17,7 @@ from cimlearn.learning.integer.products import STORED
 from cimlearn.learning.integer.tensor import LARGEST, MAGNITUDE, SINGLE, fitting
 from cimlearn.random import generator
 from cimlearn.torch.array import Array, Work
+from cimlearn.torch.chance import Chance
 from cimlearn.torch.layout import Layout
 from cimlearn.torch.library import torch
 from cimlearn.torch.quantisers import mantissas, power
@@ -90,11 +91,15 @@ class BitSerialArray(Array):
 
     def _read(self) -> Tensor:
         """What is stored, with the bits that this call of the layer misreads."""
+        return self.kept if self.training else self._misread(self.chance)
+
+    def _misread(self, chance: Chance) -> Tensor:
+        """What is stored, with the bits that one read misreads."""
         bits = self.kept.numel() * 8
-        if not self.read_error or self.training:
+        if not self.read_error:
             return self.kept
-        draw = generator(self.chance.seed, self.name, "misread", str(self.chance.used))
-        self.chance.used += 1
+        draw = generator(chance.seed, chance.name, "misread", str(chance.used))
+        chance.used += 1
         count = int(draw.binomial(bits, self.read_error))
         if not count:
             return self.kept

@@ -12,6 +12,7 @@ from cimlearn.torch import convert
 from cimlearn.torch.digital import DigitalWork
 from cimlearn.torch.hardware import Hardware, crossbar
 from cimlearn.torch.insitu import InSituArray
+from cimlearn.torch.insitu_bits import InSituBits
 from cimlearn.torch.library import nn, torch
 from cimlearn.torch.names import Names
 from cimlearn.torch.ranges import Recorder
@@ -52,7 +53,7 @@ class Conversion:
     counting: bool = True
     examples: int = 0  # classified since the last reset
     sampled: int = 1  # examples of the sample
-    learners: list[InSituArray] = field(default_factory=list)  # arrays that learn in situ
+    learners: list[InSituArray | InSituBits] = field(default_factory=list)  # arrays that learn in situ
     work: dict[str, int] = field(
         default_factory=dict
     )  # digital operations on the whole sample, outside of arrays
@@ -102,7 +103,7 @@ def to_chip(
         dimension of the first input that counts examples
     learn
         None: the weights learn in software, through the arrays, and are programmed afterwards. 'in-situ': the cells are
-        the weights, and `InSituSGD` writes to them
+        the weights, and `InSituSGD` writes to them (on bit-serial arrays `IntegerSGD`)
 
     Raises
     ------
@@ -116,7 +117,7 @@ def to_chip(
     names = Names(keep, frozen, place or {})
     chip, converted, stays = convert.replaced(model, hardware, names, seed=seed, learns=learn == IN_SITU)
     carried = Conversion(hardware, seed, batch_dim, Report(converted, stays, ()))
-    carried.learners = [array for array, _ in convert.arrays(chip) if isinstance(array, InSituArray)]
+    carried.learners = [a for a, _ in convert.arrays(chip) if isinstance(a, InSituArray | InSituBits)]
     setattr(chip, ATTRIBUTE, carried)
     carried.hook = chip.register_forward_pre_hook(_count, with_kwargs=True).id
     calibrate(chip, sample)
@@ -174,7 +175,7 @@ def calibrate(model: nn.Module, sample: Sample) -> None:
         for module, training in modes.items():
             module.training = training
     for array, one in zip(held, recorders, strict=True):
-        if isinstance(array, InSituArray) and one is not None:
+        if isinstance(array, InSituArray | InSituBits) and one is not None:
             array.grows = array.name in grown
     unused = [one.name for one in recorders if one is not None and not one.calls]
     if len(unused) == len(held):

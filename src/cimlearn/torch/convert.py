@@ -20,6 +20,7 @@ from cimlearn.torch.embedding import ChipEmbedding
 from cimlearn.torch.embedding import reason as why_digital
 from cimlearn.torch.hardware import Hardware
 from cimlearn.torch.insitu import InSituArray
+from cimlearn.torch.insitu_bits import InSituBits
 from cimlearn.torch.layers import ChipConv, ChipLinear, Maker
 from cimlearn.torch.layout import Layout
 from cimlearn.torch.library import nn, torch
@@ -37,6 +38,7 @@ LAYERS: Final[dict[type, Callable[..., Layer]]] = {
     nn.Embedding: ChipEmbedding,
     **dict.fromkeys((nn.RNNCell, nn.GRUCell, nn.LSTMCell), ChipCell),
 }
+IN_INTEGERS: Final = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)  # that learn on bit-serial arrays
 TYPES: Final = (torch.float32, torch.float64)
 
 
@@ -89,6 +91,11 @@ def replaced(
             return done[module]
         reason = _reason(module, name, keep, hardware.kind)
         if reason is None:
+            if learns and hardware.kind != "crossbar" and not isinstance(module, IN_INTEGERS):
+                raise InputError(
+                    f"{name or 'the model'} is a {type(module).__name__}; in INT8 Linear and Conv layers learn: "
+                    f"keep it digital with keep=['{name}'], or give crossbar(...)"
+                )
             done[module] = _on_arrays(module, name, *makers[names.placed(name)])
             converted[name or "(the model)"] = type(module).__name__
             return done[module]
@@ -133,11 +140,6 @@ def _maker(hardware: Hardware, seed: int, learns: bool) -> Callable[[str], Maker
             return kind(p, layout, weight, error, name=name, seed=seed)
 
         return lambda layer: lambda name, *rest: analog(f"{layer}.{name}" if layer else name, *rest)
-    if learns:
-        raise InputError(
-            "learn = 'in-situ' needs crossbars: INT8 learning with the integer rule is the chip sas-mram's "
-            "(cimlearn run sas-mram); give crossbar(...), or train in software and program"
-        )
     cell = memory_cell(p)
     rates = ErrorRates(
         error_rate(p, "faults.write_error", cell.write_error),
@@ -145,6 +147,8 @@ def _maker(hardware: Hardware, seed: int, learns: bool) -> Callable[[str], Maker
     )
 
     def digital(name: str, layout: Layout, weight: Tensor) -> Array:
+        if learns:
+            return InSituBits(p, cell, rates, layout, weight, name=name, seed=seed)
         return BitSerialArray(cell, rates, layout, weight, name=name, seed=seed)
 
     return lambda layer: lambda name, *rest: digital(f"{layer}.{name}" if layer else name, *rest)

@@ -30,12 +30,13 @@ from cimlearn.devices.technology import memory_cell
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
-from cimlearn.torch import convert
+from cimlearn.torch import bits_learned, convert
 from cimlearn.torch.array import Array
 from cimlearn.torch.cells import capacitance, mapping
 from cimlearn.torch.chip import Conversion, conversion
 from cimlearn.torch.crossbar import CrossbarArray
 from cimlearn.torch.insitu import InSituArray
+from cimlearn.torch.insitu_bits import InSituBits
 from cimlearn.torch.ledger import ACTIVATIONS, changes, examples_learned, layer_of, ledger, size, turned
 from cimlearn.torch.library import nn
 from cimlearn.units import count, quantity
@@ -257,12 +258,12 @@ def _digital(model: nn.Module, carried: Conversion) -> ModelCosts:
     """The costs of bit-serial arrays."""
     p, prices, n = carried.hardware.parameters, carried.hardware.prices, carried.examples
     held = [array for array, _ in convert.arrays(model)]
-    memory = {ACTIVATIONS: _kept(model, carried)}
+    memory = {ACTIVATIONS: _kept(model, carried)} | bits_learned.memory(held)
     made_of = _bits_of(carried, held, memory)
     done = ledger(model)
-    total = digital_estimate(
-        Ledger({"predict": done.counts["predict"]}), made_of, prices, learned=0, rates=None
-    )
+    phases = {name: counts for name, counts in done.counts.items() if name != "program"}
+    learned = phases["learn"]["time"]["examples"] if "learn" in phases else 0
+    total = digital_estimate(Ledger(phases), made_of, prices, learned=learned, rates=bits_learned.rates(held))
     shares = {}
     for array in held:
         work = batch_work([layer_of(array)], learning=False) if array.tally.vectors else None
@@ -291,7 +292,12 @@ def _digital(model: nn.Module, carried: Conversion) -> ModelCosts:
 def _bits_of(carried: Conversion, held: list[Array], memory: dict[str, int]) -> DigitalMachine:
     """The sub-arrays that hold `held`, as prices see them; adders and narrowers are shared by all."""
     p = carried.hardware.parameters
-    layers = [layer_of(array)._replace(windows=1) for array in held]
+    layers = [
+        bits_learned.layer(array, max(array.steps))
+        if isinstance(array, InSituBits) and array.updates
+        else layer_of(array)._replace(windows=1)
+        for array in held
+    ]
     found = inventory(layers, 1, p, memory)
     found["digital"]["lanes"] = p["digital.lanes"]
     values = {name: entry.value for name, entry in p.entries().items()}

@@ -20,6 +20,7 @@ from cimlearn.random import generator
 from cimlearn.streams.base import StreamShape
 from cimlearn.torch.chip import IN_SITU, conversion, program, reset
 from cimlearn.torch.costs import ModelCosts, costs
+from cimlearn.torch.integer import IntegerSGD
 from cimlearn.torch.learner import SAMPLE, Build, ModelChip, Wanted
 from cimlearn.torch.library import nn, torch
 from cimlearn.torch.optimiser import InSituSGD
@@ -46,7 +47,7 @@ def expected_costs(
     sample
         one batch, as the model sees it: a tensor, a tuple of arguments or a dict of keyword arguments
     rate, keep
-        of `InSituSGD`; both decide how many cells are written
+        of `InSituSGD`; both decide how many cells are written (bit-serial arrays: one step of a weight at most)
     loss
         of the model's output; only the error that it sends back matters
 
@@ -63,9 +64,10 @@ def expected_costs(
     if carried.learners:
         twin.train()
         with torch.enable_grad():
-            optimiser = InSituSGD(twin, rate, keep=keep)
+            bits = carried.hardware.kind != "crossbar"
+            made: Any = IntegerSGD(twin, 1.0, digital=rate) if bits else InSituSGD(twin, rate, keep=keep)
             loss(twin(*args, **named)).backward()
-            optimiser.step()
+            made.step()
     twin.eval()
     with torch.no_grad():
         twin(*args, **named)

@@ -99,7 +99,8 @@ def bit_serial(settings: Mapping[str, Any] | None = None) -> Hardware:
         For an unknown setting or memory, or a value out of range.
     """
     settings = dict(settings or {})
-    base = _part("sas_mram", DIGITAL).merged(_part("to_chip", ("range.input", "range.sum", "activation")))
+    own = ("range.input", "range.sum", "range.headroom", "training.headroom", "activation")
+    base = _part("sas_mram", DIGITAL).merged(_part("to_chip", own))
     base = base.merged(_part("m2ru", ("digital.lanes",)))
     name = base.replace({k: v for k, v in settings.items() if k == "cell.technology"})["cell.technology"]
     found = technology_parameters(name).merged(base.replace({"cell.technology": name}))

@@ -22,8 +22,7 @@ from cimlearn.errors import InputError
 from cimlearn.learning.insitu import descend
 from cimlearn.learning.insitu_pulses import Trains, pulse, trains
 from cimlearn.parameters import ParameterSet
-from cimlearn.state import copied, load
-from cimlearn.torch import direct, fast
+from cimlearn.torch import direct, fast, insitu_state
 from cimlearn.torch.cells import Curve, programmed
 from cimlearn.torch.chance import Chance
 from cimlearn.torch.crossbar import CrossbarArray, Prepared
@@ -392,22 +391,23 @@ class InSituArray(CrossbarArray):
         found: NDArray[np.int64] = self.bar.state.cells.writes.astype(np.int64) - self.start_writes
         return found
 
-    # --- state
+    # --- state (torch/insitu_state.py)
 
     def numbers(self) -> NDArray[np.float64]:
         """(14,) all counters that aren't in the cells' state."""
-        tallies = [
-            value
-            for one in (self.tally, self.learned, self.back_tally)
-            for value in (one.vectors, int(one.active_bits), float(one.on))
-        ]
-        used = (self.chance.used, self.asking.used)
-        return np.array([*tallies, self.updates, self.kept, *used, self.examples], np.float64)
+        return insitu_state.numbers(self)
 
     def drawn(self) -> dict[str, NDArray[Any]]:
         """What pulses leave behind: their generator and counts; nothing where cells are written one by one."""
         one = self.trains
         return {} if one is None else {"words": one.scheme.state.words, "counts": one.counts}
+
+    def fabricate(self) -> None:
+        """Have cells of this chip, whose state is about to be loaded."""
+        if self.bar is None:
+            weight = np.zeros((self.layout.outputs, self.layout.rows), np.float32)
+            self.bar = programmed(self.p, self.layout, weight, name=self.name, seed=self.chance.seed)
+            self._surround(self.bar.periphery, self.conductance)
 
     def forget_views(self) -> None:
         """Cells were changed from outside; kernels look at them afresh."""
@@ -415,18 +415,7 @@ class InSituArray(CrossbarArray):
 
     def take_numbers(self, given: NDArray[np.float64]) -> None:
         """What `numbers` gave."""
-        values = given.tolist()
-        for n, one in enumerate((self.tally, self.learned, self.back_tally)):
-            one.vectors, one.active_bits, one.on = (
-                int(values[3 * n]),
-                int(values[3 * n + 1]),
-                values[3 * n + 2],
-            )
-        self.updates, self.kept = int(values[9]), values[10]
-        seed = self.chance.seed
-        self.chance.restart(seed, int(values[11]))
-        self.asking.restart(seed, int(values[12]))
-        self.examples = int(values[13])
+        insitu_state.take_numbers(self, given)
 
     def _apply(self, *args: Any, **kwargs: Any) -> Any:
         """As ever, but cells can't be moved or have another type."""
@@ -439,50 +428,9 @@ class InSituArray(CrossbarArray):
 
     def get_extra_state(self) -> Any:
         """Seed, generators used, whether it is programmed; cells, counters and ranges of transposed reads."""
-        base = super().get_extra_state()
-        if self.bar is None:
-            return {"base": base}
-        cells = {
-            f"bar.{k}": torch.from_numpy(v.view(_SIGNED.get(v.dtype, v.dtype)))
-            for k, v in copied(self.bar.state).items()
-        }
-        return {
-            "base": base,
-            **cells,
-            "reach": torch.from_numpy(self.back.reach.copy()),
-            "start": torch.from_numpy(self.start.copy()),
-            "start_writes": torch.from_numpy(np.asarray(self.start_writes).copy()),
-            "numbers": torch.from_numpy(self.numbers()),
-            **{f"pulse.{k}": torch.from_numpy(v.view(np.int64).copy()) for k, v in self.drawn().items()},
-        }
+        return insitu_state.extra_state(self, super().get_extra_state())
 
     def set_extra_state(self, state: Any) -> None:
         """What `get_extra_state` gave."""
         super().set_extra_state(state["base"])
-        if "reach" not in state:
-            return
-        weight = torch.zeros(self.layout.outputs, self.layout.rows)
-        seed = self.chance.seed
-        if self.bar is None:
-            self.bar = programmed(self.p, self.layout, weight.numpy(), name=self.name, seed=seed)
-            self._surround(self.bar.periphery, self.conductance)
-        given = {}
-        for key, value in state.items():
-            if key.startswith("bar."):
-                array = value.numpy()
-                given[key[4:]] = array.view(_UNSIGNED[array.dtype]) if key.endswith("_words") else array
-        load(self.bar.state, given)
-        self.back.reach[:] = state["reach"].numpy()
-        self.start, self.start_writes = state["start"].numpy().copy(), state["start_writes"].numpy().copy()
-        numbers = state["numbers"].numpy().copy()
-        numbers[:3] = self.numbers()[:3]  # inference since the last reset is this object's own
-        self.take_numbers(numbers)
-        if "pulse.words" in state:
-            self.by_pulses()
-            for key, value in self.drawn().items():
-                value.view(np.int64)[:] = state[f"pulse.{key}"].numpy()
-        self._views = None
-
-
-_SIGNED: dict[Any, Any] = {np.dtype(np.uint64): np.dtype(np.int64)}
-_UNSIGNED: dict[Any, Any] = {np.dtype(np.int64): np.dtype(np.uint64)}
+        insitu_state.take_extra_state(self, state)

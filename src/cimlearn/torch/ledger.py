@@ -17,7 +17,7 @@ from cimlearn.arrays.training import Layer
 from cimlearn.costs.crossbar.layers import BACK
 from cimlearn.learning.parallel import COLUMNS, DRAWN, ROWS, SLOTS
 from cimlearn.ledger import Ledger
-from cimlearn.torch import convert
+from cimlearn.torch import bits_learned, convert
 from cimlearn.torch.array import Array
 from cimlearn.torch.chip import Conversion, conversion
 from cimlearn.torch.crossbar import CrossbarArray
@@ -225,4 +225,6 @@ def bits(model: nn.Module, carried: Conversion) -> Ledger:
     operations = sum(work.get(action, 0) for action in ("multiply_add", "add"))
     found["time"]["digital_cycles"] = done * -(-operations // (lanes * done)) if done else 0
     writes = {"update": {"mram_bits_written": sum(array.tally.pulses for array in held)}}
-    return Ledger({"predict": found, "program": writes if any(writes["update"].values()) else {}}, {})
+    counts = {"predict": found, "program": writes if any(writes["update"].values()) else {}}
+    learning_ = bits_learned.learned(held, p)
+    return Ledger(counts if learning_ is None else counts | {"learn": learning_}, {})

@@ -59,7 +59,8 @@ class InSituSGD(torch.optim.Optimizer):
         ]
         if not self._arrays:
             raise InputError(
-                "no layer of the model learns in situ; give what to_chip(..., learn='in-situ') returned"
+                "no layer of the model learns in situ on crossbars; give what to_chip(..., learn='in-situ') returned "
+                "(bit-serial arrays have IntegerSGD)"
             )
         if not 0 < rate < float("inf"):
             raise InputError(f"rate = {rate}: give a number above 0")

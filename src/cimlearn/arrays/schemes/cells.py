@@ -6,6 +6,7 @@ import numpy as np
 
 from cimlearn.arrays.ageing import hold, restart
 from cimlearn.arrays.base import PULSES, ROW_WRITES, VERIFY_READS
+from cimlearn.arrays.dense import written_densely
 from cimlearn.arrays.schemes.scheme import WriteScheme, write_by
 from cimlearn.compiled import kernel
 from cimlearn.devices.base import inside, program
@@ -186,6 +187,8 @@ def write_cells(scheme, bar, first, change):
     if bar.state.pending.size > 0:
         pending = bar.state.pending[first : first + change.shape[0]]
         gathered(scheme, pending, change, bar.state.write_words)
+    if written_densely(bar, first, change):
+        return
     count, rows = _choose(bar, first, change)
     if scheme.tries > 0:
         _aim(bar, count)

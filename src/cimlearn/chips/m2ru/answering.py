@@ -11,8 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.chips.m2ru.kernels import answer, centred
+from cimlearn.arrays.base import freeze
+from cimlearn.chips.m2ru.side import answer, centred
 from cimlearn.compiled import entry, kernel
+from cimlearn.networks.miru import forward, light
 from cimlearn.noise import mixed, seed_state
 from cimlearn.random import kernel_state
 
@@ -49,7 +51,11 @@ def shares(net, rule, work, noise, x, found):
         seed_state(noise.hidden, key)
         seed_state(noise.output, mixed(key))
         seed_state(noise.circuit, mixed(mixed(key)))
-        centred(x[n], work)
-        answer(net, rule, work)
-        for k in range(work.scratch.share.size):
-            found[n, k] = work.scratch.share[k]
+        centred(x[n], work, 0)
+        freeze(net.hidden)
+        freeze(net.output)
+        forward(net, work.scratch.trace, 0, 1)
+        light(net, work.scratch.trace, 0)
+        answer(net, rule, work, 0)
+        for k in range(found.shape[1]):
+            found[n, k] = work.scratch.share[0, k]

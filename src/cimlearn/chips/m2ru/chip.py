@@ -18,10 +18,10 @@ from cimlearn.arrays.circuit import Circuit
 from cimlearn.arrays.crossbar import Crossbar
 from cimlearn.arrays.crossbar_counts import ArrayTally
 from cimlearn.arrays.plain import plain
-from cimlearn.chips.m2ru import answering, kernels, resting
+from cimlearn.chips.m2ru import answering, kernels, loop, resting
 from cimlearn.chips.m2ru.counts import M2RUTally, PulseTally, phase_counts
 from cimlearn.chips.m2ru.fast import FAST, is_transferred
-from cimlearn.chips.m2ru.kernels import LearnState
+from cimlearn.chips.m2ru.loop import LearnState
 from cimlearn.chips.m2ru.rested import rests
 from cimlearn.chips.m2ru.setup import (
     Float,
@@ -157,21 +157,21 @@ class M2RU:
         """Learn x (examples, steps, features) with classes y (examples,), or numbers (examples, outputs)."""
         start, wanted = 0, _NONE
         if self.shape.numbers:
-            wanted, y = np.ascontiguousarray(y, np.float32), np.full(len(x), kernels.NUMBERS)
+            wanted, y = np.ascontiguousarray(y, np.float32), np.full(len(x), loop.NUMBERS)
         while start < len(x):
             end = min(len(x), start + self._until_solved())
             kernels.learn(
                 self.net, self.memory, self.rule, self.work, x[start:end], y[start:end], wanted[start:end]
             )
             start = end
-            if self._circuits and self.work.state.progress[kernels.NEW] % self._interval == 0:
-                self._rests.age(int(self.work.state.progress[kernels.NEW]))
+            if self._circuits and self.work.state.progress[loop.NEW] % self._interval == 0:
+                self._rests.age(int(self.work.state.progress[loop.NEW]))
 
     def _until_solved(self) -> int:
         """New examples until the wires are solved again: at stated updates, whatever the chunks."""
         if not self._circuits:
             return sys.maxsize
-        return self._interval - int(self.work.state.progress[kernels.NEW]) % self._interval
+        return self._interval - int(self.work.state.progress[loop.NEW]) % self._interval
 
     def rests(self) -> bool:
         """Whether something happens between tasks."""
@@ -179,7 +179,7 @@ class M2RU:
 
     def rest(self) -> None:
         """Let the time between two tasks pass, and do about it what the parameters say."""
-        self._rests.rest(int(self.work.state.progress[kernels.NEW]))
+        self._rests.rest(int(self.work.state.progress[loop.NEW]))
         if self.parameters["operation.refresh"]:
             count = self.parameters["operation.refresh"]
             kernels.replay_alone(self.net, self.memory, self.rule, self.work, count)
@@ -215,7 +215,7 @@ class M2RU:
 
     def learned(self) -> int:
         """Examples learned so far, new and replayed."""
-        return int(self.work.state.progress[kernels.LEARNED])
+        return int(self.work.state.progress[loop.LEARNED])
 
     def arrays(self) -> dict[str, Any]:
         """The arrays by name."""
@@ -287,13 +287,13 @@ class M2RU:
         held = self.work.state.importance.counts
         return M2RUTally(
             None,
-            passes=int(progress[kernels.LEARNED]),
-            updates=int(progress[kernels.UPDATES]),
+            passes=int(progress[loop.LEARNED]),
+            updates=int(progress[loop.UPDATES]),
             offered=int(self.memory.state.seen[0]),
             stored=int(self.memory.state.stored[0]),
-            replayed=int(progress[kernels.REPLAYED]),
-            copies=int(progress[kernels.COPIES]),
-            lit=int(progress[kernels.LIT]),
+            replayed=int(progress[loop.REPLAYED]),
+            copies=int(progress[loop.COPIES]),
+            lit=int(progress[loop.LIT]),
             probes=int(probe.probes[0]),
             again=int(probe.again[0]),
             driven=int(probe.driven[0]),

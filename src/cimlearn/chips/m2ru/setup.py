@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.chips.m2ru.fast_arrays import make_transfer
-from cimlearn.chips.m2ru.kernels import PROGRESS, LearningLoop, LearnScratch, LearnState, Rule
+from cimlearn.chips.m2ru.loop import PROGRESS, LearningLoop, LearnScratch, LearnState, Rule
 from cimlearn.chips.m2ru.sizes import (
     feedback_groups,
     held,
@@ -36,6 +36,7 @@ from cimlearn.untrusted import limits
 
 Float = NDArray[np.float32]
 NETWORK: Final = ("hidden", "output")  # arrays that hold weights of the network
+SIDE: Final = 8  # passes that run side by side: more gain little, and their memory leaves the cache
 RATED_UNITS: Final = 100  # units at which the rates of a probed feedback are given
 
 
@@ -188,11 +189,10 @@ def make_probed(p: ParameterSet, shape: StreamShape, array: Any, *, seed: int) -
         array=array,
         state=ProbeState(np.full(1, register, np.uint16), *(np.zeros(1, np.int64) for _ in range(4))),
         scratch=ProbeScratch(
-            signs=np.zeros((max(1, together), hidden), np.float32),
-            before=np.zeros(classes, np.float32),
-            predicted=np.zeros(classes, np.float32),
+            back=np.zeros((len(start), hidden), np.float32),
+            miss=np.zeros(classes, np.float32),
             drive=np.zeros((2, classes), np.float32),
-            back=np.zeros(hidden, np.float32),
+            row=np.zeros(hidden, np.float32),
             change=np.zeros((classes, hidden), np.float32),
         ),
     )
@@ -213,6 +213,9 @@ def make_work(
     hidden, rows = p["network.hidden"], shape.features + p["network.hidden"] + 1
     widest = max(hidden, shape.classes)
     example = (shape.steps, shape.features)
+    passes = 1 + rule.ratio
+    new = max(1, min(rule.batch, SIDE // passes))
+    most = max(SIDE, new * passes)
     metaplastic, recursive = make_metaplastic(p, shape, seed=seed), make_recursive(p, shape)
     parallel = make_parallel(p, shape, seed=seed)
     state = LearnState(
@@ -230,14 +233,30 @@ def make_work(
         pulses=parallel.state,
     )
     scratch = LearnScratch(
-        trace=trace(shape.steps, shape.features, hidden, shape.classes),
-        delta=np.zeros((shape.steps, hidden), np.float32),
-        share=np.zeros(shape.classes, np.float32),
-        error=np.zeros(shape.classes, np.float32),
+        trace=trace(most, shape.steps, shape.features, hidden, shape.classes),
+        again=trace(
+            new if probed.together else 1,
+            shape.steps,
+            shape.features,
+            hidden,
+            shape.classes,
+            kept=1,
+            disturbed=max(1, probed.together),
+        ),
+        down=np.zeros(most, np.float32),
+        sign=np.zeros(new, np.float32),
+        probed=np.zeros(new, np.int64),
+        slot=np.zeros(most, np.int64),
+        label=np.zeros(most, np.int64),
+        wanted=np.zeros((most, shape.classes), np.float32),
+        share=np.zeros((most, shape.classes), np.float32),
+        error=np.zeros((most, shape.classes), np.float32),
         raw=np.zeros(example, np.float32),
-        x=np.zeros(example, np.float32),
-        threshold=np.zeros(widest, np.float32),
-        counted=np.zeros(widest, np.float32),
+        row=np.zeros(max(rows, hidden + 1), np.float32),
+        applied=np.zeros(max(rows, hidden + 1), np.float32),
+        told=np.zeros(shape.classes, np.float32),
+        delta=np.zeros((shape.steps, hidden), np.float32),
+        bounds=np.zeros((6, widest), np.float32),
     )
     return LearningLoop(
         state,

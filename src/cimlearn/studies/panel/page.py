@@ -50,7 +50,8 @@ def write_panel(found: Table, folder: Path, failures: dict[str, str], *, quick: 
         body.append(section("failed", "Not run", table("Runs that failed", header(["run", "why"]), rows)))
     page = whole_page(
         title="Panel of memory cells",
-        subtitle=f"{plural(len({row['cell'] for row in found.rows}), 'cell')} · every number from runs",
+        subtitle=f"{plural(len({row['cell'] for row in found.rows} - {IDEAL}), 'cell')} beside the ideal one · "
+        "every number from runs",
         body=body,
         notices=[QUICK_NOTICE if quick else None],
         scripts=("tables.js",),
