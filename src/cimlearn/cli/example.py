@@ -27,8 +27,9 @@ def command(arguments: Namespace) -> None:
         if (folder / name).exists():
             raise InputError(f"{folder / name} is there already; move it away, or name a folder: --out DIR")
     make(folder, exist_ok=True)
-    for name, (content, what, use) in FILES.items():
+    for name, (content, _, _) in FILES.items():
         write_atomic(folder / name, content().encode())
+    for name, (_, what, use) in FILES.items():  # after all are written: a reader such as `head` may leave
         print(f"{folder / name}: {what}\n    {use}")
 
 
