@@ -14,7 +14,7 @@ run: .venv/run-installed
 	.venv/bin/cimlearn run m2ru --set stream.examples=6000 --set stream.held_out=2000
 
 test: .venv/test-installed
-	.venv/bin/python -m pytest -n auto --dist loadfile
+	.venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: .venv/test-installed
 	.venv/bin/ruff check .

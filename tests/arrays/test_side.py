@@ -100,14 +100,18 @@ def test_vectors_side_by_side_have_the_bits_of_vectors_alone() -> None:
     assert np.unique(out).size > 100
 
 
-def test_one_vector_past_all_groups() -> None:
-    """Groups of 4 rows: what a product of each says, but for noise that is left out here."""
+@pytest.mark.parametrize(("name", "together"), [("hidden", 4), ("feedback", 1)])
+def test_one_vector_past_all_groups(name: str, together: int) -> None:
+    """Groups of 4 rows, and of 1 (one output): what a product of each says, but for noise that is left out here."""
     settings = NOISY | {"cell.read_noise": 0, "periphery.thermal": 0, "tile.rows": 10}
     weight = RNG(0).uniform(-1, 1, (24, 9)).astype(np.float32)
-    array = crossbar(UNIT, unchecked({**QUIET, **settings}), weight, name="hidden", seed=1, together=4)
+    settings |= {"mapping.feedback_range": 2, "periphery.feedback_capacitance": 2e-12}
+    array = crossbar(UNIT, unchecked({**QUIET, **settings}), weight, name=name, seed=1, together=together)
     assert list(array.tiles) == [0, 8, 16, 24]
-    x = RNG(1).uniform(-1, 1, 4).astype(np.float32)
-    outs, wanted, applied = (np.zeros(s, np.float32) for s in ((6, 9), (6, 9), 4))
+    groups = 24 // together
+    assert len(array.scratch.side.total) == groups, "each group has memory of its own"
+    x = RNG(1).uniform(-1, 1, together).astype(np.float32)
+    outs, wanted, applied = (np.zeros(s, np.float32) for s in ((groups, 9), (groups, 9), together))
     _one_by_one(array, x, applied, wanted)
     counts, on = array.state.counts.copy(), array.state.on[0]
     _groups(array, x, applied, outs)

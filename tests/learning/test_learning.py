@@ -96,7 +96,7 @@ def test_keep_largest_is_a_stable_sort(data: st.DataObject) -> None:
     numbers = data.draw(st.lists(VALUES, min_size=rows * columns, max_size=rows * columns))
     change = np.array(numbers, np.float32).reshape(rows, columns)
     wanted = largest(change, keep)
-    _keep_largest(change, keep, np.empty((6, columns), np.float32))
+    _keep_largest(change, keep, np.empty((sparsify.ROOM, columns), np.float32))
     assert np.array_equal(change, wanted)
 
 

@@ -94,6 +94,7 @@ def crossbar(
     circuit = circuit_of(device, p, (rows, columns), name=name, seed=seed, together=together)
     together_on = np.arange(0, rows + 1, together) if is_selected(p, name) and rows else tiles
     tallest = int(np.diff(together_on).max())
+    grouped = together > 1 or name == "feedback"  # of one output, a feedback's groups are single rows
     hanging = len(sign) + (cells if circuit.group == 1 else 0)  # cells of a row on one virtual ground
     fresh = new_cells(device, shape, variation=p["cell.variation"], wear=wear, seed=seed, name=name)
     laws = ageing.describe(p, device, shape, group_of(circuit), seed=seed, name=name)
@@ -139,7 +140,7 @@ def crossbar(
             correction=calibrate.correction(corrects, len(tiles) - 1, columns),
         ),
         scratch=CrossbarScratch(
-            side=side_scratch(1, rows, columns, groups=rows // together if together > 1 else 1),
+            side=side_scratch(1, rows, columns, groups=rows // together if grouped else 1),
             dense=dense_scratch(columns),
             column=np.zeros((3, columns), np.float32),
             pick=np.zeros((3, len(sign) * rows * columns + 1), np.int32),

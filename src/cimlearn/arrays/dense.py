@@ -17,77 +17,72 @@ from cimlearn.arrays.smooth import SMOOTH, smooth_rows
 from cimlearn.compiled import apart, kernel, overloaded
 from cimlearn.noise import fill_normal_at, next_word
 
-BLOCK = 16  # rows that are written together, in the nearest memory
+BLOCK = 8  # rows that are written together, in the nearest memory
 
 
 class DenseScratch(NamedTuple):
     """Memory of a write that holds nothing between two calls."""
 
-    rows: NDArray[np.int64]  # (BLOCK,) that are written
-    pick: NDArray[np.int64]  # (BLOCK,) of these, those with a cell of one layer that is written
-    change: NDArray[np.float32]  # (BLOCK, columns) what is asked of them
-    normals: NDArray[np.float32]  # (BLOCK, wide)
-    reached: NDArray[np.float32]  # (BLOCK, columns) where cells land [S]
-    mine: NDArray[np.int32]  # (BLOCK, columns)
+    normals: NDArray[np.float32]  # (BLOCK * columns + wide,)
+    reached: NDArray[np.float32]  # (BLOCK * columns,) where cells land [S]
+
+
+def _wide(columns: int) -> int:
+    """Normals that are drawn for a row."""
+    return WIDTH * -(-columns // WIDTH)
 
 
 def dense_scratch(columns: int) -> DenseScratch:
     """Memory for an array of so many columns."""
-    wide = WIDTH * -(-columns // WIDTH)
     return DenseScratch(
-        np.zeros(BLOCK, np.int64),
-        np.zeros(BLOCK, np.int64),
-        np.zeros((BLOCK, columns), np.float32),
-        np.zeros((BLOCK, wide), np.float32),
-        np.zeros((BLOCK, columns), np.float32),
-        np.zeros((BLOCK, columns), np.int32),
+        np.zeros(BLOCK * columns + _wide(columns), np.float32), np.zeros(BLOCK * columns, np.float32)
     )
 
 
 @apart
-def _taken(change, i, into, due):
-    """into[due] = change[i]; answers whether any of it is not 0."""
-    some = np.int64(0)
-    for j in range(change.shape[1]):
-        some += np.int64(change[i, j] != 0)
-    for j in range(change.shape[1]):
-        into[due, j] = change[i, j]
+def _is_asked(change):
+    """Whether any of change (columns,) is not 0."""
+    for j in range(min(8, change.size)):
+        if change[j] != 0:
+            return True
+    some = np.int32(0)
+    for j in range(change.size):
+        some += np.int32(change[j] != 0)
     return some > 0
 
 
 @apart
-def _draw(key, rows, count, normals):
-    """normals (at least count, wide): those of key that belong to each of the rows (count,)."""
+def _draw(key, first, count, columns, normals):
+    """normals: those of key that belong to each of the rows, row after row; each row ends where the next begins."""
+    wide = normals.size - BLOCK * columns
     for r in range(count):
-        fill_normal_at(key, rows[r] * (normals.shape[1] // 2), normals[r])
+        fill_normal_at(key, (first + r) * (wide // 2), normals[r * columns : r * columns + wide])
 
 
 @kernel
-def _block(bar, work, count, key):
-    """Write the first `count` rows of work."""
-    _draw(key, work.rows, count, work.normals)
-    state = bar.state
+def _block(bar, key, first, change):
+    """Write the rows from `first` on, side by side, that change (rows, columns) asks for."""
+    work, state, (count, columns) = bar.scratch.dense, bar.state, change.shape
+    _draw(key, first, count, columns, work.normals)
     bar.state.counts[ROW_WRITES] += count
     bar.state.counts[PULSES] += smooth_rows(
-        bar.device, state.cells, state.turn, state.row_on, bar.sign, bar.scale, work.rows, count, work.change,
-        work.normals, work.reached, work.mine, work.pick,
+        bar.device, state.cells, state.turn, state.row_on, bar.sign, bar.scale, first, count,
+        change.reshape(count * columns), work.normals, work.reached,
     )  # fmt: skip
 
 
 @kernel
 def _dense(bar, first, change):
     """Ask the weights of the rows from `first` on for their change (n, columns)."""
-    work, due = bar.scratch.dense, 0
     key = next_word(bar.state.write_words)
-    for i in range(change.shape[0]):
-        if _taken(change, i, work.change, due):
-            work.rows[due] = first + i
-            due += 1
-        if due == BLOCK:
-            _block(bar, work, due, key)
-            due = 0
-    if due > 0:
-        _block(bar, work, due, key)
+    begin, rows = 0, change.shape[0]
+    while begin < rows:
+        end = begin
+        while end < rows and end - begin < BLOCK and _is_asked(change[end]):
+            end += 1
+        if end > begin:
+            _block(bar, key, first + begin, change[begin:end])
+        begin = max(end, begin + 1)
 
 
 @kernel

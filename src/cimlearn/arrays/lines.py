@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.arrays.base import PULSES, ROW_WRITES, write_rows
-from cimlearn.arrays.refresh import refresh_row
+from cimlearn.arrays.refresh import refresh_rows
 from cimlearn.arrays.schemes.scheme import CELLS
 from cimlearn.arrays.smooth import SMOOTH, smooth_rows
 from cimlearn.compiled import kernel, overloaded
@@ -27,22 +27,18 @@ class LineScratch(NamedTuple):
     """Memory that holds nothing between two calls."""
 
     rows: NDArray[np.int64]  # (BLOCK,) that are written
-    pick: NDArray[np.int64]  # (BLOCK,) of these, those with a cell of one layer that is written
     change: NDArray[np.float32]  # (BLOCK, columns) what is asked of them
     draws: NDArray[np.float32]  # (3, BLOCK, columns) normals; where cells land; uniforms
-    mine: NDArray[np.int32]  # (BLOCK, columns)
-    limits: NDArray[np.float32]  # (7, columns) of the largest changes: scratch; scale of factors
+    limits: NDArray[np.float32]  # (.., columns) of the largest changes: scratch; last, scale of factors
 
 
-def scratch(columns: int) -> LineScratch:
-    """Memory for an array of so many columns."""
+def scratch(columns: int, limits: int) -> LineScratch:
+    """Memory for an array of so many columns, and so many rows of `limits`."""
     return LineScratch(
-        np.empty(BLOCK, np.int64),
         np.empty(BLOCK, np.int64),
         np.empty((BLOCK, columns), np.float32),
         np.empty((3, BLOCK, columns), np.float32),
-        np.empty((BLOCK, columns), np.int32),
-        np.empty((7, columns), np.float32),
+        np.empty((limits, columns), np.float32),
     )
 
 
@@ -103,31 +99,43 @@ def _pulsed_rows(bar, rows, count, change, draws):
 
 
 @kernel
-def _smooth_rows(bar, rows, count, change, draws, mine, pick):
-    """The same for a device whose every write is one pulse."""
-    state = bar.state
+def _smooth_rows(bar, rows, count, change, draws):
+    """The same for a device whose every write is one pulse; rows side by side are written as one."""
+    state, columns, begin, pulses = bar.state, change.shape[1], 0, np.int64(0)
     bar.state.counts[ROW_WRITES] += count
-    return smooth_rows(
-        bar.device, state.cells, state.turn, state.row_on, bar.sign, bar.scale, rows, count, change,
-        draws[0], draws[1], mine, pick,
-    )  # fmt: skip
+    while begin < count:
+        end = run_end(rows, begin, count)
+        start, size = begin * columns, (end - begin) * columns
+        pulses += smooth_rows(
+            bar.device, state.cells, state.turn, state.row_on, bar.sign, bar.scale, rows[begin], end - begin,
+            change.reshape(-1)[start : start + size], draws[0].reshape(-1)[start:], draws[1].reshape(-1),
+        )  # fmt: skip
+        begin = end
+    return pulses
 
 
-def _cells_of(bar: Any, rows: Any, count: Any, change: Any, draws: Any, mine: Any, pick: Any) -> Any:
+@kernel
+def run_end(rows, begin, count):
+    """Where the rows (count,) that lie side by side from rows[begin] on end."""
+    end = begin + 1
+    while end < count and rows[end] == rows[end - 1] + 1:
+        end += 1
+    return end
+
+
+def _cells_of(bar: Any, rows: Any, count: Any, change: Any, draws: Any) -> Any:
     """The writes of rows to cells, by what the device is."""
     if isinstance(bar.device, SMOOTH):
-        return _smooth_rows(bar, rows, count, change, draws, mine, pick)
+        return _smooth_rows(bar, rows, count, change, draws)
     return _pulsed_rows(bar, rows, count, change, draws)
 
 
 @overloaded(_cells_of)
-def _cells_of_type(bar, rows, count, change, draws, mine, pick):
+def _cells_of_type(bar, rows, count, change, draws):
     device = bar.types[bar.fields.index("device")].instance_class
     if issubclass(device, SMOOTH):
-        return lambda bar, rows, count, change, draws, mine, pick: _smooth_rows(
-            bar, rows, count, change, draws, mine, pick
-        )
-    return lambda bar, rows, count, change, draws, mine, pick: _pulsed_rows(bar, rows, count, change, draws)
+        return lambda bar, rows, count, change, draws: _smooth_rows(bar, rows, count, change, draws)
+    return lambda bar, rows, count, change, draws: _pulsed_rows(bar, rows, count, change, draws)
 
 
 @kernel
@@ -138,16 +146,18 @@ def _blind(bar, work, count, key):
         fill_normal_at(key, work.rows[r] * pairs(columns), work.draws[0, r])
         if bar.gambles:
             fill_uniform(bar.state.write_words, work.draws[2, r])
-    bar.state.counts[PULSES] += _cells_of(
-        bar, work.rows, count, work.change, work.draws, work.mine, work.pick
-    )
+    bar.state.counts[PULSES] += _cells_of(bar, work.rows, count, work.change, work.draws)
     unit = np.float32(bar.read_variance * bar.scale * bar.scale)
     scale, reference = np.float32(bar.scale), np.float32(bar.reference)
     cells, state = bar.state.cells, bar.state
-    for r in range(count):
-        refresh_row(
-            cells.conductance, bar.sign, scale, reference, unit, work.rows[r], state.weight, state.variance
+    begin = 0
+    while begin < count:
+        first, end = work.rows[begin], run_end(work.rows, begin, count)
+        last = first + end - begin
+        refresh_rows(
+            cells.conductance, bar.sign, scale, reference, unit, first, last, state.weight, state.variance
         )
+        begin = end
 
 
 @kernel

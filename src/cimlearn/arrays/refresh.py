@@ -10,6 +10,8 @@ import numpy as np
 from cimlearn.arrays.ageing import seen as seen_of
 from cimlearn.compiled import apart, kernel
 
+BLOCK = 8  # rows that are brought in step together, in the nearest memory
+
 
 @kernel
 def refresh(bar, first, last):
@@ -65,13 +67,57 @@ def _sum_cells(
 
 
 @apart
-def _scale_rows(weight, variance, scale, unit, load, top, bottom):
-    """Rows top .. bottom - 1 in units of weights; load (columns,) has the gains."""
-    for i in range(top, bottom):
-        for j in range(weight.shape[1]):
-            weight[i, j] *= scale * load[j]
-        for j in range(weight.shape[1]):
-            variance[i, j] *= unit * load[j] * load[j]
+def _see_single(conductance, path, sign, reference, weight):
+    """weight (cells,) [S]: what columns see of weights that are one cell each, less references."""
+    for j in range(weight.size):
+        weight[j] = sign * (conductance[j] * path[j]) - reference[j]
+
+
+@apart
+def _see_squares(conductance, path, sign, reference, noisy, variance):
+    """variance (cells,) [S^2]: the squares of what columns see of the same."""
+    square = sign * sign
+    for j in range(variance.size):
+        variance[j] = reference[j] * reference[j] if noisy else np.float32(0)
+    for j in range(variance.size):
+        reached = conductance[j] * path[j]
+        variance[j] += square * reached * reached
+
+
+@apart
+def _sum_loads(conductance, reference, beside, load):
+    """Add to load (columns,) [S] what hangs on a column, cells (rows * columns,) row after row."""
+    columns = load.size
+    for first in range(0, conductance.size, columns):
+        row, taken = conductance[first : first + columns], reference[first : first + columns]
+        for j in range(columns):
+            load[j] = (load[j] + (taken[j] if beside else np.float32(0))) + row[j]
+
+
+@kernel
+def _sum_single(bar, top, bottom, load):
+    """`_sum_cells` of weights that are one cell each, which don't age: rows side by side are one vector."""
+    seen, loads, state, columns = bar.state.seen, bar.loads, bar.state, load.size
+    load[:] = 0
+    for first in range(top, bottom, BLOCK):
+        start, end = first * columns, min(first + BLOCK, bottom) * columns
+        conductance, path = state.cells.conductance.reshape(-1)[start:end], seen.path.reshape(-1)[start:end]
+        reference, sign = seen.reference.reshape(-1)[start:end], bar.sign[0]
+        _see_single(conductance, path, sign, reference, state.weight.reshape(-1)[start:end])
+        _see_squares(conductance, path, sign, reference, loads.cells, state.variance.reshape(-1)[start:end])
+        _sum_loads(conductance, reference, loads.beside, load)
+
+
+@apart
+def _scale_rows(values, unit, gain, power, factor):
+    """values (rows * columns,) in units of weights: times unit * gain**power, gain (columns,); factor is scratch."""
+    columns = gain.size
+    for j in range(columns):
+        factor[j] = unit * gain[j] if power == 1 else unit * gain[j] * gain[j]
+    for first in range(0, values.size, columns):
+        row = values[first : first + columns]
+        for j in range(columns):
+            row[j] *= factor[j]
 
 
 @kernel
@@ -90,22 +136,25 @@ def _refresh_seen(bar, first, last):
         tile += 1 if top >= bar.tiles[tile + 1] else 0
         if bottom <= first or top >= last:
             continue
-        _sum_cells(
-            conductance,
-            seen.path,
-            factor,
-            shift,
-            ages,
-            bar.sign,
-            seen.reference,
-            loads.cells,
-            loads.beside,
-            top,
-            bottom,
-            weight,
-            variance,
-            load,
-        )
+        if bar.sign.size == 1 and not ages:
+            _sum_single(bar, top, bottom, load)
+        else:
+            _sum_cells(
+                conductance,
+                seen.path,
+                factor,
+                shift,
+                ages,
+                bar.sign,
+                seen.reference,
+                loads.cells,
+                loads.beside,
+                top,
+                bottom,
+                weight,
+                variance,
+                load,
+            )
         mean = np.float32(0)
         for j in range(columns):  # load becomes the gain of each column
             load[j] = held / (held + load[j]) if held > 0 else np.float32(1)
@@ -116,7 +165,9 @@ def _refresh_seen(bar, first, last):
             elif loads.calibration == 2:
                 load[j] = np.float32(1)
             load[j] *= seen.trim[tile, j]
-        _scale_rows(weight, variance, np.float32(bar.scale), unit, load, top, bottom)
+        start, end, factor_of = top * columns, bottom * columns, bar.scratch.column[2]
+        _scale_rows(weight.reshape(-1)[start:end], np.float32(bar.scale), load, 1, factor_of)
+        _scale_rows(variance.reshape(-1)[start:end], unit, load, 2, factor_of)
         if bar.ageing.trap.size > 0:
             _refresh_traps(bar, top, bottom, load)
 
@@ -141,22 +192,51 @@ def _refresh_exact(bar, first, last):
     unit = np.float32(bar.read_variance * bar.scale * bar.scale)
     scale, reference = np.float32(bar.scale), np.float32(bar.reference)
     conductance, weight, variance = bar.state.cells.conductance, bar.state.weight, bar.state.variance
-    for i in range(first, last):
-        refresh_row(conductance, bar.sign, scale, reference, unit, i, weight, variance)
+    refresh_rows(conductance, bar.sign, scale, reference, unit, first, last, weight, variance)
 
 
 @apart
-def refresh_row(conductance, sign, scale, reference, unit, i, weight, variance):
-    """Row i of weight and variance (rows, columns) from the cells alone."""
+def _one_layer(conductance, sign, scale, reference, unit, weight, variance):
+    """weight and variance (cells,) of weights that are one cell each."""
+    square = sign * sign
+    for j in range(weight.size):
+        weight[j] = (sign * conductance[j] - reference) * scale
+    for j in range(weight.size):
+        g = conductance[j]
+        variance[j] = square * g * g * unit
+
+
+@apart
+def _more_layers(conductance, sign, scale, reference, unit, first, last, weight, variance):
+    """The same of rows first .. last - 1, of several cells a weight."""
     columns = weight.shape[1]
-    for j in range(columns):
-        weight[i, j] = -reference
-        variance[i, j] = 0
-    for k in range(sign.size):
+    for i in range(first, last):
         for j in range(columns):
-            g = conductance[k, i, j]
-            weight[i, j] += sign[k] * g
-            variance[i, j] += (sign[k] * sign[k]) * g * g
-    for j in range(columns):
-        weight[i, j] *= scale
-        variance[i, j] *= unit
+            weight[i, j] = -reference
+            variance[i, j] = 0
+        for k in range(sign.size):
+            for j in range(columns):
+                g = conductance[k, i, j]
+                weight[i, j] += sign[k] * g
+                variance[i, j] += (sign[k] * sign[k]) * g * g
+        for j in range(columns):
+            weight[i, j] *= scale
+            variance[i, j] *= unit
+
+
+@kernel
+def refresh_rows(conductance, sign, scale, reference, unit, first, last, weight, variance):
+    """Rows first .. last - 1 of weight and variance (rows, columns) from the cells alone."""
+    if sign.size > 1:
+        _more_layers(conductance, sign, scale, reference, unit, first, last, weight, variance)
+        return
+    start, end = first * weight.shape[1], last * weight.shape[1]
+    _one_layer(
+        conductance.reshape(-1)[start:end],
+        sign[0],
+        scale,
+        reference,
+        unit,
+        weight.reshape(-1)[start:end],
+        variance.reshape(-1)[start:end],
+    )

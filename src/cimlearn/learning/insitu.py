@@ -65,7 +65,7 @@ def descend(bar, work, tiles, x, error, rate, change, keep, bound, parameter):
     if x.size == 0:
         keep_largest(change, keep, work.limits)
     key = mixed(next_word(bar.state.write_words))  # each row has normals of its own
-    scale = work.limits[6]
+    scale = work.limits[work.limits.shape[0] - 1]
     for t in range(tiles.shape[1]):
         first, tall, start = tiles[0, t], tiles[1, t], tiles[2, t]
         begin, due = first // parameter.shape[1] * parameter.shape[1], 0

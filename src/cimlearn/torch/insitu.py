@@ -21,6 +21,7 @@ from cimlearn.arrays.lines import LineScratch, scratch
 from cimlearn.errors import InputError
 from cimlearn.learning.insitu import descend
 from cimlearn.learning.insitu_pulses import Trains, pulse, trains
+from cimlearn.learning.sparsify import ROOM
 from cimlearn.parameters import ParameterSet
 from cimlearn.torch import direct, fast, insitu_state
 from cimlearn.torch.cells import Curve, programmed
@@ -229,7 +230,7 @@ class InSituArray(CrossbarArray):
         follows = weight.detach()
         parameter = follows if follows.is_contiguous() else follows.contiguous()
         if self._lines is None:
-            self._lines = scratch(layout.columns)
+            self._lines = scratch(layout.columns, ROOM + 1)
         descend(
             self.bar, self._lines, layout.table, x, error, np.float32(rate), change,
             max(1, math.ceil(keep * layout.inputs)), self.bound.numpy(), parameter.numpy(),

@@ -160,9 +160,7 @@ class M2RU:
             wanted, y = np.ascontiguousarray(y, np.float32), np.full(len(x), loop.NUMBERS)
         while start < len(x):
             end = min(len(x), start + self._until_solved())
-            kernels.learn(
-                self.net, self.memory, self.rule, self.work, x[start:end], y[start:end], wanted[start:end]
-            )
+            self._learn(x[start:end], y[start:end], wanted[start:end], 0)
             start = end
             if self._circuits and self.work.state.progress[loop.NEW] % self._interval == 0:
                 self._rests.age(int(self.work.state.progress[loop.NEW]))
@@ -181,8 +179,11 @@ class M2RU:
         """Let the time between two tasks pass, and do about it what the parameters say."""
         self._rests.rest(int(self.work.state.progress[loop.NEW]))
         if self.parameters["operation.refresh"]:
-            count = self.parameters["operation.refresh"]
-            kernels.replay_alone(self.net, self.memory, self.rule, self.work, count)
+            none = np.zeros((0, self.shape.steps, self.shape.features), np.float32)
+            self._learn(none, np.zeros(0, np.int64), _NONE, self.parameters["operation.refresh"])
+
+    def _learn(self, x: Float, y: NDArray[Any], wanted: Float, again: int) -> None:
+        kernels.learn(self.net, self.memory, self.rule, self.work, x, y, wanted, again)
 
     def predict(self, x: Float, task: int | None = None) -> NDArray[Any]:
         """(examples,) the class of each of x (examples, steps, features); numbers: (examples, outputs)."""

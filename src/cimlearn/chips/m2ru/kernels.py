@@ -194,49 +194,57 @@ def learn_group(net, memory, rule, work, count, passes):
             light(net, scratch.again, probe)
 
 
+@kernel
+def line_up_new(net, memory, rule, work, x, y, wanted, first):
+    """Line up x[first] and those after it that are learned side by side, with old ones; answers how many."""
+    passes, new = 1 + rule.ratio, work.state.progress[NEW]
+    count = 1
+    if not alone(net) and work.parallel.longest == 0:
+        count = min(work.scratch.sign.size, x.shape[0] - first, rule.batch - work.state.progress[WAITING])
+    if rule.refresh > 0:
+        if new % rule.refresh == 0:
+            read_copies(net, work, x.shape[2], rule.zero_read)
+        count = min(count, rule.refresh - new % rule.refresh)
+    for n in range(count):
+        line_up(memory, rule, work, x[first + n], y[first + n], n * passes)
+        for k in range(wanted.shape[1]):
+            work.scratch.wanted[n * passes, k] = wanted[first + n, k]
+    return count
+
+
 @entry
-def learn(net, memory, rule, work, x, y, wanted):
-    """Learn x (examples, steps, features), y (examples,) in order.
+def learn(net, memory, rule, work, x, y, wanted, again):
+    """Learn x (examples, steps, features), y (examples,) in order, then examples of the replay memory alone.
+
+    One entry for both: what they share would be compiled twice.
 
     wanted
         (examples, outputs) numbers to answer, where every y is NUMBERS; (0, 0) where y has classes
+    again
+        how many examples of the memory; as many for each write as a batch has, new ones and old
     """
-    first, passes = 0, 1 + rule.ratio
-    most = 1 if alone(net) else work.scratch.sign.size
-    while first < x.shape[0]:
-        new = work.state.progress[NEW]
-        count = min(most, x.shape[0] - first, rule.batch - work.state.progress[WAITING])
-        if work.parallel.longest > 0:
+    first, done, pulses = 0, 0, work.parallel.longest > 0
+    old = again if memory.state.stored[0] > 0 else 0
+    together = (1 if pulses else rule.batch) * (1 + rule.ratio)
+    while first < x.shape[0] or done < old:
+        count, passes = 0, 0
+        if first < x.shape[0]:
+            count, passes = line_up_new(net, memory, rule, work, x, y, wanted, first), 1 + rule.ratio
+        elif work.state.progress[WAITING] == 0:
+            line_up_old(memory, work, 0)
             count = 1
-        if rule.refresh > 0:
-            if new % rule.refresh == 0:
-                read_copies(net, work, x.shape[2], rule.zero_read)
-            count = min(count, rule.refresh - new % rule.refresh)
-        for n in range(count):
-            line_up(memory, rule, work, x[first + n], y[first + n], n * passes)
-            for k in range(wanted.shape[1]):
-                work.scratch.wanted[n * passes, k] = wanted[first + n, k]
-        learn_group(net, memory, rule, work, count, passes)
-        first += count
-        work.state.progress[WAITING] += count
-        if work.state.progress[WAITING] == rule.batch or work.parallel.longest > 0:
+        if count > 0:
+            learn_group(net, memory, rule, work, count, passes)
+        due = count == 0  # what new examples wait for comes before the first old one
+        if passes > 0:
+            first += count
+            work.state.progress[WAITING] += count
+            due = work.state.progress[WAITING] == rule.batch or pulses
+        elif count > 0:
+            done += 1
+            due = done % together == 0 or done == old
+        if due:
             work.state.progress[WAITING] = 0
-            write_changes(net, rule, work)
-
-
-@entry
-def replay_alone(net, memory, rule, work, count):
-    """Learn `count` examples of the replay memory again, as many for each write as a batch has, new ones and old."""
-    if memory.state.stored[0] == 0:
-        return
-    if work.state.progress[WAITING] > 0:
-        work.state.progress[WAITING] = 0
-        write_changes(net, rule, work)
-    together = (1 if work.parallel.longest > 0 else rule.batch) * (1 + rule.ratio)
-    for n in range(1, count + 1):
-        line_up_old(memory, work, 0)
-        learn_group(net, memory, rule, work, 1, 0)
-        if n % together == 0 or n == count:
             write_changes(net, rule, work)
 
 

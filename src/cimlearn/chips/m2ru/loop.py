@@ -88,7 +88,7 @@ class LearnScratch(NamedTuple):
     applied: NDArray[np.float32]  # (max(rows, hidden + 1),)
     told: NDArray[np.float32]  # (classes,)
     delta: NDArray[np.float32]  # (steps, hidden)
-    bounds: NDArray[np.float32]  # (6, max(hidden, classes)) scratch of the sparsifier
+    bounds: NDArray[np.float32]  # (ROOM, max(hidden, classes)) scratch of the sparsifier
 
 
 class LearningLoop(NamedTuple):

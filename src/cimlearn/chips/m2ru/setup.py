@@ -28,6 +28,7 @@ from cimlearn.learning.probe import Probed, ProbeScratch, ProbeState
 from cimlearn.learning.recursive import Recursive, RecursiveScratch
 from cimlearn.learning.remainder import Remainder, RemainderScratch
 from cimlearn.learning.replay import Buffer, buffer
+from cimlearn.learning.sparsify import ROOM
 from cimlearn.networks.miru import trace
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import generator, kernel_state
@@ -256,7 +257,7 @@ def make_work(
         applied=np.zeros(max(rows, hidden + 1), np.float32),
         told=np.zeros(shape.classes, np.float32),
         delta=np.zeros((shape.steps, hidden), np.float32),
-        bounds=np.zeros((6, widest), np.float32),
+        bounds=np.zeros((ROOM, widest), np.float32),
     )
     return LearningLoop(
         state,
