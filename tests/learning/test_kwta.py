@@ -42,6 +42,14 @@ def answers(out: list[float], winners: int, gain: float, count: int, **more: flo
     return share
 
 
+def test_the_answer_is_steepest_with_two_alike_and_has_a_slope_of_one_by_root_two() -> None:
+    """dp_k / do_k - dp_k / do_l of two alike: 2 sqrt(p_k) / 2; so many at once have a lower one."""
+    lead = 0.02
+    found = [kwta([lead / 2, -lead / 2] + [0] * more, 2 + more) for more in range(4)]
+    slopes = [(share[0] - share[1]) / lead for share in found]
+    assert slopes == pytest.approx([(2 + more) ** -0.5 for more in range(4)], rel=1e-2)
+
+
 def test_by_hand() -> None:
     """Two alike share: ((o - theta) / 2)^2 = 1/2. A lead of 2 takes all. Leads 0 and 1: 2 t^2 + 2 t = 3."""
     assert kwta([1, 1, 0], 2) == pytest.approx([0.5, 0.5, 0], abs=CLOSE)

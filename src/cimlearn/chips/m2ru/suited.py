@@ -5,10 +5,17 @@ The presets' values were chosen on permuted MNIST: 28 steps of 28 inputs, 300,00
     batch = 2 below 15,000 new examples, 4 below 60,000, else 8                     (a short stream needs larger steps)
     1 / (1 - lambda) = 1 / (1 - lambda') * (steps / 28, from 1 to 4)                (a longer example, a longer memory)
     scale = 2^min(0, round(log2(0.023 / E))),   E = mean of z^2,   z = sum_t (1 - lambda) lambda^(T-t) x_t
+    scale * rate of the outputs at most 0.025 below 100 units                               (no state overshoots)
 
 lambda' is the preset's, T the last step, x the inputs less their mean; E is a mean over examples and inputs. z is what
 the state would be if each input were a unit, so E is what a change of an input weight moves the state by: with twice
 the drive rates are halved. Of permuted MNIST it is 0.023, and it is larger where neighbouring steps are alike.
+
+An update moves outputs along a state h by rate * |h|^2 * slope times the error; from 2 on, errors grow. At 100 units
+the rate is as given and it falls with their number, so |h|^2 counts as 100 where all units saturate. The K-WTA's slope
+is largest with two alike, 1 / sqrt(2): below 0.028 no state overshoots. Few units saturate sooner; from 100 units on
+the preset's 0.05 stays. Answers other than K-WTA keep their rates, and so do learners of tables.
+
 docs/decisions/0033-suited.md has the measurements. A value that the user sets holds as it is.
 """
 
@@ -21,7 +28,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.chips.m2ru.sizes import is_parallel
+from cimlearn.chips.m2ru.setup import RATED_UNITS
+from cimlearn.chips.m2ru.sizes import is_parallel, is_recursive
 from cimlearn.parameters import ParameterSet
 from cimlearn.streams.base import StreamShape
 
@@ -30,6 +38,8 @@ STEPS: Final = 28  # of the examples that the presets' lambda was chosen on
 LONGEST: Final = 4.0  # times the preset's memory: beyond, what swings within an example is averaged away
 DRIVE: Final = 0.023  # E of the stream that the presets' rates were chosen on
 LEAST: Final = -4  # smallest log2 of the scale
+OUTPUT: Final = 0.025  # rate of the outputs that no state overshoots: below 2 / (100 * 0.71), a tenth in hand
+STEADY: Final = ("network.hidden", "rule.scale", "rule.answer", "rule.probed_rate_output")
 MEMORIES: Final = ("network.lambda", "adam.lambda")
 RULE: Final = "chosen for this stream by rule.suited"
 
@@ -59,7 +69,19 @@ def suited(
         x = sample()
         keep = found.get("network.lambda", p["network.lambda"])
         found["rule.scale"] = 1.0 if x is None else scale(drive(x, keep))
+    if examples is not None and "rule.probed_rate_output" not in given and not is_recursive(p):
+        found |= _steady({name: found.get(name, p[name]) for name in STEADY})
     return _derived(p, found)
+
+
+def _steady(now: Mapping[str, Any]) -> dict[str, float]:
+    """The rate of the outputs that no state overshoots, where `now`, what was found so far, has a larger one."""
+    most = OUTPUT / now["rule.scale"] if now["rule.scale"] > 0 else math.inf
+    if now["network.hidden"] >= RATED_UNITS or now["rule.answer"] != "kwta":
+        return {}
+    if now["rule.probed_rate_output"] <= most:
+        return {}
+    return {"rule.probed_rate_output": most}
 
 
 def _derived(p: ParameterSet, found: Mapping[str, Any]) -> ParameterSet:
