@@ -20,7 +20,9 @@ def _x(chunks: Iterator[Chunk]) -> np.ndarray:
     return np.concatenate([chunk.x for chunk in chunks])
 
 
-FROM_FILES = [name for name in names() if describe(name).source in SOURCES]  # others are made from an equation
+FROM_FILES = [
+    name for name in names() if describe(name).source in SOURCES
+]  # others are made from an equation
 
 
 @pytest.mark.parametrize("name", sorted(FROM_FILES, key=lambda name: describe(name).source))
