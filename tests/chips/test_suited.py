@@ -17,7 +17,7 @@ from cimlearn.chips.m2ru.setup import rates
 from cimlearn.chips.m2ru.suited import DRIVE, OUTPUT, drive, scale, suited
 from cimlearn.experiments.experiment import Experiment
 from cimlearn.runfolder.files import read_configuration
-from cimlearn.streams.base import StreamShape
+from cimlearn.streams.base import NumberShape, StreamShape
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "panel.py"
 CLOSE = 1e-12
@@ -89,6 +89,14 @@ def test_what_is_set_holds_and_other_rules_are_left_alone() -> None:
     assert suited(parameters({"rule.suited": False}), shape, 500, never) == parameters({"rule.suited": False})
     through = parameters({"rule.feedback": "through"})
     assert suited(through, shape, 500, never) == through
+
+
+def test_numbers_are_read_from_outputs_of_narrow_ranges() -> None:
+    shape = NumberShape(50, 1, 1, True)
+    chosen = suited(parameters({}), shape, 500, lambda: None)
+    assert (chosen["rule.answer"], chosen["mapping.widest"]) == ("linear", 1.0)
+    mine = {"mapping.widest": 3.0}
+    assert suited(parameters(mine), shape, 500, lambda: None, tuple(mine))["mapping.widest"] == 3.0
 
 
 @pytest.mark.parametrize(

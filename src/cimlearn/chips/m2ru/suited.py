@@ -6,6 +6,7 @@ The presets' values were chosen on permuted MNIST: 28 steps of 28 inputs, 300,00
     1 / (1 - lambda) = 1 / (1 - lambda') * (steps / 28, from 1 to 4)                (a longer example, a longer memory)
     scale = 2^min(0, round(log2(0.023 / E))),   E = mean of z^2,   z = sum_t (1 - lambda) lambda^(T-t) x_t
     scale * rate of the outputs at most 0.025 below 100 units                               (no state overshoots)
+    widest = 1 where numbers are answered                               (noise of reads is an error in full there)
 
 lambda' is the preset's, T the last step, x the inputs less their mean; E is a mean over examples and inputs. z is what
 the state would be if each input were a unit, so E is what a change of an input weight moves the state by: with twice
@@ -41,6 +42,7 @@ LEAST: Final = -4  # smallest log2 of the scale
 OUTPUT: Final = 0.025  # rate of the outputs that no state overshoots: below 2 / (100 * 0.71), a tenth in hand
 STEADY: Final = ("network.hidden", "rule.scale", "rule.answer", "rule.probed_rate_output")
 MEMORIES: Final = ("network.lambda", "adam.lambda")
+NUMBERS: Final = {"rule.answer": "linear", "mapping.widest": 1.0}  # where a stream wants numbers
 RULE: Final = "chosen for this stream by rule.suited"
 
 
@@ -57,8 +59,8 @@ def suited(
     needed. Values of the names in `given` were set, to whatever value, and stay.
     """
     found: dict[str, Any] = {}
-    if shape.numbers and "rule.answer" not in given:
-        found["rule.answer"] = "linear"
+    if shape.numbers:
+        found = {name: value for name, value in NUMBERS.items() if name not in given}
     if not p["rule.suited"] or is_parallel(p):
         return _derived(p, found)
     longer = min(LONGEST, max(1.0, shape.steps / STEPS))
