@@ -10,51 +10,28 @@ from cimlearn.arrays.blocks import block
 from cimlearn.compiled import kernel
 
 _config: Any = config
-_44, _24, _14 = block(4, 4), block(2, 4), block(1, 4)
-_43, _23, _13 = block(4, 3), block(2, 3), block(1, 3)
-_41, _21, _11 = block(4, 1), block(2, 1), block(1, 1)
 
 
-@kernel
-def _four(c, a, b, count, j, width, first, last):
-    """49 to 64 columns from j on."""
-    i = 0
-    while i + 4 <= count:
-        _44(c, a, b, i, j, width, first, last)
-        i += 4
-    if i + 2 <= count:
-        _24(c, a, b, i, j, width, first, last)
-        i += 2
-    if i < count:
-        _14(c, a, b, i, j, width, first, last)
+def _panel(vectors: int) -> Any:
+    """The kernel for as many columns from j on as `vectors` of 16 hold."""
+    four, two, one = block(4, vectors), block(2, vectors), block(1, vectors)
+
+    @kernel
+    def panel(c, a, b, count, j, width, first, last):
+        i = 0
+        while i + 4 <= count:
+            four(c, a, b, i, j, width, first, last)
+            i += 4
+        if i + 2 <= count:
+            two(c, a, b, i, j, width, first, last)
+            i += 2
+        if i < count:
+            one(c, a, b, i, j, width, first, last)
+
+    return panel
 
 
-@kernel
-def _three(c, a, b, count, j, width, first, last):
-    """33 to 48 columns from j on."""
-    i = 0
-    while i + 4 <= count:
-        _43(c, a, b, i, j, width, first, last)
-        i += 4
-    if i + 2 <= count:
-        _23(c, a, b, i, j, width, first, last)
-        i += 2
-    if i < count:
-        _13(c, a, b, i, j, width, first, last)
-
-
-@kernel
-def _one(c, a, b, count, j, width, first, last):
-    """1 to 16 columns from j on."""
-    i = 0
-    while i + 4 <= count:
-        _41(c, a, b, i, j, width, first, last)
-        i += 4
-    if i + 2 <= count:
-        _21(c, a, b, i, j, width, first, last)
-        i += 2
-    if i < count:
-        _11(c, a, b, i, j, width, first, last)
+_four, _three, _one = _panel(4), _panel(3), _panel(1)
 
 
 @kernel

@@ -13,6 +13,7 @@ from cimlearn.errors import InputError
 from cimlearn.streams import cutting
 from cimlearn.streams.base import Chunk, ClassCounts, NumberShape, Targets, TaskInfo
 from cimlearn.streams.forecasting import mackey_glass, windows
+from cimlearn.streams.opened import Opened
 
 MOST_TASKS: Final = 1000
 
@@ -28,7 +29,7 @@ class _Task(NamedTuple):
     test: NDArray[np.int64]  # held-out windows
 
 
-class SeriesStream:
+class SeriesStream(Opened):
     """Tasks of one-step forecasts.
 
     A window of `window` values is an example, the value after it its target. Windows whose target is among the first
@@ -71,6 +72,7 @@ class SeriesStream:
                 f"{points}, or stream.points above {window}"
             )
         self._name, self._seed, self._settings = name, seed, settings
+        self._scenario = "domain-incremental"  # every task forecasts, from another series
         known = np.concatenate([values[:points] for values in series.values()])
         low, high = float(known.min()), float(known.max())
         if not low < high:
@@ -92,26 +94,6 @@ class SeriesStream:
         test = cutting.held_out_draw(test, held_out, task, seed=self._seed)
         info = TaskInfo(name, examples * wanted["passes"], held_out)
         return _Task(info, np.clip(x, -1, 1), y, x[:, -1].copy(), train, test)
-
-    @property
-    def name(self) -> str:
-        """The name under which the stream was opened."""
-        return self._name
-
-    @property
-    def shape(self) -> NumberShape:
-        """Sizes that a chip is built for."""
-        return self._shape
-
-    @property
-    def tasks(self) -> tuple[TaskInfo, ...]:
-        """The series, in the order in which they are learned."""
-        return tuple(task.info for task in self._tasks)
-
-    @property
-    def scenario(self) -> str:
-        """Every task forecasts, from another series."""
-        return "domain-incremental"
 
     @property
     def checksums(self) -> dict[str, str]:

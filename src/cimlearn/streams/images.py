@@ -15,6 +15,7 @@ from cimlearn.random import generator
 from cimlearn.streams import cutting
 from cimlearn.streams.base import Chunk, ClassCounts, StreamShape, TaskInfo
 from cimlearn.streams.classorder import class_order
+from cimlearn.streams.opened import Opened
 from cimlearn.streams.pixels import Permuted, PixelMap, Plain, permutation, rotation
 from cimlearn.streams.sources.imagesets import ImageSet
 
@@ -34,7 +35,7 @@ class ImageTask:
     passes: int  # times that each training image is shown
 
 
-class ImageStream:
+class ImageStream(Opened):
     """Tasks over image sets.
 
     An image is a sequence of its rows (height steps of width x channels values), or, in the flat form, a
@@ -56,26 +57,6 @@ class ImageStream:
     ) -> None:
         self._name, self._tasks, self._shape, self._classes = name, tasks, shape, tuple(classes)
         self._scenario, self._checksums, self._seed = scenario, checksums, seed
-
-    @property
-    def name(self) -> str:
-        """The name under which the stream was opened."""
-        return self._name
-
-    @property
-    def shape(self) -> StreamShape:
-        """Sizes that a chip is built for."""
-        return self._shape
-
-    @property
-    def tasks(self) -> tuple[TaskInfo, ...]:
-        """The tasks, in the order in which they are learned."""
-        return tuple(task.info for task in self._tasks)
-
-    @property
-    def scenario(self) -> str:
-        """'domain-incremental' or 'class-incremental'."""
-        return self._scenario
 
     @property
     def checksums(self) -> dict[str, str]:

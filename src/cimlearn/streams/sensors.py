@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cimlearn.errors import InputError
 from cimlearn.streams import cutting
 from cimlearn.streams.base import Chunk, ClassCounts, StreamShape, TaskInfo
+from cimlearn.streams.opened import Opened
 from cimlearn.streams.sources import formats
 from cimlearn.streams.sources.find import Found, locate
 
@@ -136,7 +137,7 @@ class SensorTask(NamedTuple):
     first_class: int  # the activity that is class 0 here
 
 
-class SensorStream:
+class SensorStream(Opened):
     """Tasks over windows of one set of recordings.
 
     A window of stream.window samples of 6 channels is a sequence of window / samples_per_step steps of
@@ -162,26 +163,6 @@ class SensorStream:
         self._scenario, self._seed, self._order = scenario, seed, settings["order"]
         self._length = settings["window"]
         self._shape = shape_of(settings, classes)
-
-    @property
-    def name(self) -> str:
-        """The name under which the stream was opened."""
-        return self._name
-
-    @property
-    def shape(self) -> StreamShape:
-        """Sizes that a chip is built for."""
-        return self._shape
-
-    @property
-    def tasks(self) -> tuple[TaskInfo, ...]:
-        """The tasks, in the order in which they are learned."""
-        return tuple(task.info for task in self._tasks)
-
-    @property
-    def scenario(self) -> str:
-        """'domain-incremental' or 'class-incremental'."""
-        return self._scenario
 
     @property
     def checksums(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cimlearn.errors import InputError
 from cimlearn.torch.chance import Chance
 from cimlearn.torch.layout import Layout
 from cimlearn.torch.library import nn, torch
@@ -17,6 +18,15 @@ from cimlearn.torch.tally import Tally
 
 Tensor = torch.Tensor
 Work = dict[str, int]  # digital action -> how many
+
+
+def check_learns(name: str, weight: Tensor) -> None:
+    """InputError unless cells of `weight` can be written by our kernels: float32 on a CPU."""
+    if weight.dtype != torch.float32 or weight.device.type != "cpu":
+        raise InputError(
+            f"{name} is {weight.dtype} on {weight.device}; in-situ learning runs in float32 on a CPU: "
+            "convert the model with .float().cpu() first"
+        )
 
 
 class Array(nn.Module):

@@ -24,6 +24,7 @@ from cimlearn.learning.insitu_pulses import Trains, pulse, trains
 from cimlearn.learning.sparsify import ROOM
 from cimlearn.parameters import ParameterSet
 from cimlearn.torch import direct, fast, insitu_state
+from cimlearn.torch.array import check_learns
 from cimlearn.torch.cells import Curve, programmed
 from cimlearn.torch.chance import Chance
 from cimlearn.torch.crossbar import CrossbarArray, Prepared
@@ -42,11 +43,7 @@ class InSituArray(CrossbarArray):
         self, p: ParameterSet, layout: Layout, weight: Tensor, error: Curve, *, name: str, seed: int
     ) -> None:
         """An unprogrammed array for a weight like `weight` (outputs, rows)."""
-        if weight.dtype != torch.float32 or weight.device.type != "cpu":
-            raise InputError(
-                f"{name} is {weight.dtype} on {weight.device}; in-situ learning runs in float32 on a CPU: "
-                "convert the model with .float().cpu() first"
-            )
+        check_learns(name, weight)
         super().__init__(p, layout, weight, error, name=name, seed=seed)
         self.bar: Crossbar | None = None
         self.direct = False  # gradients wait as factors (direct.py)

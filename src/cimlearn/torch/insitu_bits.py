@@ -27,6 +27,7 @@ from cimlearn.learning.integer.tensor import LARGEST, Int8, Sums, fits, fitting,
 from cimlearn.learning.integer.update import UpdateRule, updated
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import generator
+from cimlearn.torch.array import check_learns
 from cimlearn.torch.bitserial import BitSerialArray
 from cimlearn.torch.chance import Chance
 from cimlearn.torch.layout import Layout
@@ -51,11 +52,7 @@ class InSituBits(BitSerialArray):
         seed: int,
     ) -> None:
         """An unprogrammed array for a weight like `weight` (outputs, rows)."""
-        if weight.dtype != torch.float32 or weight.device.type != "cpu":
-            raise InputError(
-                f"{name} is {weight.dtype} on {weight.device}; in-situ learning runs in float32 on a CPU: "
-                "convert the model with .float().cpu() first"
-            )
+        check_learns(name, weight)
         super().__init__(cell, rates, layout, weight, name=name, seed=seed)
         self._law = Law(cell.endurance, cell.endurance_spread, p["faults.stuck"])
         self._accumulator = p["array.accumulator"]
