@@ -99,7 +99,7 @@ def test_cells_memories_and_logic(figures: Any) -> None:
         (lambda: figures.crossbar(0, 32), "rows = 0"),
         (lambda: figures.bit_serial(64, 60), "multiple of 8"),
         (lambda: figures.cell("flash"), "unknown technology"),
-        (lambda: figures.memory(8, "3nm"), "node"),
+        (lambda: figures.memory(8, node="3nm"), "node"),
         (lambda: figures.converter(8, settings={"price.nothing": 1.0}), "price.nothing"),
     ):
         with pytest.raises(InputError, match=words):
@@ -121,5 +121,6 @@ def test_the_real_package_finds_and_prices_them(figures: Any, monkeypatch: pytes
     cost = array.compute()
     assert (array.area, array.leak_power) == (wanted.area, wanted.leakage)
     assert (cost.energy, cost.latency) == tuple(wanted.actions["compute"])
-    memory = get_model("CimlearnMemory", {"bits": 65536})
-    assert memory.read(bits_per_action=8).energy == pytest.approx(8 * memory.read().energy)
+    memory = get_model("CimlearnMemory", {"bits": 65536, "width": 8})
+    assert memory.read().energy == figures.memory(65536, 8).actions["read"].joules
+    assert memory.read(bits_per_action=16).energy == pytest.approx(2 * memory.read().energy)

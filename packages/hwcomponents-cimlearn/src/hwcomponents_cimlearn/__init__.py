@@ -108,21 +108,29 @@ class CimlearnConverter(_Model):
         """One conversion."""
         return self._cost("convert")
 
+    @action
+    def read(self) -> ActionCost:
+        """The same, as AccelForge calls what passes a component on the way (Toll)."""
+        return self._cost("convert")
+
 
 class CimlearnMemory(_Model):
-    """A static memory of `bits` bits."""
+    """A static memory of `bits` bits, of which `width` are moved together."""
 
-    def __init__(self, bits: int, node: str | None = None, settings: Mapping[str, Any] | None = None) -> None:
-        super().__init__(figures.memory(bits, node, settings))
+    def __init__(
+        self, bits: int, width: int = 1, node: str | None = None, settings: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(figures.memory(bits, width, node, settings))
+        self.width = width
 
-    @action(bits_per_action=1)
+    @action(bits_per_action="width")
     def read(self) -> ActionCost:
-        """One bit."""
+        """`width` bits, or as many as are asked for."""
         return self._cost("read")
 
-    @action(bits_per_action=1)
+    @action(bits_per_action="width")
     def write(self) -> ActionCost:
-        """One bit."""
+        """`width` bits, or as many as are asked for."""
         return self._cost("write")
 
 

@@ -152,14 +152,14 @@ def converter(bits: int, node: str | None = None, settings: Settings = None) -> 
     return Figures(converter_area(price, bits), 0.0, {"convert": cost})
 
 
-def memory(bits: int, node: str | None = None, settings: Settings = None) -> Figures:
-    """A static memory of `bits` bits. Actions: 'read', 'write', of one bit, in a digital cycle.
+def memory(bits: int, width: int = 1, node: str | None = None, settings: Settings = None) -> Figures:
+    """A static memory of `bits` bits. Actions: 'read', 'write', of `width` bits, in a digital cycle.
 
     Raises InputError for a size below 1, an unknown node or setting.
     """
-    _sizes(bits=bits)
+    _sizes(bits=bits, width=width)
     p, price = _parameters("m2ru", {}, node, settings)
-    cost = Cost(memory_energy(price, bits), 1 / p["digital.clock"])
+    cost = Cost(width * memory_energy(price, bits), 1 / p["digital.clock"])
     leak = bits * price["technology.sram_leakage"]
     return Figures(memory_area(price, bits), leak, {"read": cost, "write": cost})
 
