@@ -23,6 +23,8 @@ from cimlearn.arrays.periphery import PeripheryDescription, periphery
 from cimlearn.arrays.reading import side_scratch
 from cimlearn.arrays.schemes.scheme import SLICES, write_scheme
 from cimlearn.devices.base import Wear, new_cells
+from cimlearn.devices.pulsed import Pulsed
+from cimlearn.devices.walk import walk_scratch
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import kernel_state
 
@@ -142,6 +144,7 @@ def crossbar(
         scratch=CrossbarScratch(
             side=side_scratch(1, rows, columns, groups=rows // together if grouped else 1),
             dense=dense_scratch(columns),
+            walk=walk_scratch(isinstance(device, Pulsed)),
             column=np.zeros((3, columns), np.float32),
             pick=np.zeros((3, len(sign) * rows * columns + 1), np.int32),
             asked=np.zeros((9, len(sign) * rows * columns + 1), np.float32),
