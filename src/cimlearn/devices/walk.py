@@ -107,9 +107,9 @@ def line_up(pulses, order, ends):
     for b in range(MANY, 0, -1):
         start, ends[b] = start + ends[b], start
     for q in range(count):
-        b = min(np.int64(pulses[chosen[q]]), MANY)
-        sorted_by[ends[b]] = chosen[q]
-        ends[b] += 1
+        seen = min(np.int64(pulses[chosen[q]]), MANY)
+        sorted_by[ends[seen]] = chosen[q]
+        ends[seen] += 1
     return count
 
 
