@@ -82,11 +82,13 @@ class Panel:
         return found
 
     def _schemes(self, cell: str) -> Sequence[Scheme]:
-        """The schemes that a cell is run with."""
+        """The schemes that a cell is run with; blind writes of another kind of cell are kernels for one quick row."""
         every = schemes(self.schemes)
         if self.schemes or not self.quick:
             return every
-        return [one for one in every if one.name == BLIND or cell in one.cells or cell not in published()]
+        if cell not in published():
+            return every
+        return [one for one in every if cell in one.cells or (one.name == BLIND and _is_pulsed(cell))]
 
     def _streams(self) -> list[tuple[str, dict[str, Any]]]:
         """Each stream with the settings of its runs."""
@@ -132,7 +134,7 @@ def kinds_first(points: Sequence[Point]) -> list[Point]:
     firsts: dict[tuple[str, str], Point] = {}
     for point in points:
         p = point.experiment.parameters[0]
-        cell = "pulsed" if p.get("device.law") is not None else p["device.kind"]
+        cell = "pulsed" if _is_pulsed(p["device.kind"]) else p["device.kind"]
         firsts.setdefault((cell, p["write.scheme"]), point)
     first = {point.name for point in firsts.values()}
     return [*firsts.values(), *(point for point in points if point.name not in first)]
@@ -183,6 +185,11 @@ def _pairs(
         for scheme in chosen(cell)
         if "write.scheme" not in scheme.settings or not _goes_one_way(cell)
     ]
+
+
+def _is_pulsed(cell: str) -> bool:
+    """Whether the cell is written by whole pulses: one program of kernels, whatever its law."""
+    return chips.parameters(CHIP, {"device.kind": cell}).get("device.law") is not None
 
 
 def _goes_one_way(cell: str) -> bool:
