@@ -56,7 +56,7 @@ def pieces(which, net, memory, rule, work, x, y, change, count):
         elif which == LINED:
             side.line_up(memory, rule, work, x[n % SIDE], y[n % SIDE], 0)
         elif which == ANSWER:
-            side.answer(net, rule, work, n % SIDE)
+            side.answer(rule.circuit, False, scratch.trace.out[n % SIDE], scratch.share[n % SIDE])
         elif which == BACK:
             probed_deltas(
                 work.probed,

@@ -25,7 +25,7 @@ def _tanh(values):
 def _forward(net, memory, first, last):
     miru.forward(net, memory, first, last)
     for v in range(first, last):
-        miru.light(net, memory, v)
+        miru.light(net, memory.scratch, v)
 
 
 def fill(memory: tuple) -> None:

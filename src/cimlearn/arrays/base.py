@@ -6,7 +6,7 @@
     product_rows(array, first, x, applied, out)   the same product where x (n,) drives rows first .. first + n - 1 alone
     write_rows(array, first, change)              the same for the weights of these rows, change (n, columns)
     freeze(array)                     draw what stands still during one inference; products that follow see it
-    freezes(array)                    whether there is such noise: then inferences can't run side by side
+                                      (where cells have such noise, inferences run one after the other)
 
 Passes side by side (learning, testing) use four more, each vector with the same bits as alone:
 
@@ -60,11 +60,6 @@ def write_rows(array: Any, first: Any, change: Any) -> Any:
 @dispatched
 def freeze(array: Any) -> Any:
     """Draw the noise that stands still during the inference that follows."""
-
-
-@dispatched
-def freezes(array: Any) -> Any:
-    """Whether noise stands still during an inference."""
 
 
 @dispatched

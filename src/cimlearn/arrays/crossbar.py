@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from cimlearn.arrays.ageing import NOW, Aged, Laws
 from cimlearn.arrays.base import (
     freeze,
-    freezes,
     lit_up,
     pass_key,
     product,
@@ -130,13 +129,7 @@ def _write_rows(bar, first, change):
     refresh(bar, first, first + change.shape[0])
 
 
-@kernel
-def _has_traps(bar):
-    return bar.ageing.trap.size > 0
-
-
 freeze.register(Crossbar, freeze_traps)
-freezes.register(Crossbar, _has_traps)
 product.register(Crossbar, product_whole)
 product_rows.register(Crossbar, product_rows_of)
 product_groups.register(Crossbar, groups_of)

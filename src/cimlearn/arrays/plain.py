@@ -11,7 +11,6 @@ from cimlearn.arrays.base import (
     COUNTERS,
     VECTORS,
     freeze,
-    freezes,
     lit_up,
     pass_key,
     product,
@@ -91,11 +90,6 @@ def _lit_up(array, first, last, lit):
 
 
 @kernel
-def _freezes(array):
-    return False
-
-
-@kernel
 def _write(array, change):
     _write_rows(array, 0, change)
 
@@ -121,6 +115,5 @@ product_groups.register(Plain, _product_groups)
 products.register(Plain, _products)
 pass_key.register(Plain, _pass_key)
 lit_up.register(Plain, _lit_up)
-freezes.register(Plain, _freezes)
 write.register(Plain, _write)
 write_rows.register(Plain, _write_rows)

@@ -71,33 +71,33 @@ def group(rule, steps, t):
 
 
 @kernel
-def draw_signs(rule, signs):
+def draw_signs(state, signs):
     """Signs (steps, hidden) of the next probe, one bit of the register each."""
-    register = np.int64(rule.state.register[0])
+    register = np.int64(state.register[0])
     for i in range(signs.shape[0]):
         for j in range(signs.shape[1]):
             register = lfsr_step(register)
             signs[i, j] = np.float32(1) if register & 1 else np.float32(-1)
-    rule.state.register[0] = np.uint16(register)
+    state.register[0] = np.uint16(register)
 
 
 @kernel
-def next_sign(rule):
+def next_sign(state):
     """A random sign: the array is driven with it, and its answer multiplied by it, so that offsets average out."""
-    register = lfsr_step(np.int64(rule.state.register[0]))
-    rule.state.register[0] = np.uint16(register)
+    register = lfsr_step(np.int64(state.register[0]))
+    state.register[0] = np.uint16(register)
     return np.float32(1) if register & 1 else np.float32(-1)
 
 
 @kernel
-def scale_of(rule, error):
+def scale_of(state, error):
     """What error (classes,) is divided by before it drives the array, with a random sign; 0: nothing to drive."""
     largest = np.float32(0)
     for k in range(error.size):
         largest = max(largest, abs(error[k]))
     if largest == 0:
         return np.float32(0)
-    return np.float32(np.float32(2.0) ** np.ceil(np.log2(largest)) * next_sign(rule))
+    return np.float32(np.float32(2.0) ** np.ceil(np.log2(largest)) * next_sign(state))
 
 
 @kernel
@@ -133,7 +133,7 @@ def disturb(rule, trace, v, again, n):
     rule.state.probes[0] += 1
     rule.state.again[0] += steps - 1 - first
     signs, sigma = again.signs[n], np.float32(rule.sigma)
-    draw_signs(rule, signs)
+    draw_signs(rule.state, signs)
     for t in range(steps):
         for i in range(trace.x.shape[2]):
             again.x[n, t, i] = trace.x[v, t, i]

@@ -219,10 +219,10 @@ def begin(net, trace, v):
 
 
 @kernel
-def light(net, trace, v):
+def light(net, scratch, v):
     """Count what pass v switched on, once for all its steps: so the sum has the same bits beside any others."""
-    lit_up(net.hidden, 0, trace.scratch.drive.shape[1], trace.scratch.hidden.lit[v])
-    lit_up(net.output, 0, trace.scratch.last.shape[1], trace.scratch.output.lit[v])
+    lit_up(net.hidden, 0, scratch.drive.shape[1], scratch.hidden.lit[v])
+    lit_up(net.output, 0, scratch.last.shape[1], scratch.output.lit[v])
 
 
 @kernel

@@ -1,7 +1,8 @@
-"""Answers whose read noise depends on the example alone: for users who ask in any order, and twice.
+"""Answers: of tests, in the order in which they are asked, or with read noise that depends on the example alone.
 
-Before each example the generators of read noise are seeded from a digest of its values. Over different examples the
-noise is as random as ever; the same example meets the same noise whenever the same weights are asked.
+The second kind is for users who ask in any order, and twice. Before each example the generators of read noise are
+seeded from a digest of its values. Over different examples the noise is as random as ever; the same example meets the
+same noise whenever the same weights are asked.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.arrays.base import freeze
-from cimlearn.chips.m2ru.side import answer, centred
-from cimlearn.compiled import entry, kernel
+from cimlearn.chips.m2ru.loop import SHARE
+from cimlearn.chips.m2ru.side import answer, centred, is_linear
+from cimlearn.compiled import kernel
 from cimlearn.networks.miru import forward, light
 from cimlearn.noise import mixed, seed_state
 from cimlearn.random import kernel_state
@@ -43,19 +45,51 @@ def digest(key, x):
     return key
 
 
-@entry
-def shares(net, rule, work, noise, x, found):
-    """found (examples, classes) = the network's answer to each of x (examples, steps, features)."""
-    for n in range(x.shape[0]):
-        key = digest(noise.key[0], x[n])
-        seed_state(noise.hidden, key)
-        seed_state(noise.output, mixed(key))
-        seed_state(noise.circuit, mixed(mixed(key)))
-        centred(x[n], work, 0)
+@kernel
+def seed(noise, x):
+    """The read noise that follows depends on x (steps, features) alone."""
+    key = digest(noise.key[0], x)
+    seed_state(noise.hidden, key)
+    seed_state(noise.output, mixed(key))
+    seed_state(noise.circuit, mixed(mixed(key)))
+
+
+@kernel
+def answer_all(net, rule, work, noise, asked):
+    """Answer what is asked for: the largest output of each example, and the outputs or shares where numbers hold them.
+
+    Examples run side by side, but those whose noise is their own run alone.
+    """
+    x, numbers, scratch = asked.x, asked.numbers, work.scratch
+    out, first, shares = scratch.trace.out, 0, asked.what == SHARE
+    most = 1 if shares or rule.alone else out.shape[0]
+    linear = is_linear(rule, work.recursive.inverse)
+    while first < x.shape[0]:
+        count = min(most, x.shape[0] - first)
+        for v in range(count):
+            centred(x[first + v], work.state.offset, scratch.trace.x[v])
+        if shares:
+            seed(noise, x[first])
         freeze(net.hidden)
         freeze(net.output)
-        forward(net, work.scratch.trace, 0, 1)
-        light(net, work.scratch.trace, 0)
-        answer(net, rule, work, 0)
-        for k in range(found.shape[1]):
-            found[n, k] = work.scratch.share[0, k]
+        forward(net, scratch.trace, 0, count)
+        for v in range(count):
+            light(net, scratch.trace.scratch, v)
+            told = out[v]
+            if shares:
+                answer(rule.circuit, linear, out[v], scratch.share[v])
+                told = scratch.share[v]
+            for k in range(numbers.shape[1]):
+                numbers[first + v, k] = told[k]
+            asked.y[first + v] = largest(out[v])
+        first += count
+
+
+@kernel
+def largest(values):
+    """The place of the largest of values (n,); the first of them where some are equal."""
+    best = 0
+    for k in range(values.size):
+        if values[k] > values[best]:
+            best = k
+    return best

@@ -53,6 +53,7 @@ from cimlearn.state import copied, load
 from cimlearn.streams.base import StreamShape
 
 _NONE: Final = np.zeros((0, 0), np.float32)  # no numbers
+_ONE_TYPE: Final = ("C", "A", "W")  # of arrays, for numba: in order, aligned, writeable
 
 
 class M2RUState(NamedTuple):
@@ -183,13 +184,19 @@ class M2RU:
             self._learn(none, np.zeros(0, np.int64), _NONE, self.parameters["operation.refresh"])
 
     def _learn(self, x: Float, y: NDArray[Any], wanted: Float, again: int) -> None:
-        kernels.learn(self.net, self.memory, self.rule, self.work, x, y, wanted, again)
+        self._ask(loop.Asked(loop.LEARN, x, y, wanted, again), self.net, self.rule)
+
+    def _ask(self, asked: loop.Asked, net: Miru, rule: loop.Rule) -> None:
+        """Have the compiled program do what is asked for, whose arrays must be of one type for one program."""
+        x = np.require(asked.x, np.float32, _ONE_TYPE)
+        asked = asked._replace(x=x, y=np.require(asked.y, np.int64, _ONE_TYPE))
+        kernels.serve(net, self.memory, rule, self.work, self._noise, asked)
 
     def predict(self, x: Float, task: int | None = None) -> NDArray[Any]:
         """(examples,) the class of each of x (examples, steps, features); numbers: (examples, outputs)."""
         classes = np.zeros(len(x), np.int64)
         found = np.zeros((len(x), self.shape.classes), np.float32) if self.shape.numbers else _NONE
-        kernels.predict(self._testing, self.work, x, classes, found)
+        self._ask(loop.Asked(loop.TEST, x, classes, found, 0), self._testing, self.rule)
         self._state.classified[0] += len(x)
         return found if self.shape.numbers else classes
 
@@ -210,7 +217,8 @@ class M2RU:
         found = np.zeros((len(x), self.shape.classes), np.float32)
         circuit = self.rule.circuit._replace(words=self._noise.circuit)
         rule = self.rule._replace(circuit=circuit)
-        answering.shares(self._answering, rule, self.work, self._noise, x, found)
+        asked = loop.Asked(loop.SHARE, x, np.zeros(len(x), np.int64), found, 0)
+        self._ask(asked, self._answering, rule)
         self._state.classified[0] += len(x)
         return found
 

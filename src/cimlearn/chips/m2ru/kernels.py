@@ -6,8 +6,9 @@ import numpy as np
 
 from cimlearn.arrays.base import freeze, product
 from cimlearn.arrays.pulses import write_pulses
-from cimlearn.chips.m2ru.loop import COPIES, LEARNED, NEW, REPLAYED, UPDATES, WAITING
-from cimlearn.chips.m2ru.side import alone, centred, line_up, line_up_old, pass_through
+from cimlearn.chips.m2ru.answering import answer_all
+from cimlearn.chips.m2ru.loop import COPIES, LEARN, LEARNED, NEW, REPLAYED, UPDATES, WAITING
+from cimlearn.chips.m2ru.side import line_up, line_up_old, pass_through
 from cimlearn.compiled import apart, entry, kernel
 from cimlearn.learning.dfa import add_products, deltas, deltas_through
 from cimlearn.learning.metaplastic import gate
@@ -17,7 +18,7 @@ from cimlearn.learning.recursive import observe, solve_change
 from cimlearn.learning.remainder import bring_back, leave, set_aside
 from cimlearn.learning.sparsify import keep_largest
 from cimlearn.learning.transfer import HIDDEN, OUTPUT, put, settle
-from cimlearn.networks.miru import forward, light
+from cimlearn.networks.miru import light
 
 
 @apart
@@ -30,12 +31,23 @@ def scaled(change, rate, scale):
 
 
 @kernel
-def sparsify(change, keep, whole, work):
+def sparsify(change, keep, whole, bounds):
     """Keep only the largest changes: `keep` of each column, or of the whole array; the others become 0."""
     if keep > 0:
         rows, columns = change.shape
         group = change.reshape(rows * columns, 1) if whole else change
-        keep_largest(group, keep, work.scratch.bounds)
+        keep_largest(group, keep, bounds)
+
+
+@kernel
+def keep_or_subtract(copy, i, read):
+    """copy (n, hidden) gets read (n,) as its column i; a read after the last column is subtracted from them all."""
+    for k in range(copy.shape[0]):
+        if i < copy.shape[1]:
+            copy[k, i] = read[k]
+            continue
+        for j in range(copy.shape[1]):
+            copy[k, j] -= read[k]
 
 
 @kernel
@@ -50,59 +62,38 @@ def read_copies(net, work, features, zero_read):
     rows = features + hidden + 1
     freeze(net.hidden)
     freeze(net.output)
-    for i in range(hidden):
+    output, recurrent = work.state.output_copy, work.state.recurrent_copy
+    for i in range(hidden + 1 if zero_read else hidden):
         row[:] = 0
-        row[i] = 1
+        if i < hidden:
+            row[i] = 1
         product(net.output, row[: hidden + 1], applied[: hidden + 1], told)
-        for k in range(told.size):
-            work.state.output_copy[k, i] = told[k]
-        row[i] = 0
-        row[features + i] = 1
-        product(net.hidden, row[:rows], applied[:rows], back)
-        for j in range(hidden):
-            work.state.recurrent_copy[j, i] = back[j]
-    if zero_read:
         row[:] = 0
-        product(net.output, row[: hidden + 1], applied[: hidden + 1], told)
+        if i < hidden:
+            row[features + i] = 1
         product(net.hidden, row[:rows], applied[:rows], back)
-        for i in range(hidden):
-            for k in range(told.size):
-                work.state.output_copy[k, i] -= told[k]
-            for j in range(hidden):
-                work.state.recurrent_copy[j, i] -= back[j]
+        keep_or_subtract(output, i, told)
+        keep_or_subtract(recurrent, i, back)
     work.state.progress[COPIES] += 1
 
 
 @kernel
-def give_pulses(net, work):
+def give_pulses(net, parallel):
     """Give both arrays the pulses that coincided."""
-    parallel = work.parallel
     up, down = parallel.scratch.hidden[0], parallel.scratch.hidden[1]
     write_pulses(net.hidden, 0, up, down, parallel.hidden)
     write_pulses(net.output, 0, parallel.scratch.output[0], parallel.scratch.output[1], parallel.output)
 
 
 @kernel
-def draw_pulses(rule, work, v):
-    """Draw the pulses that the error of pass v and the deltas ask for, step after step."""
-    parallel, trace = work.parallel, work.scratch.trace
+def draw_pulses(rule, parallel, rows, delta, readout, error):
+    """Draw the pulses that rows and delta (steps, ...) ask for, step after step, and those of readout and error."""
     scale = 1.0 / (rule.batch * (1 + rule.ratio))
     pulses, counts = parallel.scratch.hidden, parallel.state.hidden
-    for t in range(work.scratch.delta.shape[0]):
-        coincide(
-            parallel,
-            trace.rows[v, t],
-            rule.hidden_rate,
-            work.scratch.delta[t],
-            scale,
-            parallel.hidden,
-            pulses,
-            counts,
-        )
+    for t in range(delta.shape[0]):
+        coincide(parallel, rows[t], rule.hidden_rate, delta[t], scale, parallel.hidden, pulses, counts)
     pulses, counts = parallel.scratch.output, parallel.state.output
-    error = work.scratch.error[v]
-    coincide(parallel, trace.readout[v], rule.output_rate, error, scale, parallel.output, pulses, counts)
-    work.state.progress[LEARNED] += 1
+    coincide(parallel, readout, rule.output_rate, error, scale, parallel.output, pulses, counts)
 
 
 @kernel
@@ -110,14 +101,14 @@ def write_changes(net, rule, work):
     """Scale, sparsify, hold back and write what waits, then forget it."""
     work.state.progress[UPDATES] += 1
     if work.parallel.longest > 0:
-        give_pulses(net, work)
+        give_pulses(net, work.parallel)
         return
     scale = 1.0 / (rule.batch * (1 + rule.ratio))
     rest = work.remainder
     scaled(work.state.hidden, rule.hidden_rate, scale)
     if rest.kept:
         set_aside(work.state.hidden, rest.hidden_unit, rest.scratch.hidden)
-    sparsify(work.state.hidden, rule.keep_hidden, rule.whole, work)
+    sparsify(work.state.hidden, rule.keep_hidden, rule.whole, work.scratch.bounds)
     if rest.kept:
         leave(work.state.hidden, rest.least, rest.scratch.hidden)
     held = work.metaplastic
@@ -133,7 +124,7 @@ def write_changes(net, rule, work):
         scaled(work.state.output, rule.output_rate, scale)
     if rest.kept:
         set_aside(work.state.output, rest.output_unit, rest.scratch.output)
-    sparsify(work.state.output, rule.keep_output, rule.whole, work)
+    sparsify(work.state.output, rule.keep_output, rule.whole, work.scratch.bounds)
     if rest.kept:
         leave(work.state.output, rest.least, rest.scratch.output)
     if held.output_rise > 0:
@@ -160,8 +151,9 @@ def propose(rule, work, v, weight):
         back = work.scratch.row[: delta.shape[1]]
         copies = (work.state.output_copy, work.state.recurrent_copy)
         deltas_through(copies[0], copies[1], error, candidate, rule.keep, rule.feed, delta, back)
+    work.state.progress[LEARNED] += 1
     if work.parallel.longest > 0:
-        draw_pulses(rule, work, v)
+        draw_pulses(rule, work.parallel, trace.rows[v], delta, readout, error)
         return
     add_products(work.state.hidden, trace.rows[v], delta)
     for i in range(readout.size):
@@ -169,7 +161,6 @@ def propose(rule, work, v, weight):
             work.state.output[i, k] += readout[i] * error[k]
     if work.recursive.inverse.size > 0:
         observe(work.recursive, readout, weight)
-    work.state.progress[LEARNED] += 1
 
 
 @kernel
@@ -186,24 +177,22 @@ def learn_group(net, memory, rule, work, count, passes):
         is_new = passes > 0 and v % max(passes, 1) == 0
         weight = np.float32(1) if is_new else np.float32(rule.replay_weight)
         propose(rule, work, v, weight)
-        light(net, scratch.trace, v)
+        light(net, scratch.trace.scratch, v)
         work.state.progress[REPLAYED] += 0 if is_new else 1
         if is_new and scratch.probed[n] > 0:
             probe = scratch.probed[n] - 1
             teach(work.probed, scratch.trace.out[v], scratch.again, probe, scratch.sign[n], work.parallel)
-            light(net, scratch.again, probe)
+            light(net, scratch.again.scratch, probe)
 
 
 @kernel
-def line_up_new(net, memory, rule, work, x, y, wanted, first):
+def line_up_new(memory, rule, work, x, y, wanted, first):
     """Line up x[first] and those after it that are learned side by side, with old ones; answers how many."""
     passes, new = 1 + rule.ratio, work.state.progress[NEW]
     count = 1
-    if not alone(net) and work.parallel.longest == 0:
+    if not rule.alone and work.parallel.longest == 0:
         count = min(work.scratch.sign.size, x.shape[0] - first, rule.batch - work.state.progress[WAITING])
     if rule.refresh > 0:
-        if new % rule.refresh == 0:
-            read_copies(net, work, x.shape[2], rule.zero_read)
         count = min(count, rule.refresh - new % rule.refresh)
     for n in range(count):
         line_up(memory, rule, work, x[first + n], y[first + n], n * passes)
@@ -212,26 +201,21 @@ def line_up_new(net, memory, rule, work, x, y, wanted, first):
     return count
 
 
-@entry
-def learn(net, memory, rule, work, x, y, wanted, again):
-    """Learn x (examples, steps, features), y (examples,) in order, then examples of the replay memory alone.
-
-    One entry for both: what they share would be compiled twice.
-
-    wanted
-        (examples, outputs) numbers to answer, where every y is NUMBERS; (0, 0) where y has classes
-    again
-        how many examples of the memory; as many for each write as a batch has, new ones and old
-    """
+@kernel
+def learn(net, memory, rule, work, asked):
+    """Learn the examples that are asked for in order, then `again` examples of the replay memory alone."""
+    x, y, wanted = asked.x, asked.y, asked.numbers
     first, done, pulses = 0, 0, work.parallel.longest > 0
-    old = again if memory.state.stored[0] > 0 else 0
+    old = asked.again if memory.state.stored[0] > 0 else 0
     together = (1 if pulses else rule.batch) * (1 + rule.ratio)
     while first < x.shape[0] or done < old:
         count, passes = 0, 0
         if first < x.shape[0]:
-            count, passes = line_up_new(net, memory, rule, work, x, y, wanted, first), 1 + rule.ratio
+            if rule.refresh > 0 and work.state.progress[NEW] % rule.refresh == 0:
+                read_copies(net, work, x.shape[2], rule.zero_read)
+            count, passes = line_up_new(memory, rule, work, x, y, wanted, first), 1 + rule.ratio
         elif work.state.progress[WAITING] == 0:
-            line_up_old(memory, work, 0)
+            line_up_old(memory, work.scratch, work.state.offset, work.state.progress, 0)
             count = 1
         if count > 0:
             learn_group(net, memory, rule, work, count, passes)
@@ -249,28 +233,13 @@ def learn(net, memory, rule, work, x, y, wanted, again):
 
 
 @entry
-def predict(net, work, x, classes, found):
-    """classes (examples,) = the largest output for each of x (examples, steps, features).
+def serve(net, memory, rule, work, noise, asked):
+    """Do what is asked for (loop.Asked).
 
-    found
-        (examples, outputs) becomes the outputs; (0, 0): they aren't asked for
+    The one function of the chip that Python calls: what two of them share would be compiled twice, and the pass
+    through the network is most of it.
     """
-    out, first = work.scratch.trace.out, 0
-    most = 1 if alone(net) else out.shape[0]
-    while first < x.shape[0]:
-        count = min(most, x.shape[0] - first)
-        for v in range(count):
-            centred(x[first + v], work, v)
-        freeze(net.hidden)
-        freeze(net.output)
-        forward(net, work.scratch.trace, 0, count)
-        for v in range(count):
-            light(net, work.scratch.trace, v)
-            for k in range(found.shape[1]):
-                found[first + v, k] = out[v, k]
-            best = 0
-            for k in range(out.shape[1]):
-                if out[v, k] > out[v, best]:
-                    best = k
-            classes[first + v] = best
-        first += count
+    if asked.what == LEARN:
+        learn(net, memory, rule, work, asked)
+    else:
+        answer_all(net, rule, work, noise, asked)

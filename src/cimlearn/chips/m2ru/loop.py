@@ -27,6 +27,23 @@ PROGRESS: Final = 8
 NUMBERS: Final = -1  # in place of a class: what is wanted are numbers
 
 
+LEARN: Final = 0  # what the chip is asked for
+TEST: Final = 1
+SHARE: Final = 2  # the same answer to the same example, whatever was asked before
+
+
+class Asked(NamedTuple):
+    """What the chip is asked for."""
+
+    what: int  # LEARN, TEST or SHARE
+    x: NDArray[np.float32]  # (examples, steps, features)
+    y: NDArray[
+        np.int64
+    ]  # (examples,) classes, NUMBERS where numbers are to be learned; answers are put there
+    numbers: NDArray[np.float32]  # (examples, outputs) numbers to learn, or what is told; (0, 0): none
+    again: int  # examples of the replay memory to learn after x; as many for each write as a batch has, new and old
+
+
 class Rule(NamedTuple):
     """The learning rule's constants."""
 
@@ -48,6 +65,7 @@ class Rule(NamedTuple):
     soft: float  # share of the stored answer in the target of a replayed example
     centre_over: int  # examples that the input offset is measured on
     zero_read: bool  # what is read into the feedback copies is less a read without input
+    alone: bool  # each pass runs alone: cells draw telegraph noise for each inference
     linear: bool  # outputs themselves are compared with the target, by the squared error
 
 

@@ -123,6 +123,7 @@ def make_rule(
         soft=float(p["replay.soft"]),
         centre_over=p["rule.centre_over"],
         zero_read=p["periphery.zero_read"],
+        alone=on == "chip" and p["cell.telegraph"] > 0,
         linear=p["rule.answer"] == "linear",
     )
 
