@@ -104,6 +104,7 @@ def crossbar(
     corrects = rules.known(p, "operation.calibration", "none")
     waits = name != "feedback" and rules.known(p, "rule.remainder", "forgotten") == "kept"
     gathers = p["write.least"] > 0 and not waits  # or changes wait in the chip's memory of changes
+    scheme = scheme._replace(returns=scheme.returns and waits)
     bar = Crossbar(
         device=device,
         gambles=hasattr(device, "gambles") and device.gambles(),
@@ -149,6 +150,7 @@ def crossbar(
             pick=np.zeros((3, len(sign) * rows * columns + 1), np.int32),
             asked=np.zeros((9, len(sign) * rows * columns + 1), np.float32),
             frozen=np.zeros((rows, columns) if laws.trap.size else (0, 0), np.float32),
+            wanted=np.zeros((rows, columns) if scheme.returns else (0, 0), np.float32),
         ),
     )
     program_all(bar, np.clip(weight, -bound, bound).astype(np.float32), 0.5 * (low + high))

@@ -92,6 +92,7 @@ class CrossbarScratch(NamedTuple):
     frozen: NDArray[
         np.float32
     ]  # (rows, columns) weights of one inference with its telegraph noise, or (0, 0)
+    wanted: NDArray[np.float32]  # (rows, columns) where a write shall land, or (0, 0)
 
 
 class Crossbar(NamedTuple):
