@@ -5,7 +5,7 @@ optimises it there once more; of a kernel five calls deep that is done five time
 calls stays as it is until it is part of one that Python calls. That halves the time to compile.
 
 A variable that is set once stays a value, where Numba keeps it on the stack and loads the whole of it for each use; of
-a chip's state LLVM then had to take a thousand words apart again. That halves the time once more.
+a chip's state LLVM then had to take a thousand words apart again. That takes off a fifth more.
 
 LLVM then copies functions into their callers as far as it likes. In a program of thousands of lines it sees less of a
 loop (loops over columns took two to three times as long as the same loops alone), so `apart` kernels, the inner loops,
