@@ -158,7 +158,7 @@ _COS = tuple(np.float32((-1) ** k * (2 * math.pi) ** (2 * k) / math.factorial(2 
 
 
 @kernel
-def _log(u):
+def log_of(u):
     """ln u of a float32 > 0."""
     bits = np.float32(u).view(np.int32)
     power = np.float32((bits >> np.int32(23)) - np.int32(126))  # u = m 2^power, m in 1/2 .. 1
@@ -179,7 +179,7 @@ def normal_pair(word):
     r = sqrt(-2 ln u) with u of 32 bits, an angle of 30 bits, and a bit for the half of the circle; so |normal| <= 6.8.
     """
     u = (np.float32(np.uint32(word >> np.uint64(32))) + np.float32(0.5)) * np.float32(2.0**-32)
-    radius = math.sqrt(max(np.float32(-2) * _log(u), np.float32(0)))
+    radius = math.sqrt(max(np.float32(-2) * log_of(u), np.float32(0)))
     low = np.uint32(word)
     v = np.float32(np.int32(low) >> np.int32(1)) * np.float32(2.0**-32)  # turns, -1/4 .. 1/4
     square = v * v
@@ -206,6 +206,15 @@ def fill_normal_at(key, place, out):
         out[half + i] = b
     if out.size % 2:
         out[out.size - 1] = normal_pair(mixed(start + _GOLDEN * np.uint64(half)))[0]
+
+
+@kernel
+def fill_uniform_at(key, place, out):
+    """Fill out (n,) float32 with uniform numbers in [0, 1) of key (uint64), 24 bits each, from number `place` on."""
+    start = key + _GOLDEN * np.uint64(place)
+    for i in range(out.size):
+        word = mixed(start + _GOLDEN * np.uint64(i))
+        out[i] = np.float32(np.int32(word >> np.uint64(40))) * np.float32(2.0**-24)
 
 
 @kernel

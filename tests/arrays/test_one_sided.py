@@ -87,7 +87,7 @@ def test_a_full_pair_is_written_anew_and_keeps_its_weight() -> None:
     share, pulsed = places(one), one.state.cells.writes - writes
     assert np.all(pulsed[0, 0] == 1) and np.all(pulsed[1, 0] == 0)  # row 0 isn't full
     assert np.all(pulsed[:, 1:3] >= 1) and np.all(pulsed[:, 3:] == 0)
-    assert np.mean(share[0, 1:3] < 0.9) > 0.9
+    assert np.mean(share[0, 1:3] < 0.9) > 0.8  # 97.5 % in the mean
     noise = 0.6 * (0.03 + 0.042 + 0.108 * 2) / 2  # of that pulse, in weights of this range
     error = np.array(one.state.weight[1:3] - before[1:3])
     assert abs(error.mean()) < 0.05

@@ -81,9 +81,11 @@ def multiply_and_tell(array: Any, x: Any) -> tuple[Float, Float]:
     return out, applied
 
 
-def write_all(array: Any, changes: Any) -> None:
-    """Ask the array for each of changes (updates, rows, columns) in turn."""
-    _write_all(array, np.array(changes, np.float32, order="C"))
+def write_all(array: Any, changes: Any) -> np.ndarray:
+    """Ask the array for each of changes (updates, rows, columns) in turn; answers what writes leave in their place."""
+    spent = np.array(changes, np.float32, order="C")
+    _write_all(array, spent)
+    return spent
 
 
 class Xoshiro:

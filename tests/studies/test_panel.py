@@ -13,7 +13,7 @@ from cimlearn.cli import main
 from cimlearn.devices.catalog import PUBLISHED
 from cimlearn.errors import InputError
 from cimlearn.studies.panel.page import write_panel
-from cimlearn.studies.panel.panel import Panel
+from cimlearn.studies.panel.panel import Panel, kinds_first
 from cimlearn.studies.panel.rows import csv_text, table
 from cimlearn.studies.panel.schemes import schemes
 
@@ -37,6 +37,22 @@ def test_every_cell_meets_every_scheme_on_every_stream() -> None:
     every = Panel(streams=(STREAM,)).points()
     assert len(every) == 1 + (2 + len(PUBLISHED)) * len(schemes()) - len(one_way)
     assert not {f"{STREAM}/pcm-nandakumar/{name}/seed=0" for name in one_way} & set(every)
+
+
+def test_a_quick_panel_has_blind_and_recommended_runs(tmp_path: Path) -> None:
+    """Two runs of each published pulsed cell, all of one's own, and one of each kind of kernels before all others."""
+    quick = Panel(streams=(STREAM,), quick=True)
+    found = [name.split("/")[1:3] for name in quick.points()]
+    assert len(found) == 2 + 2 * len(PUBLISHED)  # the ten-level table by one scheme, and not the assumed cell
+    assert ["ecram", "slices"] in found and ["levels", "coarse-slices"] in found
+    assert {cell for cell, _ in found} == {"ideal", "levels", *PUBLISHED}
+    order = [point.name for point in kinds_first([point for point, _ in quick.points().values()])]
+    assert sorted(order) == sorted(quick.points())
+    kinds = ["ideal/blind", "levels/coarse-slices", "gokmen/blind", "ecram/slices", "pcm-nandakumar/blind"]
+    assert [name.split("/", 1)[1].removesuffix("/seed=0") for name in order[:5]] == kinds
+    file = tmp_path / "mine.toml"
+    file.write_text("[device]\nkind = 'pulsed'\nstep = 0.01\n")
+    assert len(Panel(cells=(str(file),), streams=(STREAM,), quick=True).points()) == 1 + len(schemes())
 
 
 def test_all_schemes_of_all_cells_are_parameters() -> None:

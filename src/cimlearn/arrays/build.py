@@ -23,6 +23,8 @@ from cimlearn.arrays.periphery import PeripheryDescription, periphery
 from cimlearn.arrays.reading import side_scratch
 from cimlearn.arrays.schemes.scheme import SLICES, write_scheme
 from cimlearn.devices.base import Wear, new_cells
+from cimlearn.devices.pulsed import Pulsed
+from cimlearn.devices.walk import walk_scratch
 from cimlearn.parameters import ParameterSet
 from cimlearn.random import kernel_state
 
@@ -102,6 +104,7 @@ def crossbar(
     corrects = rules.known(p, "operation.calibration", "none")
     waits = name != "feedback" and rules.known(p, "rule.remainder", "forgotten") == "kept"
     gathers = p["write.least"] > 0 and not waits  # or changes wait in the chip's memory of changes
+    scheme = scheme._replace(returns=scheme.returns and waits)
     bar = Crossbar(
         device=device,
         gambles=hasattr(device, "gambles") and device.gambles(),
@@ -142,10 +145,12 @@ def crossbar(
         scratch=CrossbarScratch(
             side=side_scratch(1, rows, columns, groups=rows // together if grouped else 1),
             dense=dense_scratch(columns),
+            walk=walk_scratch(isinstance(device, Pulsed)),
             column=np.zeros((3, columns), np.float32),
             pick=np.zeros((3, len(sign) * rows * columns + 1), np.int32),
             asked=np.zeros((9, len(sign) * rows * columns + 1), np.float32),
             frozen=np.zeros((rows, columns) if laws.trap.size else (0, 0), np.float32),
+            wanted=np.zeros((rows, columns) if scheme.returns else (0, 0), np.float32),
         ),
     )
     program_all(bar, np.clip(weight, -bound, bound).astype(np.float32), 0.5 * (low + high))

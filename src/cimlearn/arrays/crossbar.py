@@ -54,6 +54,7 @@ from cimlearn.arrays.schemes.slices import weight_of
 from cimlearn.arrays.telegraph import freeze_traps
 from cimlearn.compiled import entry, kernel
 from cimlearn.devices.base import Cells, inside
+from cimlearn.devices.walk import WalkScratch
 
 
 class CrossbarState(NamedTuple):
@@ -81,6 +82,7 @@ class CrossbarScratch(NamedTuple):
 
     side: SideScratch  # of one vector
     dense: DenseScratch  # of writes
+    walk: WalkScratch  # of pulses
     column: NDArray[np.float32]  # (3, columns)
     pick: NDArray[np.int32]  # (3, cells + 1) layer, row, column of each cell that is written
     asked: NDArray[
@@ -90,6 +92,7 @@ class CrossbarScratch(NamedTuple):
     frozen: NDArray[
         np.float32
     ]  # (rows, columns) weights of one inference with its telegraph noise, or (0, 0)
+    wanted: NDArray[np.float32]  # (rows, columns) where a write shall land, or (0, 0)
 
 
 class Crossbar(NamedTuple):

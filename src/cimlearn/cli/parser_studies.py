@@ -68,7 +68,11 @@ def add_panel(parser: argparse.ArgumentParser) -> None:
         metavar="CELL|FILE.toml",
         help="cells by name, files of your own, or published (default) for all published cells",
     )
-    parser.add_argument("--schemes", metavar="NAME,...", help="write schemes (default: all; docs/panel.md)")
+    parser.add_argument(
+        "--schemes",
+        metavar="NAME,...",
+        help="write schemes (default: all; with --quick of a published cell blind and the recommended one)",
+    )
     parser.add_argument(
         "--streams", metavar="NAME,...", help="streams (default: permuted-mnist,split-cifar10)"
     )

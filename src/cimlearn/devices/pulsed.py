@@ -31,7 +31,8 @@ from numpy.typing import NDArray
 
 from cimlearn.compiled import exp_each, kernel
 from cimlearn.devices.base import inside, program
-from cimlearn.noise import mixed
+from cimlearn.devices.elementary import exp_of, power_of
+from cimlearn.noise import mixed, normal_pair
 
 LAWS: Final = ("constant", "linear", "soft-bounds", "exponential", "power", "table")
 CONSTANT, LINEAR, SOFT, EXPONENTIAL, POWER, TABLE = range(len(LAWS))
@@ -126,87 +127,153 @@ def typical(device: Any) -> NDArray[np.float32]:
     return flat.traits((), np.random.default_rng(0))
 
 
+# --- f of each law, without its sign cut: up and down are one equation each, of v = w up and -w down, of the bound
+# ahead (`edge`), and of reach = h - l.
+
+
+@kernel
+def linear_factor(bend, v):
+    """1 - bend v."""
+    return np.float32(1) - bend * v
+
+
+@kernel
+def soft_factor(edge, w):
+    """1 - w / edge."""
+    return np.float32(1) - w / edge
+
+
+@kernel
+def exponential_factor(bend, rate, reach, w):
+    """1 + bend exp(2 rate w / reach)."""
+    return np.float32(1) + bend * exp_of(np.float32(2) * rate * w / reach)
+
+
+@kernel
+def power_factor(bend, left, reach):
+    """(left / reach)^bend; left: from w to the edge."""
+    return power_of(max(left / reach, np.float32(0)), bend)
+
+
+@kernel
+def table_factor(table, side, w):
+    """Of table[side] (points,) between its points, which are even over the window."""
+    last = table.shape[1] - 1
+    at = min(max((w + np.float32(1)) * np.float32(0.5 * last), np.float32(0)), np.float32(last))
+    n = min(np.int32(at), np.int32(last - 1))
+    return table[side, n] + (at - np.float32(n)) * (table[side, n + 1] - table[side, n])
+
+
 @kernel
 def response(device, own, w, up):
     """Mean step of one pulse at w, in half windows and without its sign."""
     side = 0 if up else 1
     step, bend = own[UP + side], own[BEND_UP + side]
+    edge = own[HIGHEST] if up else own[LOWEST]
+    reach = own[HIGHEST] - own[LOWEST]
     law = device.law
     if law == CONSTANT:
         return step
     if law == LINEAR:
-        f = np.float32(1) - bend * w if up else np.float32(1) + bend * w
+        f = linear_factor(bend, w if up else -w)
     elif law == SOFT:
-        f = np.float32(1) - w / (own[HIGHEST] if up else own[LOWEST])
+        f = soft_factor(edge, w)
     elif law == EXPONENTIAL:
-        reach = own[HIGHEST] - own[LOWEST]
-        f = np.float32(1) + bend * np.exp(np.float32(2) * device.rate[side] * w / reach)
+        f = exponential_factor(bend, device.rate[side], reach, w)
     elif law == POWER:
-        left = own[HIGHEST] - w if up else w - own[LOWEST]
-        f = max(left / (own[HIGHEST] - own[LOWEST]), np.float32(0)) ** bend
+        f = power_factor(bend, edge - w if up else w - edge, reach)
     else:
-        last = device.table.shape[1] - 1
-        at = min(max((w + np.float32(1)) * np.float32(0.5 * last), np.float32(0)), np.float32(last))
-        n = min(int(at), last - 1)
-        f = device.table[side, n] + (at - np.float32(n)) * (device.table[side, n + 1] - device.table[side, n])
+        f = table_factor(device.table, side, w)
     return step * max(f, np.float32(0))
 
 
-@kernel
-def _normal(key):
-    """A standard normal number from a key (uint64): Box and Muller, Ann. Math. Stat. 29 (1958), 610."""
-    word = mixed(key)
-    one = (np.float32(word >> np.uint64(40)) + np.float32(0.5)) * np.float32(2.0**-24)
-    other = np.float32((word >> np.uint64(16)) & np.uint64(0xFFFFFF)) * np.float32(2.0**-24)
-    return np.sqrt(np.float32(-2) * np.log(one)) * np.cos(np.float32(2 * np.pi) * other)
+# --- the noise of pulses
 
 
 @kernel
-def _key(normal, uniform):
-    """A key (uint64) for more chance, from the chance that a write was given."""
-    high = np.uint64(np.int64(uniform * np.float32(2.0**24)))
-    low = np.uint64(np.int64((normal + np.float32(64)) * np.float32(2.0**25)))
+def key_of(normal, uniform):
+    """A key (uint64) for more chance, from the bits of the chance that a write was given."""
+    high = np.uint64(np.float32(uniform).view(np.uint32))
+    low = np.uint64(np.float32(normal).view(np.uint32))
     return mixed((high << np.uint64(32)) ^ low)
+
+
+@kernel
+def later_key(key, pair):
+    """Of a write of key (uint64): the key of the normals of its second and third pulse (pair 0), and so on."""
+    return key + np.uint64(pair + 1) * np.uint64(0x9E3779B97F4A7C15)
+
+
+@kernel
+def written_normal(key):
+    """The standard normal (of a write of key) that hides where the cell is."""
+    return normal_pair(mixed(~key))[0]
+
+
+@kernel
+def summed_spread(cycle, absolute, slope, step, mean, above):
+    """Standard deviation of a pulse of the mean step `mean`, `above` the lowest place; step: the mean cell's."""
+    return cycle * mean + step * (absolute + slope * above)
+
+
+@kernel
+def independent_spread(cycle, absolute, step, mean):
+    """The same of two noises that are independent; step: the cell's own."""
+    one, other = cycle * mean, absolute * step
+    return np.sqrt(one * one + other * other)
 
 
 @kernel
 def _spread(device, own, mean, w, side):
     """Standard deviation of a pulse of the mean step `mean`."""
-    spread = device.cycle * mean
     if device.summed:
-        above = device.cycle_slope * (w - own[LOWEST])
-        return spread + device.step * (device.cycle_absolute + above)
+        return summed_spread(
+            device.cycle, device.cycle_absolute, device.cycle_slope, device.step, mean, w - own[LOWEST]
+        )
     if device.cycle_absolute > 0:
-        return np.hypot(spread, device.cycle_absolute * own[UP + side])
-    return spread
+        return independent_spread(device.cycle, device.cycle_absolute, own[UP + side], mean)
+    return device.cycle * mean
+
+
+@kernel
+def is_noisy(device):
+    """Whether a pulse has noise."""
+    return (device.cycle > 0) | (device.cycle_absolute > 0) | (device.cycle_slope > 0)
+
+
+@kernel
+def reset_place(device, lowest, normal):
+    """w after a RESET."""
+    return lowest + abs(device.reset + device.reset_spread * normal)
 
 
 @kernel
 def _program(device, conductance, state, own, change, normal, uniform):
+    """One write of one cell; devices/walk.py has many side by side."""
     if device.one_way and change < 0:
-        w = own[LOWEST] + abs(device.reset + device.reset_spread * normal)
-        hidden = device.middle + device.half * w
+        hidden = device.middle + device.half * reset_place(device, own[LOWEST], normal)
         return inside(device, hidden), hidden, 1
     pulses = int(min(abs(change) / device.pulse + uniform, np.float32(device.most)))
     if pulses == 0:
         return conductance, state, 0
     up = change > 0
-    side = 0 if up else 1
+    side, sign = (0, np.float32(1)) if up else (1, np.float32(-1))
     w = (state - device.middle) / device.half
-    key = _key(normal, uniform)
-    drawn = normal
+    key, noisy = key_of(normal, uniform), is_noisy(device)
+    drawn, other = np.float32(normal), np.float32(0)
     for n in range(pulses):
         mean = response(device, own, w, up)
-        moved = mean + _spread(device, own, mean, w, side) * drawn
-        w += moved if up else -moved
+        w += sign * (mean + _spread(device, own, mean, w, side) * drawn)
         w = min(max(w, own[LOWEST]), own[HIGHEST])
-        if n + 1 < pulses and (device.cycle > 0 or device.cycle_absolute > 0 or device.cycle_slope > 0):
-            key += np.uint64(0x9E3779B97F4A7C15)
-            drawn = _normal(key)
+        if n + 1 < pulses and noisy:
+            if n % 2 == 0:
+                drawn, other = normal_pair(mixed(later_key(key, n // 2)))
+            else:
+                drawn = other
     hidden = device.middle + device.half * w
     seen = hidden
     if device.write_noise > 0:
-        seen += device.half * device.step * device.write_noise * _normal(~key)
+        seen += device.half * device.step * device.write_noise * written_normal(key)
     return inside(device, seen), hidden, pulses
 
 

@@ -16,6 +16,7 @@ FIXED: Final[dict[str, Any]] = {
     "write.scheme": "cells",
     "write.least": 0,
     "write.tries": 0,
+    "write.missed": "forgotten",
     "periphery.reference_tracks": "no",
     "periphery.wire": None,
     "rule.update": "rows",

@@ -2,6 +2,7 @@
 
     s = r + change                       r: what was left before; s is rounded to the word of the memory
     the largest s of each column that reach `least` are written, their r <- 0;  of all others r <- s
+    write.missed = kept: r <- what a read after a verified write finds missing
 
 The memory of changes is there anyway, for the passes of a batch and for the sparsifier: so this takes no bit more,
 but a write of what is left and one more read per update. What importance holds back (learning/metaplastic.py) is
@@ -30,6 +31,7 @@ class Remainder(NamedTuple):
     """Whether changes that are not written are kept, and how."""
 
     kept: bool
+    returned: bool  # what a verified write missed is kept as well
     least: float  # smallest change that is written; 0 = any
     hidden_unit: float  # smallest step of the memory, a weight of the hidden array; 0 = exact
     output_unit: float  # the same of the output array
@@ -57,6 +59,14 @@ def leave(change, least, rest):
             written = change[i, j] != 0 and abs(change[i, j]) >= limit
             change[i, j] = change[i, j] if written else zero
             rest[i, j] = zero if written else rest[i, j]
+
+
+@kernel
+def take_back(missed, rest):
+    """Let rest (rows, columns) have what writes missed."""
+    for i in range(missed.shape[0]):
+        for j in range(missed.shape[1]):
+            rest[i, j] += missed[i, j]
 
 
 @kernel

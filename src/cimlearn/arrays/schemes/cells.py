@@ -8,9 +8,10 @@ from cimlearn.arrays.ageing import hold, restart
 from cimlearn.arrays.base import PULSES, ROW_WRITES, VERIFY_READS
 from cimlearn.arrays.dense import written_densely
 from cimlearn.arrays.schemes.scheme import WriteScheme, write_by
-from cimlearn.compiled import kernel
-from cimlearn.devices.base import inside, program
-from cimlearn.noise import fill_normal, fill_uniform, uniform
+from cimlearn.arrays.walked import pulse_chosen
+from cimlearn.compiled import apart, kernel
+from cimlearn.devices.base import inside
+from cimlearn.noise import fill_normal, fill_normal_at, fill_uniform_at, next_word, pairs, uniform
 
 
 @kernel
@@ -66,14 +67,23 @@ def _aim(bar, count):
         target[n] = inside(bar.device, held[n] + ask[n])
 
 
+@apart
+def _gamble(key, normals, uniforms):
+    """normals (cells,) and uniforms (cells,) of a write of key (uint64), in vectors."""
+    fill_normal_at(key, 0, normals)
+    fill_uniform_at(key, pairs(normals.size), uniforms)
+
+
 @kernel
 def draw_write_noise(bar, count):
     """Draw what chance does to a write of `count` chosen cells."""
-    fill_normal(bar.state.write_words, bar.scratch.asked[2][:count])
-    if bar.ageing.relaxation > 0:
-        fill_normal(bar.state.write_words, bar.scratch.asked[5][:count])
+    normals, words = bar.scratch.asked[2][:count], bar.state.write_words
     if bar.gambles:
-        fill_uniform(bar.state.write_words, bar.scratch.asked[3][:count])
+        _gamble(next_word(words), normals, bar.scratch.asked[3][:count])
+    else:
+        fill_normal(words, normals)
+    if bar.ageing.relaxation > 0:
+        fill_normal(words, bar.scratch.asked[5][:count])
 
 
 @kernel
@@ -85,55 +95,13 @@ def pulse(bar, count):
 
 @kernel
 def pulse_drawn(bar, count):
-    """The same with the chance that `draw_write_noise` drew.
-
-    A worn cell sees its pulses and stays; one that a write of several pulses wears out stays where that write began.
-    """
-    device, pick = bar.device, bar.scratch.pick
-    ask, normals, uniforms, moved = (
-        bar.scratch.asked[0],
-        bar.scratch.asked[2],
-        bar.scratch.asked[3],
-        bar.scratch.asked[4],
-    )
-    conductance, states = bar.state.cells.conductance.reshape(-1), bar.state.cells.state.reshape(-1)
-    gains, writes, limits = (
-        bar.state.cells.gain,
-        bar.state.cells.writes.reshape(-1),
-        bar.state.cells.limit.reshape(-1),
-    )
-    _, rows, columns = bar.state.cells.conductance.shape
-    ages, held, held_states = bar.ageing.on, bar.scratch.asked[6], bar.scratch.asked[7]
-    pulses = np.int64(0)
-    if ages:
+    """The same with the chance that `draw_write_noise` drew."""
+    pick, uniforms, moved = bar.scratch.pick, bar.scratch.asked[3], bar.scratch.asked[4]
+    if bar.ageing.on:
         hold(bar, count)
-    for n in range(count):
-        k, i, j = pick[0, n], pick[1, n], pick[2, n]
-        place = np.uint64((k * rows + i) * columns + j)
-        now, before = conductance[place], states[place]
-        begun, hidden = (held[n], held_states[n]) if ages else (now, before)
-        reached, state, pulsed = program(
-            device, begun, hidden, gains[k, i, j], ask[n], normals[n], uniforms[n]
-        )
-        uniforms[n] = pulsed  # their place serves for the pulses of each cell
-        if not pulsed:
-            moved[n] = 0
-            if ages:
-                held_states[n] = 0
-            continue
-        seen = writes[place] + np.int64(pulsed)
-        pulses += np.int64(pulsed)
-        alive = seen <= limits[place]
-        reached = np.float32(reached) if alive else now
-        writes[place] = seen
-        conductance[place] = reached
-        states[place] = state if alive else before
-        moved[n] = reached - now
-        if ages:
-            held_states[n] = np.float32(1) if alive else np.float32(0)
-    if ages:
+    bar.state.counts[PULSES] += pulse_chosen(bar, count)
+    if bar.ageing.on:
         restart(bar, count)
-    bar.state.counts[PULSES] += pulses
     start, rounds = 0, np.int64(0)
     while start < count:  # one sum per run of cells of the same row
         row, end = pick[1, start], start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+from cimlearn.arrays.rules import known
 from cimlearn.compiled import dispatched
 from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet
@@ -28,6 +29,7 @@ class WriteScheme(NamedTuple):
     upper: float  # place in the window: a pair is full where one cell is above this ..
     lower: float  # .. and the other above this
     refresh_tries: int  # pulses of write-verify when a full pair is written anew
+    returns: bool  # what a last read finds missing takes the place of the change, for the memory of changes
 
 
 class SliceScheme(WriteScheme):
@@ -60,6 +62,20 @@ def write_by(scheme: Any, bar: Any, first: int, change: Any) -> None:
     """Ask the weights of the rows from `first` on for their change (n, columns), by the scheme."""
 
 
+def _check_missed(p: ParameterSet) -> None:
+    """Raise InputError where nobody reads what a write missed, or nobody keeps it."""
+    wanted = {"write.scheme": "slices", "rule.remainder": "kept", "rule.follow": 0}
+    for name, value in wanted.items():
+        if p.get(name, value) != value:
+            raise InputError(
+                f"write.missed = kept needs {name} = {value}, and it is {p[name]}; set it, or write.missed=forgotten"
+            )
+    if not p["write.tries"]:
+        raise InputError(
+            "write.missed = kept needs writes that are verified, and write.tries is 0; set it to 1 or more"
+        )
+
+
 def write_scheme(p: ParameterSet, bound: float) -> WriteScheme:
     """The write scheme that the parameters ask for, on an array of weights up to `bound`.
 
@@ -79,6 +95,8 @@ def write_scheme(p: ParameterSet, bound: float) -> WriteScheme:
             "mapping.kind=reference"
         )
     kind, made = TYPES[p["write.scheme"]]
+    if known(p, "write.missed", "forgotten") == "kept":
+        _check_missed(p)
     return made(
         float(least),
         resolution,
@@ -92,4 +110,5 @@ def write_scheme(p: ParameterSet, bound: float) -> WriteScheme:
         float(p["write.refresh_upper"]),
         float(p["write.refresh_lower"]),
         int(p["write.refresh_tries"]),
+        known(p, "write.missed", "forgotten") == "kept",
     )

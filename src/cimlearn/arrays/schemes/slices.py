@@ -5,6 +5,8 @@
     beyond: the coarse cell takes the fine part and the change, then the fine cell what is left of the error
     a fine cell that can't get there (by the verifying read): the same once more
 
+    write.missed = kept: what a last read of both finds missing is given back, up to the carry, to the memory of changes
+
 Both are read before and after (write-verify), so nothing but the accumulators is kept in digital memory. The ratio of
 the slices is exact (no mismatch of the mirrors or capacitors that make it). Two cells of unequal significance with a
 carry: Agarwal et al., "Achieving ideal accuracies in analog neuromorphic computing using periodic carry", VLSI
@@ -23,6 +25,7 @@ from cimlearn.devices.base import inside
 
 COARSE = 0
 FINE = 1
+NOWHERE = np.float32(np.inf)  # no weight is written there
 HALF = 0.5  # of what the fine cell can mend: how far off the coarse cell may stay
 
 
@@ -50,6 +53,32 @@ def _due(bar, first, change):
                 count += 1
         rows += 1 if count > before else 0
     return count, rows
+
+
+@kernel
+def _remember(bar, first, change):
+    """Put down where each weight that is written shall land."""
+    wanted = bar.scratch.wanted
+    for i in range(change.shape[0]):
+        for j in range(change.shape[1]):
+            lands = weight_of(bar, first + i, j, 2) + change[i, j]
+            wanted[first + i, j] = lands if change[i, j] != 0 else NOWHERE
+
+
+@kernel
+def _give_back(bar, first, change):
+    """Leave in change (rows, columns) what a read finds missing, up to the carry: a weight that can't get
+    there asks for no more.
+    """
+    wanted, most, read = bar.scratch.wanted, np.float32(bar.scheme.carry), np.int64(0)
+    for i in range(change.shape[0]):
+        for j in range(change.shape[1]):
+            change[i, j] = 0
+            if wanted[first + i, j] < NOWHERE:
+                error = wanted[first + i, j] - weight_of(bar, first + i, j, 2)
+                change[i, j] = min(max(error, -most), most)
+                read += 2
+    bar.state.counts[VERIFY_READS] += read
 
 
 @kernel
@@ -125,10 +154,14 @@ def write_slices(scheme, bar, first, change):
     if count == 0:
         return
     bar.state.counts[VERIFY_READS] += 2 * count
+    if scheme.returns:
+        _remember(bar, first, change)
     rounds = _land_coarse(bar, first, change, False) + _land_fine(bar, first, change)
     if scheme.tries > 0 and _missed(bar, first, change) > 0:
         rounds += _land_coarse(bar, first, change, True) + _land_fine(bar, first, change)
     bar.state.counts[ROW_WRITES] += max(rows, rounds)
+    if scheme.returns:
+        _give_back(bar, first, change)
 
 
 write_by.register(SliceScheme, write_slices)

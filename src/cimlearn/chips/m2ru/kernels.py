@@ -15,7 +15,7 @@ from cimlearn.learning.metaplastic import gate
 from cimlearn.learning.parallel import coincide
 from cimlearn.learning.probe import follow, probed_deltas, teach
 from cimlearn.learning.recursive import observe, solve_change
-from cimlearn.learning.remainder import bring_back, leave, set_aside
+from cimlearn.learning.remainder import bring_back, leave, set_aside, take_back
 from cimlearn.learning.sparsify import keep_largest
 from cimlearn.learning.transfer import HIDDEN, OUTPUT, put, settle
 from cimlearn.networks.miru import light
@@ -115,6 +115,8 @@ def write_changes(net, rule, work):
     if held.hidden_rise > 0:
         gate(held, held.state.hidden, held.hidden_rise, work.state.hidden)
     put(work.transfer, HIDDEN, net.hidden, work.state.hidden)
+    if rest.returned:
+        take_back(work.state.hidden, rest.scratch.hidden)
     work.state.hidden[:] = 0
     if rest.kept:
         bring_back(work.state.hidden, rule.hidden_rate, scale, rest.scratch.hidden)
@@ -130,6 +132,8 @@ def write_changes(net, rule, work):
     if held.output_rise > 0:
         gate(held, held.state.output, held.output_rise, work.state.output)
     put(work.transfer, OUTPUT, net.output, work.state.output)
+    if rest.returned:
+        take_back(work.state.output, rest.scratch.output)
     if work.probed.groups > 0:
         follow(work.probed, work.state.output)
     work.state.output[:] = 0

@@ -279,6 +279,7 @@ def make_remainder(p: ParameterSet, shape: StreamShape, *, on: str) -> Remainder
     units = {name: float(size / 2.0 ** (p["digital.change_bits"] - 1)) for name, size in ranges.items()}
     return Remainder(
         kept=kept,
+        returned=real and kept and p["write.missed"] == "kept",
         least=float(p["write.least"]) if real else 0.0,
         hidden_unit=units["hidden"],
         output_unit=units["output"],

@@ -6,7 +6,7 @@ PANEL/runs/...      a run folder for each
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,9 @@ CHIP: Final = "m2ru-lowohmic"  # the circuit that takes any cell
 IDEAL: Final = "ideal"  # the cell that all others are compared with
 APART: Final = (IDEAL, "pulsed", "vteam")  # kinds that are no published cell
 WORD: Final = "published"  # stands for all published cells, the ten-level table among them
+ASSUMED: Final = (
+    "continuous"  # one of them whose numbers nobody measured: not in a quick panel unless it is named
+)
 STREAMS: Final = ("permuted-mnist", "split-cifar10")
 QUICK: Final[Mapping[str, Any]] = {"stream.examples": 1000, "stream.held_out": 300}
 SHARED: Final = {"rule.suited": False}  # the same batch and rates for every number of examples
@@ -36,7 +39,9 @@ class Panel:
     """Cells, schemes and streams, and what all runs share."""
 
     cells: Sequence[str] = ()  # names and files; none = all
-    schemes: Sequence[str] = ()  # none = all
+    schemes: Sequence[
+        str
+    ] = ()  # none = all, or of a published cell in a quick panel blind and the recommended one
     streams: Sequence[str] = ()  # none = both, or of a quick one the best that needs no download
     seeds: Sequence[int] = (0,)
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -61,9 +66,11 @@ class Panel:
                 "--set device: name cells in front of the options, as cimlearn panel mycell.toml"
             )
         cells, found = _labelled(self.cells), {}
-        chosen = schemes(self.schemes)
+        if self.quick and not self.cells:
+            del cells[ASSUMED]
+        pairs = [(IDEAL, IDEAL, schemes((BLIND,))[0]), *_pairs(cells, self._schemes)]
         for stream, settings in self._streams():
-            for label, cell, scheme in [(IDEAL, IDEAL, schemes((BLIND,))[0]), *_pairs(cells, chosen)]:
+            for label, cell, scheme in pairs:
                 for seed in self.seeds:
                     name = f"{stream}/{label}/{scheme.name}/seed={seed}"
                     own = {"device.kind": cell, **SHARED, **scheme.settings, **settings}
@@ -73,6 +80,15 @@ class Panel:
                     entry = {"cell": label, "scheme": scheme.name, "stream": stream, "seed": seed}
                     found[name] = (Point(name, experiment), entry)
         return found
+
+    def _schemes(self, cell: str) -> Sequence[Scheme]:
+        """The schemes that a cell is run with; blind writes of another kind of cell are kernels for one quick row."""
+        every = schemes(self.schemes)
+        if self.schemes or not self.quick:
+            return every
+        if cell not in published():
+            return every
+        return [one for one in every if cell in one.cells or (one.name == BLIND and _is_pulsed(cell))]
 
     def _streams(self) -> list[tuple[str, dict[str, Any]]]:
         """Each stream with the settings of its runs."""
@@ -102,15 +118,26 @@ def run_panel(
     root = folder or panel.folder
     make(root, exist_ok=True)
     before = _entries(root)
-    outcome = run_points(
-        [point for point, _ in points.values()], root / "runs", workers=workers, tell=tell, retried=retried
-    )
+    order = kinds_first([point for point, _ in points.values()])
+    outcome = run_points(order, root / "runs", workers=workers, tell=tell, retried=retried)
     now = {
-        name: {**points[name][1], "folder": path.relative_to(root).as_posix()}
-        for name, path in outcome.folders.items()
+        name: {**entry, "folder": outcome.folders[name].relative_to(root).as_posix()}
+        for name, (_, entry) in points.items()
+        if name in outcome.folders
     }
     write_json(root / FILE, before | now)
     return outcome, before | now
+
+
+def kinds_first(points: Sequence[Point]) -> list[Point]:
+    """The points with one of each kind of kernels in front: workers that begin together compile different ones."""
+    firsts: dict[tuple[str, str], Point] = {}
+    for point in points:
+        p = point.experiment.parameters[0]
+        cell = "pulsed" if _is_pulsed(p["device.kind"]) else p["device.kind"]
+        firsts.setdefault((cell, p["write.scheme"]), point)
+    first = {point.name for point in firsts.values()}
+    return [*firsts.values(), *(point for point in points if point.name not in first)]
 
 
 def _entries(root: Path) -> dict[str, Entry]:
@@ -148,14 +175,21 @@ def _labelled(cells: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _pairs(cells: Mapping[str, str], chosen: Sequence[Scheme]) -> list[tuple[str, str, Scheme]]:
-    """Each cell with each scheme that its cells can be written by."""
+def _pairs(
+    cells: Mapping[str, str], chosen: Callable[[str], Sequence[Scheme]]
+) -> list[tuple[str, str, Scheme]]:
+    """Each cell with each of its schemes that it can be written by."""
     return [
         (label, cell, scheme)
         for label, cell in cells.items()
-        for scheme in chosen
+        for scheme in chosen(cell)
         if "write.scheme" not in scheme.settings or not _goes_one_way(cell)
     ]
+
+
+def _is_pulsed(cell: str) -> bool:
+    """Whether the cell is written by whole pulses: one program of kernels, whatever its law."""
+    return chips.parameters(CHIP, {"device.kind": cell}).get("device.law") is not None
 
 
 def _goes_one_way(cell: str) -> bool:

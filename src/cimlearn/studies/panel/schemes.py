@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from cimlearn.errors import InputError, nearest
 
 BLIND: Final = "blind"  # of the ideal cell, which all rows are compared with
+_ABOUT: Final = ("help", "cells")  # what stands beside a scheme's settings
 
 
 class Scheme(NamedTuple):
@@ -18,6 +19,7 @@ class Scheme(NamedTuple):
     name: str
     help: str
     settings: dict[str, Any]  # 'part.key' -> value
+    cells: tuple[str, ...]  # published cells that it is recommended for (docs/panel.md)
 
 
 def schemes(names: Sequence[str] = ()) -> tuple[Scheme, ...]:
@@ -30,7 +32,12 @@ def schemes(names: Sequence[str] = ()) -> tuple[Scheme, ...]:
     """
     text = (resources.files("cimlearn.studies.panel") / "schemes.toml").read_text("utf-8")
     known = {
-        name: Scheme(name, table["help"], {key: value for key, value in table.items() if key != "help"})
+        name: Scheme(
+            name,
+            table["help"],
+            {key: value for key, value in table.items() if key not in _ABOUT},
+            tuple(table.get("cells", ())),
+        )
         for name, table in tomllib.loads(text).items()
     }
     for n, name in enumerate(names):
