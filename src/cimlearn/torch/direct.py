@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.arrays import learned
-from cimlearn.torch import fast
+from cimlearn.torch import fast, transposed
 from cimlearn.torch.library import nn, torch
 
 Tensor = torch.Tensor
@@ -94,12 +94,14 @@ def backward(array: Any, d: Tensor, kept: Kept, by_x: bool, by_weight: bool) -> 
     if not by_x:
         return None
     back, dx = array.back, np.empty(kept.seen.shape, np.float32)
+    sign = transposed.signs(back, len(d), array.back_tally.vectors)
+    driven = error * sign if back.chopped else error
     bits = learned.back(
-        views.encoder, back.converter, views.tiles, error, views.weight, views.variance,
+        views.encoder, back.converter, views.tiles, driven, views.weight, views.variance,
         np.uint64(array.key()), back.reach, np.float32(back.headroom), kept.inputs_inside, unit, dx,
     )  # fmt: skip
     array.back_tally.drove(len(d), (bits, bits * float(array.bar.state.row_on.sum()) / (columns * tiles)))
-    return torch.from_numpy(dx)
+    return torch.from_numpy(dx * sign if back.chopped else dx)
 
 
 class Few(torch.autograd.Function):
