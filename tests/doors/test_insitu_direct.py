@@ -34,17 +34,33 @@ def learned(chip: Any, steps: int, **options: Any) -> list[np.ndarray[Any, Any]]
     return [p.detach().numpy().copy() for p in chip.parameters()]
 
 
-def test_few_vectors_learn_as_many_do(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("chopped", [False, True])
+def test_few_vectors_learn_as_many_do(chopped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernels of few vectors, with all noise, against the path of many; counters are equal."""
-    few = made()
+    few = made({"training.chopped": chopped})
     one = learned(few, 30)
     monkeypatch.setattr(fast, "FEW", 0)
-    many = made()
+    many = made({"training.chopped": chopped})
     for a, b in zip(one, learned(many, 30), strict=True):
         assert np.abs(a - b).max() < 1e-5
     for layer in (0, 2):
         assert few[layer].array.counted()[0].pulses == many[layer].array.counted()[0].pulses > 0
         assert few[layer].array.numbers() == pytest.approx(many[layer].array.numbers(), rel=1e-6)
+
+
+@pytest.mark.parametrize("chopped", [False, True])
+def test_offsets_of_transposed_reads_cancel_where_signs_take_turns(chopped: bool) -> None:
+    """Two vectors alike: their sum is exact with chopping, and has both offsets without."""
+    names = ("read_noise", "thermal", "column_mismatch", "cycle_mismatch")
+    quiet: dict[str, Any] = {f"{'cell' if n == 'read_noise' else 'periphery'}.{n}": 0.0 for n in names}
+    bits = {"periphery.input_bits": None, "periphery.converter_bits": None, "periphery.offset": 0.05}
+    array = made(quiet | bits | {"training.chopped": chopped})[2].array
+    w = array.layout.tiled(torch.from_numpy(array.bar.state.weight))
+    error = torch.tensor([0.3, -1.0, 0.5]).expand(1, 2, 3).contiguous()
+    found, exact = array.read_back(error, w, None).sum(1), (error @ w.transpose(1, 2)).sum(1)
+    off = float((found - exact).abs().max() / exact.abs().max())
+    assert off < 1e-5 if chopped else off > 0.02
+    assert array.back_tally.vectors == 2
 
 
 def test_an_update_is_a_write_of_each_cell_in_turn() -> None:

@@ -65,6 +65,13 @@ def check(folder: Path, done: Any, *, beats: tuple[str, ...]) -> None:
     page = done.report().read_text(encoding="utf-8")
     assert "Variance explained" in page and "sMAPE" in page and "classified right" not in page
     assert "No better than whoever learns nothing" not in page
+    section = page[page.index('<section id="errors">') :].split("</section>")[0]
+    heads, *rows = section.split("<tr>")[1:]
+    assert heads.count("<th") == 5 and len(rows) == 2 * 3, (
+        "a row for each task and answer, so that a phone shows it"
+    )
+    own = summary["errors"]["own"]
+    assert f">{own['r2'][0]:.3f}<" in rows[0] and "last value" in rows[1] and "training mean" in rows[5]
 
 
 def test_who_is_no_better_than_nothing_is_told() -> None:

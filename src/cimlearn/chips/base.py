@@ -148,7 +148,7 @@ class Kind:
     design: Designer | None = None  # None: costs are known after a run only
     device: str | None = None  # the parameter that names its memory cell
     costs: str | None = (
-        None  # how it is priced (costs/models.py): 'crossbar', 'layers', 'bitserial'; None: not
+        None  # how it is priced (costs/models.py): 'crossbar', 'layers', 'bitserial', 'bit-layers'; None: not
     )
     prices: tuple[str, ...] = ()  # presets of prices that are its own
     first_streams: tuple[str, ...] = (

@@ -82,7 +82,7 @@ _MODEL: Final = '''"""A PyTorch model that learns on a chip."""
 
 from torch import nn
 
-from cimlearn.torch import model_chip
+from cimlearn.torch import bit_serial, model_chip
 
 
 def build(shape):
@@ -91,7 +91,8 @@ def build(shape):
     return nn.Sequential(nn.Flatten(), nn.Linear(inputs, 64), nn.ReLU(), nn.Linear(64, shape.classes))
 
 
-CHIP = model_chip(build)
+CHIP = model_chip(build)  # analog crossbars
+INT8 = model_chip(build, bit_serial())  # digital arrays, weights of 8 bits
 '''
 
 _STUDY: Final = """# Sizes and cells of M2RU: which learn most for the least energy?

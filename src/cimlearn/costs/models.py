@@ -55,7 +55,7 @@ class Pricing:
 
 
 def pricing(model: str | None) -> Pricing:
-    """The model of this name ('crossbar', 'layers', 'bitserial'). Raises InputError for one without prices."""
+    """The model of this name, one of MODELS. Raises InputError for one without prices."""
     if model is None:
         raise InputError("this chip has no prices: its kind names no model of costs")
     if model not in MODELS:
@@ -113,6 +113,18 @@ def _layers(done: Done, p: ParameterSet, instead: Instead) -> Costs:
     return replace(costs, notes=(_DIGITAL,))
 
 
+def _bit_layers(done: Done, p: ParameterSet, instead: Instead) -> Costs:
+    """Any network on digital bit-serial sub-arrays."""
+    return replace(_bitserial(done, p, instead), notes=(_DIGITAL, _BETWEEN))
+
+
+_BETWEEN: Final = Note(
+    "ideal",
+    "between layers",
+    "activations between layers are floating-point numbers, as PyTorch has them; what is computed there while it "
+    "learns has no price",
+    "",
+)
 _DIGITAL: Final = Note(
     "ideal",
     "digital parameters",
@@ -123,4 +135,5 @@ MODELS: Final = {
     "layers": Pricing(_layers, _crossbar_wear),
     "crossbar": Pricing(_crossbar, _crossbar_wear),
     "bitserial": Pricing(_bitserial, _bitserial_wear),
+    "bit-layers": Pricing(_bit_layers, _bitserial_wear),
 }

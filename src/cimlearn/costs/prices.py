@@ -12,6 +12,7 @@ from cimlearn.parameters import ParameterSet, load
 NODE: Final = "technology.node"
 PARTS: Final = ("technology", "price", "operation", "twin", "expected")
 OPERATION: Final = ("operation.rate", "operation.pipelined")  # the others of this part are of chips
+LOGIC: Final = ("price.table_bits", "price.logic_area")
 SHARED: Final = ("operation.rate",)  # a chip's clock needs it too
 
 
@@ -20,12 +21,14 @@ class Priced(NamedTuple):
 
     node: str  # where none is chosen
     presets: tuple[str, ...]
+    logic: bool = False  # and those of digital units that stand beside sub-arrays
 
 
 SETS: Final = {
     "crossbar": Priced("65nm", ("prices", "prices_m2ru", "expected")),
     "layers": Priced("65nm", ("prices", "prices_m2ru", "expected")),
     "bitserial": Priced("28nm", ("prices", "prices_sas_mram", "expected_sas_mram")),
+    "bit-layers": Priced("28nm", ("prices", "prices_sas_mram", "expected_sas_mram"), logic=True),
 }
 
 
@@ -45,12 +48,15 @@ def for_chip(settings: Mapping[str, Any], chip: Mapping[str, Any]) -> dict[str, 
 
 
 @cache
-def _defaults(node: str, presets: tuple[str, ...]) -> ParameterSet:
+def _defaults(node: str, presets: tuple[str, ...], logic: bool) -> ParameterSet:
     """All price parameters at one node."""
     found = load(f"cmos_{node}")
     for preset in presets:
         found = found.merged(load(preset))
-    return found
+    if not logic:
+        return found
+    beside = load("prices_m2ru").entries()
+    return found.merged(ParameterSet({name: beside[name] for name in LOGIC}))
 
 
 def parameters(
@@ -70,12 +76,12 @@ def parameters(
         return ParameterSet({}).replace(changes)
     if model not in SETS:
         raise InputError(f"no prices for chips of kind '{model}'; known: {', '.join(SETS)}")
-    usual, presets = SETS[model]
+    usual, presets, logic = SETS[model]
     presets = (*presets, *own)
     if NODE not in changes:
-        return _defaults(usual, presets).replace(changes)
-    chosen = _defaults(usual, presets).replace({NODE: changes.pop(NODE)}).entry(NODE)
-    at_node = _defaults(chosen.value, presets)
+        return _defaults(usual, presets, logic).replace(changes)
+    chosen = _defaults(usual, presets, logic).replace({NODE: changes.pop(NODE)}).entry(NODE)
+    at_node = _defaults(chosen.value, presets, logic)
     mine = at_node.entry(NODE).model_copy(
         update={"changed": chosen.changed}
     )  # so that a run's prices keep it

@@ -23,13 +23,11 @@ from cimlearn.arrays.base import PULSES, VERIFY_READS
 from cimlearn.arrays.periphery import Periphery
 from cimlearn.arrays.vectors import Converter, Encoder
 from cimlearn.parameters import ParameterSet
-from cimlearn.random import generator
-from cimlearn.torch import fast
+from cimlearn.torch import fast, held, tensor_product, wanted
 from cimlearn.torch.array import Array, Work
 from cimlearn.torch.cells import Curve, mapping, programmed, surrounding
 from cimlearn.torch.layout import Layout
 from cimlearn.torch.library import torch
-from cimlearn.torch.quantisers import codes, converted, streamed
 from cimlearn.torch.tally import Tally
 
 Tensor = torch.Tensor
@@ -108,9 +106,10 @@ class CrossbarArray(Array):
         if fast.fits(weight):
             return self._compiled_wanted(weight, bound)
         w = self.layout.matrices((weight / bound[:, None]).clamp(-1, 1))
-        variance = self._wanted_variance(w.detach()) if self.read_variance else None
+        read = self.read_variance
+        variance = wanted.variance(self.mapping, read, w.detach()) if read else None
         if self.training and self.noise:
-            w = w + self._programming_error(w.detach())
+            w = w + wanted.programming_error(self.error, self.chance, self.noise, w.detach())
         return Prepared(w, variance, bound)
 
     def _compiled_wanted(self, weight: Tensor, bound: Tensor) -> Prepared:
@@ -131,7 +130,7 @@ class CrossbarArray(Array):
             return self.layout.gathered(sums) * prepared.bound
         if fast.fits(x, prepared.w):
             return self._compiled_product(x, prepared)
-        y = self._product(x / self.input_range, prepared.w, prepared.variance)
+        y = tensor_product.product(self, x / self.input_range, prepared.w, prepared.variance)
         return y * (prepared.bound * self.input_range)
 
     def answer(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -145,14 +144,14 @@ class CrossbarArray(Array):
             or (torch.is_grad_enabled() and (x.requires_grad or (bias is not None and bias.requires_grad)))
         ):
             return super().answer(x, weight, bias)
-        views = self._seen_by_kernels()
+        views = self.seen_by_kernels()
         y, counts = fast.few(x, bias, views, self.key())
         self.tally.drove(x.shape[0], counts)
         return y
 
     def _compiled_product(self, x: Tensor, prepared: Prepared) -> Tensor:
         """`product` on a CPU."""
-        views, layout = self._seen_by_kernels(), self.layout
+        views, layout = self.seen_by_kernels(), self.layout
         noisy, on = prepared.variance is not None, self.conducting(prepared.w)
         driven, squares, counts = fast.inputs(x, views, noisy=noisy, row_on=on)
         if on.size:
@@ -168,8 +167,8 @@ class CrossbarArray(Array):
         """(inputs,) conductance of rows [S] for what is counted; (0,) while it learns in software."""
         if self.training:
             return fast.NONE[np.float64, 1]
-        views = self._seen_by_kernels()
-        return views.row_on if self.programmed else self._wanted_on(w).double().numpy()
+        views = self.seen_by_kernels()
+        return views.row_on if self.programmed else self.wanted_on(w).double().numpy()
 
     def counting(self) -> Tally:
         """Where products are counted."""
@@ -188,7 +187,7 @@ class CrossbarArray(Array):
         """Whether a product draws noise."""
         return bool(self.read_variance or self.thermal)
 
-    def _seen_by_kernels(self) -> fast.Views:
+    def seen_by_kernels(self) -> fast.Views:
         """The memory of the tensors; a model that was moved, copied or programmed has another."""
         if self._views is None:
             half = 0.0 if self.converter is None else 2.0 ** (self.converter - 1)
@@ -222,40 +221,6 @@ class CrossbarArray(Array):
         """All but the views, which belong to this object's own memory."""
         return self.__dict__ | {"_views": None}
 
-    def _product(self, x: Tensor, w: Tensor, variance: Tensor | None) -> Tensor:
-        """(vectors, outputs) of x (vectors, inputs) in -1 .. 1 and w (tiles, tall, columns)."""
-        squares: Tensor | None = None
-        if self.p["periphery.input_bits"] is not None:
-            code = codes(x, self.code.shape[1])
-            seen = streamed(x, code, self.code[0])
-            squares = self.code[1][code] if self.read_variance else None
-            lit = self.ones[code] if not self.training else None
-        else:
-            seen, squares = x, x.detach().square()
-            lit = (x != 0).to(x.dtype) if not self.training else None
-        if lit is not None:
-            self.tally.drive(lit, self.row_on if self.programmed else self._wanted_on(w))
-        total = torch.bmm(self.layout.spread(seen), w)  # (tiles, vectors, columns)
-        if self.read_variance or self.thermal:
-            total = total + self._noise(total.detach(), squares, variance)
-        if not self.ranged:
-            return self.layout.gathered(total * self.gain)
-        z = (total * (self.gain / self.reach) + self.offset).clamp(-1, 1)
-        if self.converter is not None:
-            z = converted(z, self.converter)
-        return self.layout.gathered(z) * self.reach
-
-    @torch.no_grad()
-    def _noise(self, like: Tensor, squares: Tensor | None, variance: Tensor | None) -> Tensor:
-        """(tiles, vectors, columns) noise of cells and integrators."""
-        power: Tensor = like.new_zeros(()) + self.thermal * self.reach.square()
-        if squares is not None and variance is not None and self.read_variance:
-            power = power + torch.bmm(self.layout.spread(squares), variance)
-        draw = torch.randn(
-            like.shape, generator=self.chance.next(like.device), device=like.device, dtype=like.dtype
-        )
-        return draw.mul_(power.sqrt())
-
     def work(self) -> Work:
         """An output is scaled and its bias added; sums of tiles are added up."""
         outputs = self.tally.vectors * self.layout.outputs
@@ -265,36 +230,11 @@ class CrossbarArray(Array):
 
     def bounds(self, weight: Tensor) -> Tensor:
         """(outputs,) or (1,) the range of weight (outputs, rows); 1 where all is 0."""
-        size = weight.detach().abs()
-        size = size if self.p["mapping.scale"] == "column" else size.reshape(1, -1)
-        share = self.p["range.weight"]
-        found = size.amax(1) if share == 1 else torch.quantile(size, share, dim=1)
-        return torch.where(found > 0, found, 1.0)
+        return wanted.bounds(self.p, weight)
 
-    def _wanted_variance(self, w: Tensor) -> Tensor:
-        """Variance of a read of w (...): every cell of a weight shares it, G_l = middle + s_l w / (scale layers)."""
-        m = self.mapping
-        at_rest = m.scale * m.middle
-        cells = m.layers * at_rest**2 + 2 * at_rest * m.signs / m.layers * w + w.square() / m.layers
-        return self.read_variance * cells
-
-    def _wanted_on(self, w: Tensor) -> Tensor:
+    def wanted_on(self, w: Tensor) -> Tensor:
         """(inputs,) conductance of the cells of a row [S], for w (tiles, tall, columns)."""
-        m, layout = self.mapping, self.layout
-        on = (m.layers * m.middle + w.detach() * m.signs / (m.scale * m.layers)).sum(2)
-        on = on.reshape(layout.groups, layout.tiles, layout.tall)
-        heights = np.diff(layout.borders)
-        return torch.cat([on[:, t, :tall] for t, tall in enumerate(heights)], 1).reshape(-1)
-
-    @torch.no_grad()
-    def _programming_error(self, w: Tensor) -> Tensor:
-        """A draw of the error that programming w (...) leaves, between the points of the curve."""
-        last = self.error.shape[1] - 1
-        place = (w + 1) * (0.5 * last)
-        left = place.floor().clamp_(0, last - 1).long()
-        mean, spread = torch.lerp(self.error[:, left], self.error[:, left + 1], place - left)
-        draw = torch.randn(w.shape, generator=self.chance.next(w.device), device=w.device, dtype=w.dtype)
-        return (draw.mul_(spread) + mean) * self.noise
+        return wanted.conducting(self.mapping, self.layout, w)
 
     # --- ranges
 
@@ -332,35 +272,23 @@ class CrossbarArray(Array):
         self.refresh()
 
     def drifted(self) -> Tensor:
-        """(layers, outputs, rows) conductance now [S]: G (t / start)^-nu, each cell with its own nu."""
-        p, cells = self.p, self.conductance
-        ratio = max(1.0, float(self.age) / p["drift.start"])
-        if ratio == 1 or p["drift.exponent"] == p["drift.spread"] == 0:
-            return cells
-        draw = generator(self.chance.seed, self.name, "drift").standard_normal(cells.shape, np.float32)
-        exponent = np.maximum(p["drift.exponent"] + p["drift.spread"] * draw, 0.0)
-        return cells * torch.as_tensor(ratio**-exponent, dtype=cells.dtype, device=cells.device)
+        """(layers, outputs, rows) conductance now [S]."""
+        age, seed = float(self.age), self.chance.seed
+        return held.drifted(self.p, self.conductance, age, seed=seed, name=self.name)
 
     @torch.no_grad()
     def refresh(self) -> None:
         """Weights, variances and switched-on conductance of the cells as they are now."""
         m, layout, self._views = self.mapping, self.layout, None
         cells = self.drifted()
-        self.effective = layout.matrices(self.stored(cells)).contiguous()
+        self.effective = layout.matrices(self._stored(cells)).contiguous()
         self.variance = layout.matrices(self.read_variance * m.scale**2 * cells.square().sum(0)).contiguous()
         self.row_on = layout.stacked(cells.sum(0)).sum(1)
 
-    def stored(self, cells: Tensor) -> Tensor:
-        """(outputs, rows) W of cells (layers, outputs, rows), with drift made good where that is asked for."""
-        m, p = self.mapping, self.p
-        sign = cells.new_ones(m.layers)
-        if p["mapping.kind"] == "pair":
-            sign[m.layers // 2 :] = -1
-        w = m.scale * ((sign[:, None, None] * cells).sum(0) - m.reference)
-        if p["drift.compensated"]:
-            w = w * (self.conductance.sum() / cells.sum())
-        return w
+    def _stored(self, cells: Tensor) -> Tensor:
+        """(outputs, rows) W of cells (layers, outputs, rows)."""
+        return held.stored(self.p, self.mapping, cells, self.conductance)
 
     def weights(self) -> Tensor:
         """(outputs, rows) the layer's weight as the cells hold it now."""
-        return self.stored(self.drifted()) * self.bound[:, None]
+        return self._stored(self.drifted()) * self.bound[:, None]

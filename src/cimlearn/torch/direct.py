@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.arrays import learned
-from cimlearn.torch import fast
+from cimlearn.torch import fast, transposed
 from cimlearn.torch.library import nn, torch
 
 Tensor = torch.Tensor
@@ -82,6 +82,28 @@ def forward(x: Tensor, bias: Tensor | None, views: fast.Views, key: int) -> tupl
     return torch.from_numpy(out), kept, counts
 
 
+def backward(array: Any, d: Tensor, kept: Kept, by_x: bool, by_weight: bool) -> Tensor | None:
+    """The error at the inputs (vectors, inputs) of d (vectors, outputs), if asked for; factors of the gradient."""
+    views = array.seen_by_kernels()
+    tiles, _, columns = views.weight.shape
+    error = np.empty((tiles, len(d), columns), np.float32)
+    given, unit = d.numpy(), views.input_range[()]
+    learned.errors(views.converter, views.tiles, columns, kept.inside, given, unit, views.bound, error)
+    if by_weight:
+        array.few.append((kept.seen, error))
+    if not by_x:
+        return None
+    back, dx = array.back, np.empty(kept.seen.shape, np.float32)
+    sign = transposed.signs(back, len(d), array.back_tally.vectors)
+    driven = error * sign if back.chopped else error
+    bits = learned.back(
+        views.encoder, back.converter, views.tiles, driven, views.weight, views.variance,
+        np.uint64(array.key()), back.reach, np.float32(back.headroom), kept.inputs_inside, unit, dx,
+    )  # fmt: skip
+    array.back_tally.drove(len(d), (bits, bits * float(array.bar.state.row_on.sum()) / (columns * tiles)))
+    return torch.from_numpy(dx * sign if back.chopped else dx)
+
+
 class Few(torch.autograd.Function):
     """A layer's product with few vectors; its weight's gradient becomes factors."""
 
@@ -89,7 +111,8 @@ class Few(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, array: Any) -> Tensor:
         """(vectors, outputs) of x (vectors, inputs)."""
         ctx.array = array
-        out, ctx.kept = array.answer_few(x, bias)
+        out, ctx.kept, counts = forward(x, bias, array.seen_by_kernels(), array.key())
+        array.learned.drove(x.shape[0], counts)
         return out
 
     @staticmethod
@@ -97,5 +120,5 @@ class Few(torch.autograd.Function):
         """By x from the array; factors of the weight's; by the bias as ever."""
         by_x, by_weight, by_bias, _ = ctx.needs_input_grad
         d = gradients[0].contiguous()
-        back = ctx.array.back_few(d, ctx.kept, by_x, by_weight)
+        back = backward(ctx.array, d, ctx.kept, by_x, by_weight)
         return back, None, d.sum(0) if by_bias else None, None

@@ -107,18 +107,17 @@ def design(
     learning = _difference(after.counts["learn"], before.counts["learn"], learned / (STEPS * batch))
     on = after.conductance_on
     each = {
-        name: (value - before.conductance_on["learn"].get(name, 0.0)) * learned / (STEPS * batch)
-        for name, value in on["learn"].items()
+        name: (value - before.conductance_on.get("learn", {}).get(name, 0.0)) * learned / (STEPS * batch)
+        for name, value in on.get("learn", {}).items()
     }
     asked = predicted / SAMPLE
     predict = _difference(after.counts["predict"], {}, asked)
     done = Ledger(
         {"learn": learning, "predict": predict},
-        {"learn": each, "predict": {name: value * asked for name, value in on["predict"].items()}},
+        {"learn": each, "predict": {name: value * asked for name, value in on.get("predict", {}).items()}},
     )
     cells = sum(one.size for one in chip.writes().values())
-    writes = sum(learning.get(array.name, {}).get("writes", 0) for array in chip.held)
-    return Design(done, chip.inventory(), chip.figures(), cells, writes)
+    return Design(done, chip.inventory(), chip.figures(), cells, chip.placed.written(learning))
 
 
 Counts = dict[str, dict[str, int]]

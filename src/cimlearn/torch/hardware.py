@@ -18,7 +18,6 @@ Kind = Literal["crossbar", "bit-serial"]
 # Parts of the chips' presets that describe arrays and what stands around them, not a network or a rule.
 ANALOG: Final = ("tile", "mapping", "cell", "write", "periphery", "digital", "network.state_bits")
 DIGITAL: Final = ("array", "cell", "faults")
-LOGIC: Final = ("price.table_bits", "price.logic_area")
 OTHERS: Final = (  # of a chip of its own
     "mapping.hidden",
     "mapping.output",
@@ -70,6 +69,12 @@ class Hardware:
                     f"write.scheme = {found['write.scheme']} is M2RU's; layers of PyTorch models know 'cells' only"
                 )
             _check_range(found)
+        elif found["faults.rest_years"]:
+            raise InputError(
+                f"faults.rest_years = {found['faults.rest_years']:g} is not simulated by cimlearn.torch, which would "
+                "flatter the model; leave it at 0 and call drift(model, seconds), or run the chip: "
+                "cimlearn run sas-mram"
+            )
         return Hardware(self.kind, found, _priced(self.kind, changes))
 
 
@@ -116,10 +121,7 @@ def _priced(kind: Kind, changes: Mapping[str, Any]) -> ParameterSet:
     """The prices of a kind of array, with `changes`: M2RU's or SAS-MRAM's, and what digital logic costs there."""
     if kind == "crossbar":
         return prices.parameters(changes)
-    logic = _part("prices_m2ru", LOGIC)
-    own = {name: value for name, value in changes.items() if name in logic}
-    others = {name: value for name, value in changes.items() if name not in logic}
-    return prices.parameters(others, "bitserial").merged(logic.replace(own))
+    return prices.parameters(changes, "bit-layers")
 
 
 def _own(found: ParameterSet) -> ParameterSet:

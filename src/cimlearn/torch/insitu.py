@@ -7,23 +7,19 @@ stays in factors (direct.py) where `InSituSGD` learns.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays import learned
-from cimlearn.arrays.base import COUNTERS, PULSES, ROW_WRITES, VERIFY_READS
+from cimlearn.arrays.base import COUNTERS, PULSES, VERIFY_READS
 from cimlearn.arrays.crossbar import Crossbar
 from cimlearn.arrays.crossbar_counts import ArrayTally
-from cimlearn.arrays.lines import LineScratch, scratch
+from cimlearn.arrays.lines import LineScratch
 from cimlearn.errors import InputError
-from cimlearn.learning.insitu import descend
-from cimlearn.learning.insitu_pulses import Trains, pulse, trains
-from cimlearn.learning.sparsify import ROOM
+from cimlearn.learning.insitu_pulses import Trains
 from cimlearn.parameters import ParameterSet
-from cimlearn.torch import direct, fast, insitu_state
+from cimlearn.torch import direct, fast, insitu_state, insitu_writes
 from cimlearn.torch.array import check_learns
 from cimlearn.torch.cells import Curve, programmed
 from cimlearn.torch.chance import Chance
@@ -49,7 +45,7 @@ class InSituArray(CrossbarArray):
         self.direct = False  # gradients wait as factors (direct.py)
         self.factors: list[tuple[Tensor, Tensor]] = []  # (tiles, vectors, tall), (tiles, vectors, columns)
         self.few: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []  # (vectors, inputs), as above
-        self._lines: LineScratch | None = None
+        self.scratch: LineScratch | None = None
         self.asking = Chance(seed, f"{name}.predict")  # noise of inference
         self.learned = Tally()  # products of learning, forward
         self.back_tally = Tally()  # transposed reads
@@ -103,32 +99,6 @@ class InSituArray(CrossbarArray):
             return found
         return super().answer(x, weight, bias)
 
-    def answer_few(self, x: Tensor, bias: Tensor | None) -> tuple[Tensor, direct.Kept]:
-        """The product, and what the way back needs."""
-        out, kept, counts = direct.forward(x, bias, self._seen_by_kernels(), self.key())
-        self.learned.drove(x.shape[0], counts)
-        return out, kept
-
-    def back_few(self, d: Tensor, kept: direct.Kept, by_x: bool, by_weight: bool) -> Tensor | None:
-        """The error at the inputs (vectors, inputs) of d (vectors, outputs), if asked for; factors of the gradient."""
-        assert self.bar is not None
-        views = self._seen_by_kernels()
-        tiles, _, columns = views.weight.shape
-        error = np.empty((tiles, len(d), columns), np.float32)
-        given, unit = d.numpy(), views.input_range[()]
-        learned.errors(views.converter, views.tiles, columns, kept.inside, given, unit, views.bound, error)
-        if by_weight:
-            self.few.append((kept.seen, error))
-        if not by_x:
-            return None
-        back, dx = self.back, np.empty(kept.seen.shape, np.float32)
-        bits = learned.back(
-            views.encoder, back.converter, views.tiles, error, views.weight, views.variance,
-            np.uint64(self.key()), back.reach, np.float32(back.headroom), kept.inputs_inside, unit, dx,
-        )  # fmt: skip
-        self.back_tally.drove(len(d), (bits, bits * float(self.bar.state.row_on.sum()) / (columns * tiles)))
-        return torch.from_numpy(dx)
-
     def conducting(self, w: Tensor) -> NDArray[np.float64]:
         """Learning is counted too."""
         if self.bar is None or not self.programmed:
@@ -157,7 +127,7 @@ class InSituArray(CrossbarArray):
     def read_back(self, error: Tensor, w: Tensor, variance: Tensor | None) -> Tensor:
         """A transposed read: (tiles, vectors, tall) of error (tiles, vectors, columns) and w (tiles, tall, columns)."""
         assert self.bar is not None
-        encoder, on = self._seen_by_kernels().encoder, self.bar.state.row_on
+        encoder, on = self.seen_by_kernels().encoder, self.bar.state.row_on
         return read_back(
             self.back, error, w, variance, encoder=encoder, row_on=on, key=self.key(), tally=self.back_tally
         )
@@ -213,85 +183,32 @@ class InSituArray(CrossbarArray):
         """
         if self.bar is None or not self.programmed:
             raise InputError(f"{self.name} is not programmed, so it can't learn; call program(model) first")
-        layout, x, error = self.layout, fast.NONE[np.float32, 2], fast.NONE[np.float32, 3]
-        change = fast.NONE[np.float32, 2]
-        few = self.few
-        if gradient is not None:
-            change = layout.stacked(gradient * (-rate / self.bound[:, None])).contiguous().numpy()
-        elif len(few) == 1 and not self.factors and keep == 1:
-            x, error = few[0]
-        else:
-            one, other = self._joined()
-            scaled = other * self._per_tile(-rate / self.bound.square())
-            change = layout.untiled(torch.bmm(one.transpose(1, 2), scaled)).numpy()
-        follows = weight.detach()
-        parameter = follows if follows.is_contiguous() else follows.contiguous()
-        if self._lines is None:
-            self._lines = scratch(layout.columns, ROOM + 1)
-        descend(
-            self.bar, self._lines, layout.table, x, error, np.float32(rate), change,
-            max(1, math.ceil(keep * layout.inputs)), self.bound.numpy(), parameter.numpy(),
-        )  # fmt: skip
-        if parameter is not follows:
-            follows.copy_(parameter)
-        self.forget()
-        self.updates, self.kept = self.updates + 1, keep
-        if layout.padded:  # kernels see a copy of the weights
-            self._views = None
+        insitu_writes.descend(self, gradient, rate, keep, weight)
+        self._written(keep)
 
     def by_pulses(self) -> None:
-        """From now on updates are random pulses that coincide on rows and columns.
-
-        Raises
-        ------
-        InputError
-            Where a change is asked of more than one cell, or not of the cell itself.
-        """
-        p = self.p
-        given = {"mapping.kind": "reference", "mapping.cells": 1, "write.tries": 0, "write.least": 0.0}
-        for key, wanted in given.items():
-            if p[key] != wanted:
-                raise InputError(
-                    f"{self.name} has {key} = {p[key]}; pulses that coincide reach one cell a weight and form no "
-                    f"change: set {key} = {wanted}, or update='cells'"
-                )
-        if self.trains is None:
-            step, longest = p["write.pulse_step"], int(p["write.pulse_slots"])
-            self.trains = trains(
-                self.layout.inputs, self.layout.columns, step=step, longest=longest, seed=self.chance.seed,
-                name=self.name,
-            )  # fmt: skip
+        """From now on updates are random pulses that coincide on rows and columns; InputError where they can't be."""
+        made = insitu_writes.trains(self)
+        self.trains = made if self.trains is None else self.trains
 
     @torch.no_grad()
     def pulse(self, rate: float, weight: Tensor) -> None:
         """Give the cells the pulses of the factors that wait, and forget these; weight (outputs, rows) follows."""
         if self.bar is None or self.trains is None or not self.programmed:
             raise InputError(f"{self.name} is not programmed, so it can't learn; call program(model) first")
-        layout = self.layout
-        if len(self.few) == 1 and not self.factors:
-            x, error = self.few[0]
-        else:
-            one, other = self._joined()
-            x = layout.untiled(one.transpose(1, 2)).t().contiguous().numpy()
-            error = other.contiguous().numpy()
-        follows = weight.detach()
-        parameter = follows if follows.is_contiguous() else follows.contiguous()
-        pulse(
-            self.bar,
-            self.trains,
-            layout.table,
-            x,
-            error,
-            np.float32(rate),
-            self.bound.numpy(),
-            parameter.numpy(),
-        )
-        if parameter is not follows:
-            follows.copy_(parameter)
+        insitu_writes.pulse(self, rate, weight)
+        self._written(self.kept)
+
+    def _written(self, keep: float) -> None:
+        """An update is done."""
         self.forget()
-        self.updates += 1
-        if layout.padded:
+        self.updates, self.kept = self.updates + 1, keep
+        if self.layout.padded:  # kernels see a copy of the weights
             self._views = None
+
+    def gradient(self) -> Tensor:
+        """(outputs, rows) of the factors that wait."""
+        return insitu_writes.gradient(self)
 
     def forget(self) -> None:
         """No gradient waits."""
@@ -302,27 +219,6 @@ class InSituArray(CrossbarArray):
     def waits(self) -> bool:
         """Whether a gradient waits as factors."""
         return bool(self.factors or self.few)
-
-    def gradient(self) -> Tensor:
-        """(outputs, rows) of the factors."""
-        one, other = self._joined()
-        cells = self.layout.untiled(torch.bmm(one.transpose(1, 2), other))
-        return self.layout.unstacked(cells) / self.bound[:, None]
-
-    def _joined(self) -> tuple[Tensor, Tensor]:
-        """The factors of all products, (tiles, vectors, tall) and (tiles, vectors, columns)."""
-        spread = self.layout.spread
-        held = [*self.factors, *((spread(torch.from_numpy(x)), torch.from_numpy(e)) for x, e in self.few)]
-        if len(held) == 1:
-            return held[0]
-        return torch.cat([x for x, _ in held], 1), torch.cat([e for _, e in held], 1)
-
-    def _per_tile(self, values: Tensor) -> Tensor:
-        """(tiles, 1, columns) or (1,) of values (outputs,) or (1,)."""
-        layout = self.layout
-        if values.numel() == 1:
-            return values
-        return values.reshape(layout.groups, 1, layout.columns).repeat_interleave(layout.tiles, 0)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy has no optimiser yet that would take its factors."""
@@ -367,20 +263,7 @@ class InSituArray(CrossbarArray):
 
     def counted(self) -> tuple[ArrayTally, ArrayTally]:
         """What learning did since programming: products forward and writes; transposed reads."""
-        assert self.bar is not None
-        since = self.bar.state.counts - self.start
-        one, back = self.learned, self.back_tally
-        return (
-            ArrayTally(
-                one.vectors,
-                int(one.active_bits),
-                int(since[PULSES]),
-                int(since[VERIFY_READS]),
-                int(since[ROW_WRITES]),
-                float(one.on),
-            ),
-            ArrayTally(back.vectors, int(back.active_bits), 0, 0, 0, float(back.on)),
-        )
+        return insitu_state.counted(self)
 
     def writes(self) -> NDArray[np.int64]:
         """(layers, inputs, columns) pulses that each cell has seen since it was programmed."""

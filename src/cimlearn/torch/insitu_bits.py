@@ -14,6 +14,7 @@ what stands there is digital and the user's own. Bits that change are written li
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -195,6 +196,30 @@ class InSituBits(BitSerialArray):
         return self.lines.seen()
 
     # --- state
+
+    def cells(self) -> dict[str, NDArray[Any]]:
+        """What a chip saves of it, by reference where it lies in memory: bits, exponents, writes, counters."""
+        assert self.lines is not None
+        used = (self.chance.used, self.drawing.used)
+        counted = (self.forward_vectors, self.back_vectors, self.flipped, self.examples, self.tally.vectors)
+        return {
+            "kept": self.kept.numpy(),
+            "weight_exponent": self.weight_exponent.numpy(),
+            "input_exponent": self.input_exponent.reshape(1).numpy(),
+            "lines": self.lines.writes,
+            "numbers": np.array([*used, *counted], np.int64),
+        }
+
+    def take_cells(self, saved: Mapping[str, NDArray[Any]], steps: Sequence[Sequence[int]]) -> None:
+        """Go on from what `cells` gave, bits and exponents being in place; `steps`: vectors of an update, updates."""
+        assert self.lines is not None
+        self.lines.load(saved["lines"])
+        answered, drawn, *counted, self.tally.vectors = saved["numbers"].tolist()
+        self.chance.restart(self.chance.seed, answered)
+        self.drawing.restart(self.chance.seed, drawn)
+        self.forward_vectors, self.back_vectors, self.flipped, self.examples = counted
+        self.steps = Counter({int(n): int(times) for n, times in steps})
+        self.waiting = None
 
     def get_extra_state(self) -> Any:
         """Seed, generators used, whether it is programmed; writes of lines, counters."""

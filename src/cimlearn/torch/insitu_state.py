@@ -1,4 +1,4 @@
-"""The state of an array that learns in situ, as PyTorch saves it: cells, counters, generators, ranges.
+"""The state of an array that learns in situ, as PyTorch saves it: cells, counters, generators, ranges; what it counts.
 
 `array` is an `InSituArray` (insitu.py), which calls these.
 """
@@ -10,11 +10,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cimlearn.arrays.base import PULSES, ROW_WRITES, VERIFY_READS
+from cimlearn.arrays.crossbar_counts import ArrayTally
 from cimlearn.state import copied, load
 from cimlearn.torch.library import torch
 
 _SIGNED: dict[Any, Any] = {np.dtype(np.uint64): np.dtype(np.int64)}
 _UNSIGNED: dict[Any, Any] = {np.dtype(np.int64): np.dtype(np.uint64)}
+
+
+def counted(array: Any) -> tuple[ArrayTally, ArrayTally]:
+    """What learning did since programming: products forward and writes; transposed reads."""
+    since = array.bar.state.counts - array.start
+    one, back = array.learned, array.back_tally
+    pulses, reads, rows = (int(since[place]) for place in (PULSES, VERIFY_READS, ROW_WRITES))
+    return (
+        ArrayTally(one.vectors, int(one.active_bits), pulses, reads, rows, float(one.on)),
+        ArrayTally(back.vectors, int(back.active_bits), 0, 0, 0, float(back.on)),
+    )
 
 
 def numbers(array: Any) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The chip behind `model_chip`: a model on arrays that learn in situ, or in software by the same rule."""
+"""The chip behind `model_chip`: a model on arrays that learn in situ, or in software by gradient descent."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.crossbar_counts import pieces
-from cimlearn.costs.crossbar.layers import BACK
 from cimlearn.errors import InputError
 from cimlearn.learning.replay import Buffer, BufferState, as_shares, buffer, recall_many, store_all, told
 from cimlearn.ledger import Ledger
@@ -18,20 +16,20 @@ from cimlearn.state import copied
 from cimlearn.state import load as load_state
 from cimlearn.streams.base import StreamShape
 from cimlearn.torch import convert
-from cimlearn.torch.chip import conversion, program, to_chip
-from cimlearn.torch.costs import capacity
-from cimlearn.torch.hardware import Hardware
-from cimlearn.torch.insitu import InSituArray
-from cimlearn.torch.ledger import ACTIVATIONS, ledger, size, turned, weights
+from cimlearn.torch.chip import to_chip
+from cimlearn.torch.hardware import Hardware, Kind
 from cimlearn.torch.library import nn, torch
 from cimlearn.torch.names import Names
-from cimlearn.torch.optimiser import InSituSGD
+from cimlearn.torch.on_bits import OnBits
+from cimlearn.torch.on_crossbars import OnCrossbars
+from cimlearn.torch.placed import InSoftware, Placed
 
 Float = NDArray[np.float32]
 Build = Callable[[StreamShape], nn.Module]
 Loss = Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]
 SAMPLE: Final = 64  # random examples that ranges are found with
 TOGETHER: Final = 256  # examples that are classified at once
+RATES: Final = {"crossbar": "rule.rate", "bit-serial": "float.rate"}  # of the twin in software
 CLASSIFIED, NEW, REPLAYED, WAITING, UPDATES = range(5)
 
 
@@ -48,6 +46,7 @@ class Wanted(NamedTuple):
     names: Names = Names()
     loss: Loss = usual  # of (model, output, y)
     end_task: Callable[[nn.Module], None] | None = None  # changes buffers of the model
+    arrays: Kind = "crossbar"
 
 
 class Waiting(NamedTuple):
@@ -89,25 +88,24 @@ class ModelChip:
             sample = torch.rand(SAMPLE, shape.steps, shape.features) * (1 - low) + low
             labels = _labels(shape)
         self._check(plain, sample)
-        convert.check(plain, Hardware("crossbar", p, prices), wanted.names)
-        for name in wanted.names.frozen:
+        hardware, names = Hardware(wanted.arrays, p, prices), wanted.names
+        convert.check(plain, hardware, names)
+        for name in names.frozen:
             plain.get_submodule(name).requires_grad_(False)
-        self.model = plain
         if on == "chip":
-            hardware, names = Hardware("crossbar", p, prices), wanted.names
-            self.model = to_chip(
+            model = to_chip(
                 plain, sample, hardware, seed=seed, learn="in-situ", keep=names.keep, place=names.place
             )
-        held = [(a, w) for a, w in convert.arrays(self.model) if isinstance(a, InSituArray)]
-        self.held = [array for array, _ in held]
-        self._learning = [array for array, weight in held if weight.requires_grad]
-        rate, keep = p["rule.rate"], p["rule.keep"]
-        self.optimiser: Any = (
-            InSituSGD(self.model, rate, keep=keep, update=p["rule.update"])
-            if on == "chip"
-            else torch.optim.SGD([w for w in self.model.parameters() if w.requires_grad], rate)
-        )
-        self._vectors = self._prime(sample, labels, seed) if on == "chip" else {}
+
+            def step(model: nn.Module) -> None:
+                model.train()
+                wanted.loss(model, model(sample), labels).backward()
+
+            kind = OnCrossbars if wanted.arrays == "crossbar" else OnBits
+            self.placed: Placed = kind(model, p, step=step, examples=SAMPLE, seed=seed)
+        else:
+            self.placed = InSoftware(plain, p[RATES[wanted.arrays]])
+        self.model, self.optimiser = self.placed.model, self.placed.optimiser
         self.memory: Buffer = buffer(
             p["replay.slots"],
             (shape.steps, shape.features),
@@ -141,19 +139,6 @@ class ModelChip:
                 f"the model gives {shape} for 2 examples of {self.shape.classes} "
                 f"{'numbers' if self.shape.numbers else 'classes'}; give {wanted}: a value for each"
             )
-
-    def _prime(self, sample: torch.Tensor, labels: torch.Tensor, seed: int) -> dict[str, int]:
-        """Find the ranges of transposed reads; vectors of each array for an example."""
-        self.model.train()
-        self.wanted.loss(self.model, self.model(sample), labels).backward()
-        reach = [array.back.reach.copy() for array in self.held]
-        vectors = {array.name: -(-array.learned.vectors // SAMPLE) for array in self.held}
-        self._back = {array.name for array in self.held if array.back_tally.vectors}
-        self.optimiser.zero_grad()
-        program(self.model, seed=seed)
-        for array, one in zip(self.held, reach, strict=True):
-            array.back.reach[:] = one
-        return vectors
 
     def start_task(self, task: int) -> None:
         """It takes no notice of tasks."""
@@ -223,20 +208,15 @@ class ModelChip:
 
     def weights(self) -> dict[str, Float]:
         """(outputs, rows) of each array, as the cells hold them."""
-        return {array.name: array.weights().numpy().copy() for array in self.held}
+        return self.placed.weights()
 
     def writes(self) -> dict[str, NDArray[np.int64]]:
-        """Per array (cells per weight, rows, columns): pulses of learning seen by each cell; empty in software."""
-        return {array.name: array.writes() for array in self.held}
+        """Per array (cells per weight, rows, columns; bits, outputs, rows): writes of learning seen by each cell."""
+        return self.placed.writes()
 
     def worn(self) -> dict[str, int]:
         """Per array: cells that no longer change."""
-        found = {}
-        for array in self.held:
-            assert array.bar is not None
-            cells = array.bar.state.cells
-            found[array.name] = int(np.sum(cells.writes >= cells.limit))
-        return found
+        return self.placed.worn()
 
     def memory_bits(self) -> dict[str, int]:
         """Bits of each digital memory that learning needs."""
@@ -244,53 +224,22 @@ class ModelChip:
         label = int(np.ceil(np.log2(max(2, shape.classes))))
         label = shape.classes * p["replay.bits"] if shape.numbers else label
         example = shape.steps * shape.features * p["replay.bits"] + label
-        bits = {"replay": p["replay.slots"] * example}
-        if self.on != "chip":
-            return bits
-        together = p["rule.batch"] * (1 + p["replay.ratio"])
-        values = [
-            self._vectors[a.name] * (a.layout.groups * a.fan_in + a.layout.outputs) for a in self._learning
-        ]
-        changed = sum(
-            min(weights(a), together * self._vectors[a.name] * a.layout.outputs) if a.by_row else weights(a)
-            for a in self._learning
-            if a.trains is None
-        )
-        return bits | {
-            ACTIVATIONS: sum(values) * p["activation.bits"],
-            "changes": changed * p["digital.change_bits"],
-        }
+        return {"replay": p["replay.slots"] * example} | self.placed.memory_bits()
 
     def inventory(self) -> dict[str, dict[str, int]]:
         """What the chip is made of; empty in software."""
-        if self.on != "chip":
-            return {}
-        p = self.parameters
-        found = {array.name: pieces(size(array)) for array in self.held}
-        found |= {a.name + BACK: pieces(turned(a)) for a in self.held if a.name in self._back}
-        return found | {
-            "memory": self.memory_bits(),
-            "digital": {"lanes": p["digital.lanes"], "kwta_inputs": 0},
-        }
+        return self.placed.inventory(self.memory_bits())
 
     def figures(self) -> dict[str, Any]:
-        """Capacitors of the integrators [F], which the random sample decided."""
-        found = {array.name: capacity(array.p, float(array.reach)) for array in self.held}
-        back = {
-            a.name + BACK: capacity(a.p, float(a.back.reach[0])) for a in self.held if a.name in self._back
-        }
-        return {"capacitance": found | back} if self.on == "chip" else {}
+        """What prices take from the arrays themselves; empty in software."""
+        return self.placed.figures()
 
     def ledger(self) -> Ledger:
         """What was done so far, by phase; software counts nothing."""
-        if self.on != "chip":
-            return Ledger({"learn": {}, "predict": {}}, {})
         progress, memory = self._state.progress, self.memory.state
-        carried = conversion(self.model)
-        carried.examples = int(progress[CLASSIFIED])
-        found = ledger(self.model)
+        found = self.placed.ledger(int(progress[CLASSIFIED]))
         counts = {phase: dict(found.counts.get(phase, {})) for phase in ("learn", "predict")}
-        if progress[UPDATES]:
+        if progress[UPDATES] and self.on == "chip":
             bits = self.memory_bits()["replay"] // max(1, self.parameters["replay.slots"])
             late = max(0, int(memory.seen[0]) - self.parameters["replay.slots"])
             counts["learn"]["buffer"] = {
@@ -302,37 +251,26 @@ class ModelChip:
                 "random_numbers": late + int(progress[REPLAYED]),
             }
         on = {phase: found.conductance_on.get(phase, {}) for phase in ("learn", "predict")}
-        return Ledger(counts, on)
+        return Ledger(counts, on if found.conductance_on else {})
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Everything that `load` needs."""
-        return copied(self._named()), {"chip": "model", "on": self.on}
+        return copied(self._named()), {"chip": "model", "on": self.on, **self.placed.state()[1]}
 
     def load(self, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> None:
         """Go on from `state`; raises StateError where a tensor is missing or has another shape."""
         named = self._named()
         load_state(named, tensors)
-        for array in self.held:
-            array.take_numbers(named[f"array.{array.name}"]["numbers"])
-            array.forget_views()
+        self.placed.loaded(named, values)
 
     def _named(self) -> dict[str, Any]:
         """The state by name: numbers, parameters and buffers of the model, cells of the arrays."""
-        cells = {}
-        for array in self.held:
-            assert array.bar is not None
-            cells[f"array.{array.name}"] = {
-                "cells": array.bar.state,
-                "reach": array.back.reach,
-                "numbers": array.numbers(),
-                **array.drawn(),
-            }
         with torch.no_grad():
             values = {f"model.{n}": one.detach().numpy() for n, one in self.model.named_parameters()}
             values |= {
                 f"model.{n}": one.numpy() for n, one in self.model.named_buffers() if ".array." not in n
             }
-        return {**self._state._asdict(), **values, **cells}
+        return {**self._state._asdict(), **values, **self.placed.state()[0]}
 
 
 def _labels(shape: StreamShape) -> torch.Tensor:

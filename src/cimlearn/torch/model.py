@@ -15,13 +15,15 @@ cimlearn run mymodel.py:CHIP --stream permuted-digits --set device.kind=ecram
 The model takes x (examples, steps, features) and gives (examples, classes). It learns by gradient descent on the cross
 entropy, of a stream of numbers on the mean-square error, or on a loss of one's own; `rule.batch` new examples an
 update, each with replayed ones. Ranges of inputs and sums come from uniformly random inputs, since a chip is made
-before its stream is seen. `--on float` is the same model and rule in software.
+before its stream is seen. `--on float` is the same model in software, by gradient descent.
+
+INT8 = model_chip(build, bit_serial())           # SAS-MRAM's arrays and integer rule instead of crossbars
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from cimlearn.chips.base import Chip, Design, Kind
 from cimlearn.devices import catalog as devices
@@ -29,10 +31,16 @@ from cimlearn.errors import InputError
 from cimlearn.parameters import ParameterSet, load
 from cimlearn.streams.base import StreamShape
 from cimlearn.torch import expected
-from cimlearn.torch.hardware import Hardware, crossbar
+from cimlearn.torch.hardware import Hardware, bit_serial, crossbar
 from cimlearn.torch.learner import Build, Loss, ModelChip, Wanted, usual
 from cimlearn.torch.library import nn
 from cimlearn.torch.names import Names
+
+# kind of array -> the parameter that names its cell, the preset of its rule, its model of costs
+PARTS: Final = {
+    "crossbar": ("device.kind", "model_rule", "layers"),
+    "bit-serial": ("cell.technology", "model_rule_bits", "bit-layers"),
+}
 
 
 def model_chip(
@@ -46,14 +54,15 @@ def model_chip(
     loss: Loss = usual,
     end_task: Callable[[nn.Module], None] | None = None,
 ) -> Kind:
-    """A kind of chip whose network is `build(shape)`, on crossbars that learn in situ.
+    """A kind of chip whose network is `build(shape)`, on arrays that learn in situ.
 
     Parameters
     ----------
     build
         the model for a stream's shape (steps, features, classes, signed); PyTorch's generator is seeded before
     hardware
-        `crossbar(...)`; None: as it comes. Settings of a run go over it
+        `crossbar(...)`, or `bit_serial(...)`: INT8 weights that learn by SAS-MRAM's integer rule; None: `crossbar()`.
+        Settings of a run go over it
     name
         of the chip in records
     keep, frozen, place
@@ -68,24 +77,28 @@ def model_chip(
     Raises
     ------
     InputError
-        For hardware that doesn't learn in situ.
+        For hardware that is none.
     """
-    base = hardware or crossbar()
-    if base.kind != "crossbar":
-        raise InputError(f"hardware is {base.kind}; a model learns in situ on crossbars: give crossbar(...)")
+    base = crossbar() if hardware is None else hardware
+    if not isinstance(base, Hardware):
+        raise InputError(f"hardware is a {type(base).__name__}; give crossbar(...) or bit_serial(...)")
     given = {key: entry.value for key, entry in base.parameters.entries().items() if entry.changed}
-    device = base.parameters["device.kind"]
+    cell, preset, costs = PARTS[base.kind]
+    usual_cell = base.parameters[cell]
 
     def parameters(changes: Mapping[str, Any]) -> ParameterSet:
         changes = {**given, **changes}
-        chosen = devices.chosen({"device.kind": device} | dict(changes))
-        rule = load("model_rule").merged(_replay())
-        arrays = crossbar(device=chosen).parameters
+        rule = load(preset).merged(_replay())
         own = {key: value for key, value in changes.items() if key in rule}
         others = {key: value for key, value in changes.items() if key not in rule}
-        return Hardware("crossbar", arrays, base.prices).replace(others).parameters.merged(rule.replace(own))
+        if base.kind == "bit-serial":
+            arrays = bit_serial({cell: usual_cell} | others)
+        else:
+            chosen = devices.chosen({cell: usual_cell} | dict(changes))
+            arrays = Hardware(base.kind, crossbar(device=chosen).parameters, base.prices).replace(others)
+        return arrays.parameters.merged(rule.replace(own))
 
-    wanted = Wanted(Names(keep, frozen, place or {}), loss, end_task)
+    wanted = Wanted(Names(keep, frozen, place or {}), loss, end_task, base.kind)
 
     def made(on: str, *, parameters: ParameterSet, shape: StreamShape, seed: int) -> Chip:
         return ModelChip(build, parameters, base.prices, shape, seed=seed, on=on, wanted=wanted)
@@ -99,8 +112,8 @@ def model_chip(
         parameters=parameters,
         build=made,
         design=design,
-        device="device.kind",
-        costs="layers",
+        device=cell,
+        costs=costs,
         numbers=True,
         packages={"chip": ("torch",), "float": ("torch",)},
     )

@@ -3,11 +3,12 @@
 The columns are driven with the error, streamed in the same bits, and integrators and converters at the rows tell the
 sums,
 
-    d_i = m Q(clip(g_i sum_j x'_j W_ij + n_i + o_i)),     x' = streamed(e / m),   m = max_j |e_j| of each vector
+    d_i = s m Q(clip(g_i sum_j x'_j W_ij + n_i + o_i)),     x' = streamed(s e / m),   m = max_j |e_j| of each vector
 
 with a mismatch, offset and noise of their own. The digital part scales by m, which it knows (noise management: Gokmen,
 Onen and Haensch, Frontiers in Neuroscience 11 (2017), 538). The range of the sums is that of the first vectors that
-come back, times `training.headroom`; after that it stays.
+come back, times `training.headroom`; after that it stays. s is 1, or with `training.chopped` 1 and -1 in turn: offsets
+o_i add to every d_i of a gradient alike, and in turn they cancel.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Back(NamedTuple):
     converter: Converter  # of each tile's rows
     reach: NDArray[np.float32]  # (1,) range of their sums; 0: not found yet
     headroom: float  # of that range
+    chopped: bool = False  # every second vector is driven with the opposite sign
 
 
 def back_periphery(
@@ -53,7 +55,13 @@ def back_periphery(
     half = 0.0 if bits is None else 2.0 ** (bits - 1)
     gain, offset = np.ascontiguousarray(around.column[0]), np.ascontiguousarray(around.column[1])
     converter = Converter(gain, offset, ranged, half, around.thermal)
-    return Back(converter, np.zeros(1, np.float32), float(p["training.headroom"]))
+    return Back(converter, np.zeros(1, np.float32), float(p["training.headroom"]), p["training.chopped"])
+
+
+def signs(back: Back, vectors: int, before: int) -> NDArray[np.float32]:
+    """(vectors, 1) the sign s_n with which each of the next vectors is driven, after `before` of them."""
+    odd = (before + np.arange(vectors, dtype=np.int64)[:, None]) % 2 if back.chopped else 0
+    return np.broadcast_to(np.float32(1) - np.float32(2) * np.asarray(odd, np.float32), (vectors, 1))
 
 
 def read_back(
@@ -77,7 +85,8 @@ def read_back(
     tiles, vectors, columns = error.shape
     tall = w.shape[1]
     largest = error.abs().amax(2, keepdim=True)
-    scaled = error / torch.where(largest > 0, largest, 1.0)
+    largest = largest * torch.from_numpy(signs(back, vectors, tally.vectors).copy())
+    scaled = error / torch.where(largest != 0, largest, 1.0)
     steps = len(encoder.ones)
     unit = np.float32(steps / (steps - 1) if steps else 1.0)
     lit = np.full(columns, row_on.sum() / max(1, columns))

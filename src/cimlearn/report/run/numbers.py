@@ -49,19 +49,26 @@ def errors(run: Run, summary: Mapping[str, Any]) -> str:
         return ""
     who = [name for name in WHO if name in found]
     rows = [
-        [Cell(text(run.task_names[task]), "name")]
-        + [Cell(number(found[name][key][task], 4), "n") for name in who for key in MEASURED]
+        [Cell(text(run.task_names[task]), "name", span=len(who))] * (name == who[0])
+        + [Cell(text(WHO[name]))]
+        + [Cell(_short(key, found[name][key][task]), "n") for key in MEASURED]
         for task in range(run.learned)
+        for name in who
     ]
-    heads = [f"{HEADS[key]}, {WHO[name]}" for name in who for key in MEASURED]
+    heads = ["Task", "Answer", *(HEADS[key] for key in MEASURED)]
     said = (
         f"Errors of {', '.join(found['targets'])} on the held-out examples after the last task, in its own unit. R² is "
         "the share of the variance that is explained: 1 at best, 0 for whoever knows the held-out mean, below for who "
         "is worse. Beside this run stand two that learn nothing: who always answers the mean of the training targets"
         + (", and who repeats the last known value." if "last" in found else ".")
     )
-    numbers = table("Errors after the last task", header(["Task", *heads], range(1, len(heads) + 1)), rows)
+    numbers = table("Errors after the last task", header(heads, range(2, len(heads))), rows)
     return section("errors", "Errors", f"<p>{text(said)}</p>{numbers}")
+
+
+def _short(key: str, value: float) -> str:
+    """An error for a narrow screen: R2 to a thousandth, others with three digits."""
+    return f"{round(value, 3) + 0.0:.3f}" if key == "r2" else number(value, 3)
 
 
 def sentences(summary: Mapping[str, Any]) -> list[str]:
