@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import commands
+import formulas
 import notebooks
 import provenance
 from mkdocs.structure.files import File
@@ -81,6 +82,13 @@ SECTIONS: dict[str, list[str]] = {
     ],
     "Project": ["architecture.md", "contributing.md", "changelog.md"],
 }
+
+
+def on_config(config: Any) -> Any:
+    """Let fences ```math become MathML."""
+    math = {"name": "math", "class": "formula", "format": formulas.fence}
+    config["mdx_configs"].setdefault("pymdownx.superfences", {})["custom_fences"] = [math]
+    return config
 
 
 def on_files(files: Any, config: Any) -> Any:

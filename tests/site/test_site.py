@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -18,9 +19,9 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Imports a module of scripts/site."""
-    for package in ("mkdocs", "nbformat", "griffe"):
+    for package in ("mkdocs", "nbformat", "griffe", "latex2mathml"):
         pytest.importorskip(package, reason=f"{package} is not installed: pip install 'cimlearn[docs,dev]'")
-    names = ("hook", "provenance", "commands", "notebooks", "comments")
+    names = ("hook", "provenance", "commands", "notebooks", "comments", "formulas")
     monkeypatch.syspath_prepend(str(ROOT / "scripts" / "site"))
     yield import_module
     for name in names:
@@ -99,6 +100,27 @@ def test_comments_describe_fields(site: Any) -> None:
     )
     assert module["Cells.limit"].docstring.value.startswith("(layers, rows, columns) pulses until it sticks")
     assert module["NEVER"].docstring is None
+
+
+def test_every_equation_becomes_mathml(site: Any) -> None:
+    """What GitHub shows as an equation is one on the site, too, and no command of LaTeX is left in it."""
+    markdown = import_module("markdown")
+    settings = site("hook").on_config({"mdx_configs": {}})["mdx_configs"]
+    converter = markdown.Markdown(extensions=["pymdownx.superfences"], extension_configs=settings)
+    total = 0
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        blocks = re.findall(r"^ *```math\n.*?^ *```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+        made = converter.reset().convert("\n\n".join(blocks))
+        assert made.count("<math ") == len(blocks), page
+        assert not re.search(r"[\\{}$]|```", made), page
+        total += len(blocks)
+    assert total > 50
+
+
+@pytest.mark.parametrize("source", [r"\nosuch{a}", r"\begin{gather} a & b \end{gather}"])
+def test_an_equation_that_does_not_render_stops_the_build(site: Any, source: str) -> None:
+    with pytest.raises(ValueError, match="equation"):
+        site("formulas").mathml(source)
 
 
 def test_cells_of_wide_tables_know_their_column(site: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from cimlearn.papers.base import Row
 from cimlearn.report.html import chart, drawing
 
-_MARKERS = "os^Dv*"
+MARKERS: Final = "os^Dv*"  # of a series, by its number
 _LABELS = 0.27  # part of a figure of bars left of them
 _GAP = 0.2  # inches between a label and what is beside it
 
@@ -44,7 +44,7 @@ def lines(
             colour = drawing.SERIES[k]
             own: dict[str, Any] = {
                 "color": colour,
-                "marker": _MARKERS[k % 6],
+                "marker": MARKERS[k % 6],
                 "linewidth": 1.8,
                 "markersize": 4,
                 "label": name,

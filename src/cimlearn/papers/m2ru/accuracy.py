@@ -29,7 +29,8 @@ from cimlearn.papers.base import (
     percent_text,
     verdict,
 )
-from cimlearn.papers.plots import lines
+from cimlearn.papers.plots import MARKERS, lines
+from cimlearn.report.html import chart, drawing
 from cimlearn.studies.sweep import Point
 
 CURVES: Final[Mapping[str, tuple[str, str, dict[str, Any]]]] = {  # name -> label, placement, settings
@@ -155,9 +156,14 @@ def _claims(
 
 def draw(title: str, result: FigureResult) -> Figure:
     """Accuracy over tasks, one line per curve."""
+    numbers = chart.series_of(list(CURVES))  # those of the chip, its twin and Adam everywhere
+    series = {label: k for (label, _, _), k in zip(CURVES.values(), numbers, strict=True)}
 
     def finish(axes: Axes) -> None:
         axes.set_xticks(sorted({row["task"] for row in result.rows}))
+
+    def style(label: str) -> dict[str, Any]:
+        return {"color": drawing.SERIES[series[label]], "marker": MARKERS[series[label]]}
 
     return lines(
         result.rows,
@@ -167,6 +173,7 @@ def draw(title: str, result: FigureResult) -> Figure:
         y="accuracy",
         labels=("tasks learned", "accuracy [%]"),
         scale=100,
+        style=style,
         finish=finish,
     )
 
