@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-import time
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +14,7 @@ from rich import box
 from rich.table import Table
 
 from cimlearn.cli.output import stdout
+from cimlearn.cli.pace import Pace
 from cimlearn.errors import InputError
 from cimlearn.runfolder.files import to_json
 from cimlearn.studies.search.outcome import FINISHED, FRONT, STATES, TRIALS, Searched, in_order
@@ -50,14 +50,12 @@ def command(arguments: Namespace) -> int:
 
 
 def _teller() -> Callable[[int, str, int, int], None]:
-    """What tells of each trial that ended, in a line on stderr with the time left if the rest goes as fast."""
-    began, here = time.monotonic(), [0]
+    """What tells of each trial that ended, in a line on stderr with the time left (pace.py)."""
+    pace = Pace()
 
     def tell(trial: int, what: str, ended: int, total: int) -> None:
-        here[0] += 1
-        seconds = round((time.monotonic() - began) / here[0] * max(0, total - ended))
-        left = f"about {seconds // 60}:{seconds % 60:02d} left"
-        print(f"{ended} of {total}  trial={trial}  {what}  {left}", file=sys.stderr, flush=True)
+        left = pace.left(total - ended)
+        print(f"{ended} of {total}  trial={trial}  {what}  {left}".rstrip(), file=sys.stderr, flush=True)
 
     return tell
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from cimlearn.cli.pace import Pace
 from cimlearn.studies.sweep import Point
 
 
@@ -26,22 +26,20 @@ def shown_points(quiet: bool) -> Iterator[Points]:
 
 
 class Points:
-    """Tells each run that ended, and the time left if the rest goes as fast."""
+    """Tells each run that ended, and the time left (pace.py)."""
 
     def __init__(self, console: Console, bar: Bar | None = None) -> None:
         self._console, self._bar = console, bar
         self._task = bar.add_task("first runs", total=None, left="") if bar is not None else None
-        self._began, self._ran, self._failed = time.monotonic(), 0, 0
+        self._pace, self._failed = Pace(), 0
 
     def tell(self, point: Point, reason: str | None, ended: int, total: int) -> None:
         """Tell that `point` ended, as number `ended` of `total`."""
-        self._ran += 1
         self._failed += reason is not None
-        minutes, seconds = divmod(round((time.monotonic() - self._began) / self._ran * (total - ended)), 60)
-        left = f"about {minutes}:{seconds:02d} left"
+        left = self._pace.left(total - ended)
         said = f"failed: {reason}" if reason else "done"
         if self._bar is None or self._task is None:
-            self._say(f"{ended} of {total}  {point.name}  {said}  {left}")
+            self._say(f"{ended} of {total}  {point.name}  {said}  {left}".rstrip())
             return
         if reason:
             self._say(f"{point.name}  {said}")
