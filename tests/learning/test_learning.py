@@ -10,10 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from cimlearn.arrays.plain import plain
-from cimlearn.chips import parameters
 from cimlearn.chips.m2ru import kernels
-from cimlearn.chips.m2ru.setup import make_probed, make_rule, make_work
 from cimlearn.learning import dfa, sparsify
 from cimlearn.learning.replay import (
     buffer,
@@ -25,7 +22,6 @@ from cimlearn.learning.replay import (
     store,
     wide_step,
 )
-from cimlearn.streams.base import StreamShape
 
 CLOSE = 1e-5  # float32 sums of a few numbers near 1
 RNG = np.random.default_rng
@@ -42,8 +38,8 @@ def _keep_largest(change, keep, work):
 
 
 @numba.njit
-def _sparsify(change, keep, whole, work):
-    kernels.sparsify(change, keep, whole, work)
+def _sparsify(change, keep, whole, bounds):
+    kernels.sparsify(change, keep, whole, bounds)
 
 
 @numba.njit
@@ -103,20 +99,16 @@ def test_keep_largest_is_a_stable_sort(data: st.DataObject) -> None:
 def test_keep_largest_of_many() -> None:
     """129 x 100 normals: per column and over the whole array, the same as NumPy's partition."""
     change = RNG(1).standard_normal((129, 100)).astype(np.float32)
-    shape = StreamShape(28, 28, 10, False)
-    p, psi = parameters("m2ru", {"rule.feedback": "direct"}), np.zeros((100, 10), np.float32)
-    square = np.zeros((100, 100), np.float32)
-    probed = make_probed(p, shape, plain(np.zeros((0, 100), np.float32)), seed=0)
-    work = make_work(p, shape, psi, square, probed=probed, rule=make_rule(p, shape, psi, square))
+    bounds = np.empty((sparsify.ROOM, change.shape[1]), np.float32)
     for keep in (1, 13, 128, 129, 5000):
         column, whole = change.copy(), change.copy()
-        _sparsify(column, keep, False, work)
+        _sparsify(column, keep, False, bounds)
         assert np.array_equal(column, largest(change, keep))
-        _sparsify(whole, keep, True, work)
+        _sparsify(whole, keep, True, bounds)
         border = np.partition(np.abs(change), -keep, axis=None)[-keep]
         assert np.array_equal(whole, np.where(np.abs(change) >= border, change, 0))
     nothing = change.copy()
-    _sparsify(nothing, 0, False, work)  # 0 = keep all
+    _sparsify(nothing, 0, False, bounds)  # 0 = keep all
     assert np.array_equal(nothing, change)
 
 
