@@ -57,6 +57,12 @@ def test_the_largest_numbers_do_not_overflow() -> None:
     assert scaled(x, np.array([-most]), np.array([most])).ravel().tolist() == [0, 1, 0.5]
 
 
+def test_the_smallest_numbers_make_no_range() -> None:
+    least = np.finfo(np.float64).smallest_subnormal
+    x = np.array([[[0.0]], [[least]]])
+    assert scaled(x, np.array([0.0]), np.array([least])).ravel().tolist() == [0, 0]
+
+
 def chip(on: str = "chip", seed: int = 0, **changes: object) -> M2RU:
     settings = {"network.hidden": 8, "replay.slots": 20, "write.first_tries": 0, "rule.feedback": "through"}
     named = {name.replace("__", "."): value for name, value in changes.items()}

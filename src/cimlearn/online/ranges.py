@@ -38,10 +38,10 @@ def scaled(x: Values, low: Values, high: Values) -> NDArray[np.float32]:
     """x (examples, steps, features) inside its ranges as values in [0, 1].
 
     A value that is missing (NaN) counts as 0 in its own unit, as in sparse data, and a line that has seen fewer than
-    two values is not driven: 0.
+    two values is not driven: 0. Nor is one whose two values are so near to each other that half of it is no float.
     """
-    known = low < high
-    low, high = np.where(known, low, 0.0), np.where(known, high, 1.0)
     width = 0.5 * high - 0.5 * low  # halves, so that the largest floats don't overflow
+    known = width > 0
+    low, width = np.where(known, low, 0.0), np.where(known, width, 1.0)
     value = (0.5 * np.where(np.isnan(x), 0.0, x) - 0.5 * low) / width
     return (np.clip(value, 0.0, 1.0) * known).astype(np.float32, order="C")
