@@ -32,6 +32,7 @@ from cimlearn.papers.base import (
 from cimlearn.papers.plots import MARKERS, lines
 from cimlearn.report.html import chart, drawing
 from cimlearn.studies.sweep import Point
+from cimlearn.units import plural
 
 CURVES: Final[Mapping[str, tuple[str, str, dict[str, Any]]]] = {  # name -> label, placement, settings
     "chip": ("chip", "chip", {}),
@@ -108,7 +109,7 @@ def analyse(panel: str, stream: str, hidden: int, runs: Runs, quick: bool) -> Fi
     said = ", ".join(f"{CURVES[c][0]} {percent_text(v)}" for c, v in ends.items())
     caption = (
         f"Mean accuracy on the tasks so far, {STREAMS[stream]}, {hidden} hidden units, {length}, "
-        f"{len(ends['chip'])} seed(s), band one standard deviation. After the last task: {said}."
+        f"{plural(len(ends['chip']), 'seed')}, band one standard deviation. After the last task: {said}."
     )
     return FigureResult(rows, caption, _claims(panel, stream, hidden, ends, quick))
 
@@ -161,6 +162,8 @@ def draw(title: str, result: FigureResult) -> Figure:
 
     def finish(axes: Axes) -> None:
         axes.set_xticks(sorted({row["task"] for row in result.rows}))
+        bottom, top = axes.get_ylim()  # room for the legend below the curves
+        axes.set_ylim(bottom - 0.07 * len({row["curve"] for row in result.rows}) * (top - bottom), top)
 
     def style(label: str) -> dict[str, Any]:
         return {"color": drawing.SERIES[series[label]], "marker": MARKERS[series[label]]}

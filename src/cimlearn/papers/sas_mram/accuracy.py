@@ -27,6 +27,7 @@ from cimlearn.papers.base import (
 from cimlearn.papers.plots import bars
 from cimlearn.papers.sas_mram.rows import BACKBONE, FLOAT_NORM, LAST, NORM, Curve, curve_points, ends
 from cimlearn.studies.sweep import Point
+from cimlearn.units import plural
 
 STREAM: Final = "split-cifar100"
 CURVES: Final[Mapping[str, Curve]] = {
@@ -67,7 +68,8 @@ def analyse(runs: Runs, quick: bool) -> FigureResult:
         raise InputError("the accuracy study needs a finished run of the chip; none finished")
     said = ", ".join(f"{CURVES[c][0]} {percent_text(v)}" for c, v in averages.items())
     caption = (
-        f"Accuracy by task after the last one, split CIFAR-100, 10 classes a task, {len(averages['chip'])} seed(s). "
+        "Accuracy by task after the last one, split CIFAR-100, 10 classes a task, "
+        f"{plural(len(averages['chip']), 'seed')}. "
         f"Nothing is forgotten by construction: each task has its own Rep-Net. On average: {said}."
     )
     return FigureResult(rows, caption, _claims(averages, quick))
