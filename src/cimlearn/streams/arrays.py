@@ -21,6 +21,7 @@ from cimlearn.streams.checking import (
     known_labels,
     scaled,
 )
+from cimlearn.streams.opened import Opened
 from cimlearn.units import plural
 
 TaskArrays = tuple[Any, Any, Any, Any]  # x_train, y_train, x_test, y_test
@@ -40,7 +41,7 @@ class Part(NamedTuple):
 TaskParts = tuple[Part, Part]  # training and test part, checked
 
 
-class ArrayStream:
+class ArrayStream(Opened):
     """Tasks given as arrays.
 
     Parameters
@@ -102,26 +103,6 @@ class ArrayStream:
             infos.append(TaskInfo(f"task {k + 1}", count, held))
         self._infos = tuple(infos)
         self._scenario = infer_scenario([np.bincount(train.y[train.which]) > 0 for train, _ in parts])
-
-    @property
-    def name(self) -> str:
-        """The name under which the stream was opened."""
-        return self._name
-
-    @property
-    def shape(self) -> StreamShape:
-        """Sizes that a chip is built for; signed if any value is negative."""
-        return self._shape
-
-    @property
-    def tasks(self) -> tuple[TaskInfo, ...]:
-        """The tasks, in the order in which they are learned."""
-        return self._infos
-
-    @property
-    def scenario(self) -> str:
-        """'class-incremental' if no two tasks share a class, otherwise 'domain-incremental'."""
-        return self._scenario
 
     @property
     def checksums(self) -> dict[str, str]:

@@ -16,9 +16,10 @@ from cimlearn.streams.arrays import skipped
 from cimlearn.streams.base import Chunk, ClassCounts, StreamShape, TaskInfo
 from cimlearn.streams.checking import check_shape, infer_scenario
 from cimlearn.streams.mapstyle import Part, Range, looked_at, make_part, read_example, read_examples
+from cimlearn.streams.opened import Opened
 
 
-class DatasetStream:
+class DatasetStream(Opened):
     """Tasks given as map-style data sets, whose examples are read when they are needed.
 
     Memory: one label per example, one chunk, and what the data sets themselves hold.
@@ -119,26 +120,6 @@ class DatasetStream:
         if signed is None:
             signed = any(x.min() < 0 for x in samples)
         return StreamShape(*check_shape(self._name, shapes.pop(), steps), classes or top, signed)
-
-    @property
-    def name(self) -> str:
-        """The name that was given."""
-        return self._name
-
-    @property
-    def shape(self) -> StreamShape:
-        """Sizes that a chip is built for."""
-        return self._shape
-
-    @property
-    def tasks(self) -> tuple[TaskInfo, ...]:
-        """The tasks, in the order in which they are learned."""
-        return self._infos
-
-    @property
-    def scenario(self) -> str:
-        """'class-incremental' if no two tasks share a class, otherwise 'domain-incremental'."""
-        return self._scenario
 
     @property
     def checksums(self) -> dict[str, str]:

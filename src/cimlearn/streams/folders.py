@@ -22,11 +22,12 @@ from cimlearn.streams.checking import (
     infer_scenario,
     scaled,
 )
+from cimlearn.streams.opened import Opened
 from cimlearn.streams.sources import formats
 from cimlearn.untrusted.arrays import open_npy
 
 
-class FolderStream:
+class FolderStream(Opened):
     """Tasks in a folder of x_train.npy, y_train.npy, x_test.npy, y_test.npy.
 
     Arrays are as in ArrayStream. With several tasks, task_train.npy and task_test.npy give the task of each
@@ -44,6 +45,7 @@ class FolderStream:
 
     def __init__(self, folder: str | Path, settings: dict[str, Any], *, seed: int) -> None:
         self._folder, self._seed = Path(folder), seed
+        self._name = str(self._folder)
         self._order, self._block = settings["order"], settings["block"]
         train, test = self._scan("train"), self._scan("test")
         if train.example != test.example:
@@ -69,26 +71,6 @@ class FolderStream:
             infos.append(TaskInfo(f"task {k + 1}", examples, held_out))
         self._infos = tuple(infos)
         self._scenario = infer_scenario(list(train.present))
-
-    @property
-    def name(self) -> str:
-        """The folder."""
-        return str(self._folder)
-
-    @property
-    def shape(self) -> StreamShape:
-        """Sizes that a chip is built for; signed if any value is negative."""
-        return self._shape
-
-    @property
-    def tasks(self) -> tuple[TaskInfo, ...]:
-        """The tasks, in the order in which they are learned."""
-        return self._infos
-
-    @property
-    def scenario(self) -> str:
-        """'class-incremental' if no two tasks share a class, otherwise 'domain-incremental'."""
-        return self._scenario
 
     @property
     def checksums(self) -> dict[str, str]:

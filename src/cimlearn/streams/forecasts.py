@@ -81,6 +81,7 @@ class SeriesStream(Opened):
         self._shape = NumberShape(window, 1, 1, True)
         self._values = dict(series)
         self._tasks = [self._task(k, key, values, points) for k, (key, values) in enumerate(series.items())]
+        self._infos = tuple(task.info for task in self._tasks)
 
     def _task(self, task: int, name: str, values: NDArray[np.float64], points: int) -> _Task:
         """Cut one series."""

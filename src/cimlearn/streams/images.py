@@ -56,6 +56,7 @@ class ImageStream(Opened):
         classes: Sequence[str] = (),
     ) -> None:
         self._name, self._tasks, self._shape, self._classes = name, tasks, shape, tuple(classes)
+        self._infos = tuple(task.info for task in tasks)
         self._scenario, self._checksums, self._seed = scenario, checksums, seed
 
     @property

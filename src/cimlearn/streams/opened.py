@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from cimlearn.streams.base import StreamShape, TaskInfo
 
 
@@ -13,25 +10,25 @@ class Opened:
 
     _name: str
     _shape: StreamShape
-    _tasks: Sequence[Any]  # each with its `info`
+    _infos: tuple[TaskInfo, ...]
     _scenario: str
 
     @property
     def name(self) -> str:
-        """The name under which the stream was opened."""
+        """The path, or the name that was given."""
         return self._name
 
     @property
     def shape(self) -> StreamShape:
-        """Sizes that a chip is built for."""
+        """Sizes that a chip is built for; signed if any value is negative."""
         return self._shape
 
     @property
     def tasks(self) -> tuple[TaskInfo, ...]:
         """The tasks, in the order in which they are learned."""
-        return tuple(task.info for task in self._tasks)
+        return self._infos
 
     @property
     def scenario(self) -> str:
-        """'domain-incremental' or 'class-incremental'."""
+        """'class-incremental' if no two tasks share a class, otherwise 'domain-incremental'."""
         return self._scenario

@@ -160,6 +160,7 @@ class SensorStream(Opened):
         seed: int,
     ) -> None:
         self._name, self._recordings, self._windows, self._tasks = name, recordings, cut, tasks
+        self._infos = tuple(task.info for task in tasks)
         self._scenario, self._seed, self._order = scenario, seed, settings["order"]
         self._length = settings["window"]
         self._shape = shape_of(settings, classes)

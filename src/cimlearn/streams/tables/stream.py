@@ -16,6 +16,7 @@ from cimlearn.places import expanded
 from cimlearn.streams import cutting
 from cimlearn.streams.base import Chunk, ClassCounts, NumberShape, StreamShape, Targets, TaskInfo
 from cimlearn.streams.checking import infer_scenario
+from cimlearn.streams.opened import Opened
 from cimlearn.streams.tables.aim import Aim, aim
 from cimlearn.streams.tables.files import is_table, load_table
 from cimlearn.streams.tables.holes import check_missing
@@ -32,7 +33,7 @@ class Scale(NamedTuple):
     low: float  # -1, or 0 where nothing is negative
 
 
-class TableStream:
+class TableStream(Opened):
     """Windows over the rows of a table; each is an example.
 
     A window of stream.window rows of k inputs is a sequence of window / samples_per_step steps of k x samples_per_step
@@ -72,6 +73,7 @@ class TableStream:
         self._aim = None if self._table.target is None else aim(self._table, self._windows, self._settings)
         self._shape = self._measure()
         self._tasks = [self._task(k) for k in range(len(self._windows.names))]
+        self._infos = tuple(info for info, _, _ in self._tasks)
 
     def _measure(self) -> StreamShape:
         """Sizes of the windows."""
@@ -100,21 +102,6 @@ class TableStream:
         held_out = cutting.how_many("stream.held_out", wanted["held_out"], len(test), label)
         test = cutting.held_out_draw(test, held_out, task, seed=self._seed)
         return TaskInfo(cut.names[task], examples * wanted["passes"], held_out), train, test
-
-    @property
-    def name(self) -> str:
-        """The path, or the name that was given."""
-        return self._name
-
-    @property
-    def shape(self) -> StreamShape:
-        """Sizes that a chip is built for."""
-        return self._shape
-
-    @property
-    def tasks(self) -> tuple[TaskInfo, ...]:
-        """The tasks, in the order in which they are learned."""
-        return tuple(info for info, _, _ in self._tasks)
 
     @property
     def scenario(self) -> str:
