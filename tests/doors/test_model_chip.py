@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from models import nn
+from models import model_file, nn, two_layers
 
 import cimlearn
 from cimlearn.chips.catalog import parameters
@@ -21,13 +21,7 @@ from cimlearn.torch import model_chip
 SMALL = {"rule.batch": 4, "replay.slots": 12, "tile.rows": 16}
 
 
-def build(shape: StreamShape) -> nn.Module:
-    """Two layers."""
-    inputs = shape.steps * shape.features
-    return nn.Sequential(nn.Flatten(), nn.Linear(inputs, 6), nn.ReLU(), nn.Linear(6, shape.classes))
-
-
-CHIP = model_chip(build)
+CHIP = model_chip(two_layers)
 
 
 @pytest.mark.parametrize("check", checks(CHIP, settings=SMALL), ids=str)
@@ -36,16 +30,7 @@ def test_contract(check: Any) -> None:
     check()
 
 
-SOURCE = """
-from torch import nn
-from cimlearn.torch import model_chip
-
-def build(shape):
-    inputs = shape.steps * shape.features
-    return nn.Sequential(nn.Flatten(), nn.Linear(inputs, 24), nn.ReLU(), nn.Linear(24, shape.classes))
-
-CHIP = model_chip(build)
-"""
+SOURCE = model_file("CHIP")
 
 
 def test_a_run_with_records_costs_and_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

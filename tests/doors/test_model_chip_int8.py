@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from models import nn
+from models import model_file, nn, two_layers
 
 import cimlearn
 from cimlearn.errors import InputError
@@ -21,13 +21,7 @@ SMALL = {"rule.batch": 4, "replay.slots": 12, **FAULTY}
 SHAPE = StreamShape(4, 5, 3, signed=False)
 
 
-def build(shape: StreamShape) -> nn.Module:
-    """Two layers."""
-    inputs = shape.steps * shape.features
-    return nn.Sequential(nn.Flatten(), nn.Linear(inputs, 6), nn.ReLU(), nn.Linear(6, shape.classes))
-
-
-INT8 = model_chip(build, bit_serial())
+INT8 = model_chip(two_layers, bit_serial())
 
 
 @pytest.mark.parametrize("check", checks(INT8, settings=SMALL), ids=str)
@@ -36,16 +30,7 @@ def test_contract(check: Any) -> None:
     check()
 
 
-SOURCE = """
-from torch import nn
-from cimlearn.torch import bit_serial, model_chip
-
-def build(shape):
-    inputs = shape.steps * shape.features
-    return nn.Sequential(nn.Flatten(), nn.Linear(inputs, 24), nn.ReLU(), nn.Linear(24, shape.classes))
-
-INT8 = model_chip(build, bit_serial())
-"""
+SOURCE = model_file("INT8", "bit_serial")
 
 
 def test_a_run_with_records_costs_and_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,9 +84,9 @@ def test_it_is_priced_without_a_run() -> None:
         (lambda: INT8.parameters({"rule.keep": 0.5}), "rule.keep"),
         (lambda: INT8.parameters({"faults.rest_years": 1.0}), "rest_years = 1 is not simulated"),
         (lambda: INT8.parameters({"cell.technology": "flash"}), "flash"),
-        (lambda: model_chip(build, "bit-serial"), "hardware is a str"),
+        (lambda: model_chip(two_layers, "bit-serial"), "hardware is a str"),
         (lambda: made(model_chip(lambda s: Last(s), bit_serial())), "keep=.'rnn'"),
-        (lambda: made(model_chip(build, bit_serial(), place={"1": crossbar()})), "place: 1 is on crossbar"),
+        (lambda: made(model_chip(two_layers, bit_serial(), place={"1": crossbar()})), "place: 1 is on crossbar"),
     ],
 )  # fmt: skip
 def test_what_is_missing_is_one_clear_error(wrong: Any, words: str) -> None:

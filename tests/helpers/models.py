@@ -26,6 +26,26 @@ class Sequence(nn.Module):
         return self.out(self.layer(x)[0][:, -1])
 
 
+def two_layers(shape: Any) -> Any:
+    """A small model for a stream's shape."""
+    inputs = shape.steps * shape.features
+    return nn.Sequential(nn.Flatten(), nn.Linear(inputs, 6), nn.ReLU(), nn.Linear(6, shape.classes))
+
+
+def model_file(name: str, hardware: str = "") -> str:
+    """The source of a user's file with the kind of chip `name`, on `hardware` of cimlearn.torch."""
+    return f"""
+from torch import nn
+from cimlearn.torch import {", ".join(["model_chip", *([hardware] if hardware else [])])}
+
+def build(shape):
+    inputs = shape.steps * shape.features
+    return nn.Sequential(nn.Flatten(), nn.Linear(inputs, 24), nn.ReLU(), nn.Linear(24, shape.classes))
+
+{name} = model_chip(build{f", {hardware}()" if hardware else ""})
+"""
+
+
 def convolutional(seed: int = 1) -> Any:
     """Two convolutions and a linear layer for 8 x 8 pixels."""
     torch.manual_seed(seed)

@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cimlearn.arrays.lines import scratch
 from cimlearn.errors import InputError
@@ -38,16 +41,13 @@ def descend(array: Any, gradient: Tensor | None, rate: float, keep: float, weigh
         one, other = joined(array)
         scaled = other * _per_tile(array, -rate / array.bound.square())
         change = layout.untiled(torch.bmm(one.transpose(1, 2), scaled)).numpy()
-    follows = weight.detach()
-    parameter = follows if follows.is_contiguous() else follows.contiguous()
     if array.scratch is None:
         array.scratch = scratch(layout.columns, ROOM + 1)
-    by_cells.descend(
-        array.bar, array.scratch, layout.table, x, error, np.float32(rate), change,
-        max(1, math.ceil(keep * layout.inputs)), array.bound.numpy(), parameter.numpy(),
-    )  # fmt: skip
-    if parameter is not follows:
-        follows.copy_(parameter)
+    with _followed(weight) as parameter:
+        by_cells.descend(
+            array.bar, array.scratch, layout.table, x, error, np.float32(rate), change,
+            max(1, math.ceil(keep * layout.inputs)), array.bound.numpy(), parameter,
+        )  # fmt: skip
 
 
 def pulse(array: Any, rate: float, weight: Tensor) -> None:
@@ -59,18 +59,18 @@ def pulse(array: Any, rate: float, weight: Tensor) -> None:
         one, other = joined(array)
         x = layout.untiled(one.transpose(1, 2)).t().contiguous().numpy()
         error = other.contiguous().numpy()
+    with _followed(weight) as parameter:
+        by_pulses.pulse(
+            array.bar, array.trains, layout.table, x, error, np.float32(rate), array.bound.numpy(), parameter
+        )  # fmt: skip
+
+
+@contextmanager
+def _followed(weight: Tensor) -> Iterator[NDArray[np.float32]]:
+    """Memory in order that kernels write weight (outputs, rows) to, whatever its own order."""
     follows = weight.detach()
     parameter = follows if follows.is_contiguous() else follows.contiguous()
-    by_pulses.pulse(
-        array.bar,
-        array.trains,
-        layout.table,
-        x,
-        error,
-        np.float32(rate),
-        array.bound.numpy(),
-        parameter.numpy(),
-    )
+    yield parameter.numpy()
     if parameter is not follows:
         follows.copy_(parameter)
 

@@ -5,28 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cimlearn.arrays.bitserial_counts import batch_work, inventory
 from cimlearn.arrays.training import Layer
 from cimlearn.devices.technology import memory_cell
-from cimlearn.ledger import Ledger
 from cimlearn.networks.layers import scaled
 from cimlearn.parameters import ParameterSet
 from cimlearn.state import StateError
-from cimlearn.torch import convert
-from cimlearn.torch.chip import conversion, program
+from cimlearn.torch.chip import program
 from cimlearn.torch.insitu_bits import InSituBits
 from cimlearn.torch.integer import IntegerSGD
-from cimlearn.torch.ledger import ACTIVATIONS, ledger
+from cimlearn.torch.ledger import ACTIVATIONS
 from cimlearn.torch.library import nn
-from cimlearn.torch.placed import Counts
+from cimlearn.torch.placed import Counts, OnArrays
 
 Steps = dict[str, list[list[int]]]  # array -> [vectors of an update, updates]
 
 
-class OnBits:
+class OnBits(OnArrays):
     """A model on bit-serial arrays, written by `IntegerSGD`."""
 
     def __init__(
@@ -39,9 +34,7 @@ class OnBits:
         seed: int,
     ) -> None:
         """`step` goes forward and back on the `examples` of a sample, which tells what each array does."""
-        self.model, self.parameters = model, p
-        held = [(a, w) for a, w in convert.arrays(model) if isinstance(a, InSituBits)]
-        self.held = [array for array, _ in held]
+        super().__init__(model, p, InSituBits)
         self.optimiser: Any = IntegerSGD(model, p["rule.rate"], digital=p["rule.digital"])
         step(model)
         self.layers = [
@@ -54,18 +47,10 @@ class OnBits:
                 weight.requires_grad,
                 array.back_vectors > 0,
             )
-            for array, weight in held
+            for array, weight in self._placed
         ]  # of one example
         self.optimiser.zero_grad()
         program(model, seed=seed)
-
-    def weights(self) -> dict[str, NDArray[np.float32]]:
-        """(outputs, rows) of each array, as the bits hold them."""
-        return {array.name: array.weights().float().numpy().copy() for array in self.held}
-
-    def writes(self) -> dict[str, NDArray[np.int64]]:
-        """Per array (8 bits, outputs, rows): writes of learning seen by each cell."""
-        return {array.name: array.writes() for array in self.held}
 
     def worn(self) -> dict[str, int]:
         """Per array: cells that no longer change."""
@@ -95,11 +80,6 @@ class OnBits:
     def figures(self) -> dict[str, Any]:
         """What a cell costs and how it fails, from the physics of its device."""
         return memory_cell(self.parameters).as_dict()
-
-    def ledger(self, classified: int) -> Ledger:
-        """Phases 'learn' and 'predict'."""
-        conversion(self.model).examples = classified
-        return ledger(self.model)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Bits, exponents, writes and counters; how many updates had how many vectors."""

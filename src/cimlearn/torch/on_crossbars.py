@@ -6,23 +6,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cimlearn.arrays.crossbar_counts import pieces
 from cimlearn.costs.crossbar.layers import BACK
-from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
-from cimlearn.torch import convert
-from cimlearn.torch.chip import conversion, program
+from cimlearn.torch.chip import program
 from cimlearn.torch.costs import capacity
 from cimlearn.torch.insitu import InSituArray
-from cimlearn.torch.ledger import ACTIVATIONS, ledger, size, turned, weights
+from cimlearn.torch.ledger import ACTIVATIONS, size, turned, weights
 from cimlearn.torch.library import nn
 from cimlearn.torch.optimiser import InSituSGD
-from cimlearn.torch.placed import Counts
+from cimlearn.torch.placed import Counts, OnArrays
 
 
-class OnCrossbars:
+class OnCrossbars(OnArrays):
     """A model on crossbars, written by `InSituSGD`."""
 
     def __init__(
@@ -35,10 +32,8 @@ class OnCrossbars:
         seed: int,
     ) -> None:
         """`step` goes forward and back on the `examples` of a sample, from which ranges are taken."""
-        self.model, self.parameters = model, p
-        held = [(a, w) for a, w in convert.arrays(model) if isinstance(a, InSituArray)]
-        self.held = [array for array, _ in held]
-        self._learning = [array for array, weight in held if weight.requires_grad]
+        super().__init__(model, p, InSituArray)
+        self._learning = [array for array, weight in self._placed if weight.requires_grad]
         self.optimiser: Any = InSituSGD(model, p["rule.rate"], keep=p["rule.keep"], update=p["rule.update"])
         self._vectors = self._prime(step, examples, seed)
 
@@ -53,14 +48,6 @@ class OnCrossbars:
         for array, one in zip(self.held, reach, strict=True):
             array.back.reach[:] = one
         return vectors
-
-    def weights(self) -> dict[str, NDArray[np.float32]]:
-        """(outputs, rows) of each array, as the cells hold them."""
-        return {array.name: array.weights().numpy().copy() for array in self.held}
-
-    def writes(self) -> dict[str, NDArray[np.int64]]:
-        """Per array (cells per weight, rows, columns): pulses of learning seen by each cell."""
-        return {array.name: array.writes() for array in self.held}
 
     def worn(self) -> dict[str, int]:
         """Per array: cells that no longer change."""
@@ -108,11 +95,6 @@ class OnCrossbars:
             a.name + BACK: capacity(a.p, float(a.back.reach[0])) for a in self.held if a.name in self._back
         }
         return {"capacitance": found | back}
-
-    def ledger(self, classified: int) -> Ledger:
-        """Phases 'learn' and 'predict'."""
-        conversion(self.model).examples = classified
-        return ledger(self.model)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Cells, ranges of transposed reads, counters, and what was drawn."""

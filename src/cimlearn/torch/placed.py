@@ -12,6 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.ledger import Ledger
+from cimlearn.parameters import ParameterSet
+from cimlearn.torch import convert
+from cimlearn.torch.chip import conversion
+from cimlearn.torch.ledger import ledger
 from cimlearn.torch.library import nn, torch
 
 Counts = Mapping[str, Mapping[str, int]]
@@ -52,6 +56,31 @@ class Placed(Protocol):
 
     def loaded(self, named: Mapping[str, Any], values: Mapping[str, Any]) -> None:
         """The arrays of `state` hold what was saved: bring everything else in step with them."""
+
+
+class OnArrays:
+    """What both kinds of array share: a converted model, and its arrays that learn."""
+
+    def __init__(self, model: nn.Module, p: ParameterSet, kind: type) -> None:
+        """`kind`: of the arrays."""
+        self.model, self.parameters = model, p
+        self._placed: list[tuple[Any, Any]] = [
+            (array, weight) for array, weight in convert.arrays(model) if isinstance(array, kind)
+        ]
+        self.held: list[Any] = [array for array, _ in self._placed]
+
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        """(outputs, rows) of each array, as the cells hold them."""
+        return {array.name: array.weights().float().numpy().copy() for array in self.held}
+
+    def writes(self) -> dict[str, NDArray[np.int64]]:
+        """Per array (cells per weight, rows, columns; bits, outputs, rows): writes of learning seen by each cell."""
+        return {array.name: array.writes() for array in self.held}
+
+    def ledger(self, classified: int) -> Ledger:
+        """Phases 'learn' and 'predict'."""
+        conversion(self.model).examples = classified
+        return ledger(self.model)
 
 
 class InSoftware:
