@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from cimlearn.compiled import kernel, overloaded
+from cimlearn.compiled import copy, kernel, overloaded
 from cimlearn.devices.base import inside, program
 from cimlearn.devices.pulsed import Pulsed
-from cimlearn.devices.walk import MEAN, SIDE_BY_SIDE, W, copy, enter, line_up, walk, whole_pulses
+from cimlearn.devices.walk import MEAN, SIDE_BY_SIDE, W, enter, line_up, walk, whole_pulses
 
 
 @kernel

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.compiled import apart, kernel
+from cimlearn.compiled import apart, copy, kernel
 from cimlearn.devices.pulsed import (
     BEND_UP,
     CONSTANT,
@@ -126,13 +126,6 @@ def enter(device, room, q, hidden, own, ask, normal, uniform, pulses):
     if device.one_way and side == 1:  # a RESET, no matter how much is asked for
         numbers[W, q] = reset_place(device, own[LOWEST], normal)
         numbers[PULSES, q] = 0
-
-
-@apart
-def copy(numbers, to):
-    """to (cells,) becomes numbers (cells,)."""
-    for j in range(to.size):
-        to[j] = numbers[j]
 
 
 @apart

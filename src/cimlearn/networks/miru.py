@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from cimlearn.arrays.base import lit_up, pass_key, products
 from cimlearn.arrays.reading import SideScratch, side_scratch
-from cimlearn.compiled import apart, kernel
+from cimlearn.compiled import apart, copy, kernel
 
 
 class Miru(NamedTuple):
@@ -110,13 +110,6 @@ def tanh(values):
             np.float32(16216200) + s * (np.float32(945945) + s * (np.float32(13860) + s * np.float32(45)))
         )
         values[j] = x * above / below
-
-
-@apart
-def copy(given, taken):
-    """taken (n,) becomes given (n,)."""
-    for i in range(given.size):
-        taken[i] = given[i]
 
 
 @kernel
