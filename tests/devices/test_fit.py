@@ -97,6 +97,7 @@ def test_units_and_forms_agree(tmp_path: Path) -> None:
         long("resistance_kohm", [1e-3 / up, 1e-3 / down]),
         long("g [S]", [up, down]),
         wide,
+        "# measured at night\n" + wide.replace(".", ","),
     ):
         found = tables.read(table(tmp_path, text))
         assert [t.up for t in found.trains] == [True, False]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -271,3 +272,95 @@ def test_files_that_do_not_go_together(tmp_path: Path) -> None:
     _fruit(tmp_path, "fig", columns="r,b")
     with pytest.raises(InputError, match=r"fig\.csv has other columns than .*apple\.csv \(b, g\)"):
         open_stream(tmp_path, seed=0)
+
+
+# --- tables as programs of other languages write them
+
+DIALECTS: dict[str, tuple[str, bool]] = {
+    "comma": (",", False),
+    "semicolon": (";", False),
+    "tab": ("\t", False),
+    "bar": ("|", False),
+    "semicolon, decimal commas": (";", True),
+    "tab, decimal commas": ("\t", True),
+}
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_delimiter_and_decimal_mark_are_found(name: str, tmp_path: Path) -> None:
+    mark, comma = DIALECTS[name]
+    columns = _columns()
+    columns["x"] = [k + 0.125 for k in range(ROWS)]
+    rows = [[str(cell) for cell in row] for row in zip(*columns.values(), strict=True)]
+    said = [[cell.replace(".", ",") for cell in row] if comma else row for row in rows]
+    path = tmp_path / "a.csv"
+    path.write_bytes("\r\n".join(mark.join(row) for row in [list(columns), *said]).encode("utf-8-sig"))
+    stream = _stream(path)
+    assert _values(stream) == columns["x"]
+    assert any("decimal marks" in word for word in stream.facts.get("warnings", [])) == comma
+
+
+def test_thousands_and_words_beside_decimal_commas(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    body = "".join(f"1.20{k % 10},5;a,{'b' if k % 2 else 'c'}\n" for k in range(ROWS))
+    path.write_text("x;label\n" + body)
+    stream = _stream(path)
+    assert _values(stream)[0] == 1200.5 and _values(stream)[-1] == 1209.5
+    assert stream.facts["classes"] == ["a,b", "a,c"]
+
+
+def test_a_point_anywhere_means_that_commas_are_no_decimal_marks(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("x;y;label\n" + "1,5;2.5;a\n2,5;3.5;b\n" * 80)
+    with pytest.raises(InputError, match=r"column 'x' is '1,5' in row 1.*stream\.decimal = comma"):
+        _stream(path)
+    assert set(_values(_stream(path, decimal="comma", features="x"))) == {1.5, 2.5}
+
+
+def test_remarks_before_the_names_and_names_in_a_remark(tmp_path: Path) -> None:
+    body = "".join(f"{k % 5}.0,{'ab'[k // 40 % 2]}\n" for k in range(ROWS))
+    for name, head in {
+        "before": "# device: X, 3\n#\nx,label\n",
+        "in": "# made by hand\n# x, label\n",
+    }.items():
+        path = tmp_path / f"{name}.csv"
+        path.write_text(head + body)
+        assert set(_values(_stream(path))) == {0.0, 1.0, 2.0, 3.0, 4.0}, name
+
+
+@pytest.mark.parametrize(
+    ("form", "settings"),
+    [
+        ("%d.%m.%Y %H:%M:%S", {}),
+        ("%d/%m/%Y %H:%M:%S", {}),
+        ("%m/%d/%Y %I:%M:%S %p", {}),
+        ("%d-%m-%Y %H:%M:%S", {"dates": "day-first"}),
+        ("%H:%M:%S", {}),
+    ],
+)
+def test_dates_and_times_of_day(form: str, settings: dict[str, Any]) -> None:
+    begin = datetime(2026, 3, 28, 10, 59, tzinfo=UTC)
+    times = [begin + timedelta(seconds=k + (3600 if k >= 60 else 0)) for k in range(ROWS)]
+    columns = {**_columns(), "time": [time.strftime(form) for time in times]}
+    stream = _stream(columns, features=None, **settings)
+    assert stream.facts["features"] == ["x"]
+    assert (stream.facts["median_step"], stream.facts["holes_in_time"]) == (1.0, 1)
+
+
+def test_days_and_months_that_cannot_be_told_apart() -> None:
+    begin = datetime(2026, 1, 3, tzinfo=UTC)
+    times = [(begin + timedelta(hours=k)).strftime("%d/%m/%Y %H:%M") for k in range(ROWS)]
+    with pytest.raises(
+        InputError, match=r"such as 03/01/2026 00:00, whose day and month.*stream\.dates = day-first"
+    ):
+        _stream({**_columns(), "time": times}, features=None)
+    stream = _stream(
+        {**_columns(), "time": times}, features=None, dates="day-first", changes="05/01/2026 00:00"
+    )
+    assert (stream.facts["holes_in_time"], len(stream.tasks)) == (0, 2)
+
+
+@pytest.mark.parametrize("word", ["31.02.2026 10:00", "13:60", "25:00", "13:00 PM", "1/2/26", "13/13/2026"])
+def test_what_is_no_time(word: str) -> None:
+    with pytest.raises(InputError, match="which is no time"):
+        _stream({**_columns(), "time": [word] * ROWS}, time="time")

@@ -266,7 +266,7 @@ def test_every_reader_gives_the_same_stream(tmp_path: Path) -> None:
     np.savez(tmp_path / "my.npz", **{key: np.array(column) for key, column in columns.items()})
     files["npz"] = tmp_path / "my.npz"
     for name, path in files.items():
-        streams[name] = _named(path, delimiter=";" if name == "semicolon" else ",")
+        streams[name] = _named(path)
     first = streams.pop("mapping")
     expected = [next(first.chunks(k, 500)) for k in range(2)]
     for name, stream in streams.items():
@@ -415,7 +415,8 @@ def test_bad_tables_are_refused(bad: str, tmp_path: Path) -> None:
         (b"x,activity\n1,a\n2\n", "row 2 has 1 cells, the header 2"),
         (b'x,activity\n1,"a\n', "line 2.*mend the quotes"),
         (b"x,activity\n1,\xff\n", "not text in UTF-8"),
-        (b"x;activity\n1;a\n2;b\n", "stream.delimiter"),
+        (b"x:activity\n1:a\n2:b\n", "stream.delimiter"),
+        (b'x,activity\n"1,5",a\n"2,5",b\n', "stream.decimal = comma"),
         (b"activity\na\nb\n", "no column besides activity"),
     ],
 )

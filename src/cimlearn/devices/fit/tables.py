@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
+from cimlearn.untrusted.dialect import of_lines, pointed
 from cimlearn.untrusted.files import read_bytes
 
 SIEMENS: Final = {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "µS": 1e-6, "nS": 1e-9, "pS": 1e-12}
@@ -80,9 +81,9 @@ def _rows(path: Path) -> list[list[str]]:
         text = read_bytes(path, BYTES).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{path} is not a text file; save the table as CSV") from None
-    first = text.split("\n", 1)[0]
-    mark = max(",;\t", key=first.count)
-    rows = [row for row in csv.reader(text.splitlines(), delimiter=mark) if any(cell.strip() for cell in row)]
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    how = of_lines(lines)
+    rows = [row for row in csv.reader(lines, delimiter=how.delimiter) if any(cell.strip() for cell in row)]
     if not rows:
         raise InputError(f"{path} is empty")
     if len(rows) > MOST:
@@ -90,7 +91,7 @@ def _rows(path: Path) -> list[list[str]]:
     wide = next((n for n, row in enumerate(rows) if len(row) != len(rows[0])), None)
     if wide is not None:
         raise InputError(f"{path}: row {wide + 1} has {len(rows[wide])} cells, the first {len(rows[0])}")
-    return rows
+    return [list(pointed(row)) for row in rows] if how.comma else rows
 
 
 def _number(text: str) -> float | None:

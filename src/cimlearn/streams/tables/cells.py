@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from cimlearn.errors import InputError
 from cimlearn.labels import is_missing
+from cimlearn.streams.tables import dates
 from cimlearn.untrusted import text
 
 Column = Sequence[Any] | NDArray[Any]  # (rows,) texts, numbers or dates
@@ -73,12 +73,38 @@ def as_number(cell: Any) -> float:
         return float("nan")
 
 
-def times(cells: Column, column: str, name: str, first: int) -> NDArray[np.float64]:
-    """(rows,) times: numbers, or dates as seconds since 1970."""
+def date_order(cells: Column, column: str, name: str, asked: str) -> str:
+    """Whether day or month comes first in dates such as 31/01/2026; `asked` is that, or auto: what the cells tell.
+
+    Raises
+    ------
+    InputError
+        If the cells leave it open.
+    """
+    if asked != dates.AUTO:
+        return asked
+    plain = isinstance(cells, np.ndarray) and cells.dtype.kind not in "OSU"
+    found = dates.DAY_FIRST if plain else dates.order_of(cells)
+    if found is None:
+        raise InputError(
+            f"{name}: column '{column}' holds dates such as {as_text(cells[0])}, whose day and month can't be told "
+            f"apart; set stream.dates = {dates.DAY_FIRST} or {dates.MONTH_FIRST}"
+        )
+    return found
+
+
+def times(cells: Column, column: str, name: str, first: int, order: str) -> NDArray[np.float64]:
+    """(rows,) times: numbers, dates as seconds since 1970, times of day as seconds since midnight.
+
+    Raises
+    ------
+    InputError
+        If a cell is no time.
+    """
     if isinstance(cells, np.ndarray) and cells.dtype.kind == "M":
         found = np.where(np.isnat(cells), np.nan, cells.astype("datetime64[us]").astype(np.float64) / 1e6)
     else:
-        found = np.array([parse_time(cell) for cell in cells], np.float64)
+        found = np.array([parse_time(cell, order) for cell in cells], np.float64)
     if not np.isfinite(found).all():
         row = int(np.flatnonzero(~np.isfinite(found))[0])
         raise InputError(
@@ -88,16 +114,10 @@ def times(cells: Column, column: str, name: str, first: int) -> NDArray[np.float
     return found
 
 
-def parse_time(cell: Any) -> float:
-    """A time as a number: itself, or seconds since 1970 (dates without a zone count as UTC); NaN if it is none."""
+def parse_time(cell: Any, order: str) -> float:
+    """A time as a number: itself, or what `dates.seconds` says; NaN if it is none."""
     number = as_number(cell)
-    if number == number:
-        return number
-    try:
-        date = cell if isinstance(cell, datetime) else datetime.fromisoformat(str(cell).strip())
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return float("nan")
+    return number if number == number else dates.seconds(cell, order)
 
 
 def as_text(cell: Any) -> str:
@@ -130,7 +150,7 @@ class Codes:
 
 
 def is_time(cells: Column) -> bool:
-    """Whether a column holds dates (2026-01-31T12:00:00), or rising seconds (or ms, µs, ns) since 1970."""
+    """Whether a column holds dates or times of day, or rising seconds (or ms, µs, ns) since 1970."""
     if isinstance(cells, np.ndarray) and cells.dtype.kind not in "iufOSU":
         return cells.dtype.kind == "M"
     seen = [cell for cell in cells[:_LOOKED_AT] if as_text(cell)]
@@ -138,6 +158,7 @@ def is_time(cells: Column) -> bool:
         return False
     numbers = np.array([as_number(cell) for cell in seen])
     if np.isnan(numbers).all():
-        return all(np.isfinite(parse_time(cell)) for cell in seen)
+        order = dates.order_of(seen) or dates.DAY_FIRST
+        return all(np.isfinite(parse_time(cell, order)) for cell in seen)
     inside = any((numbers > low).all() and (numbers < high).all() for low, high in EPOCHS)
     return inside and bool((np.diff(numbers) >= 0).all()) and numbers[-1] > numbers[0]

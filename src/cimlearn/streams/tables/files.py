@@ -17,13 +17,16 @@ from cimlearn.streams.tables.cells import as_number
 from cimlearn.streams.tables.manyfiles import open_many, table_files
 from cimlearn.streams.tables.table import Block, Table, make_table
 from cimlearn.untrusted.arrays import npz_names
+from cimlearn.untrusted.dialect import Dialect, dialect, pointed
 from cimlearn.untrusted.tables import csv_rows, open_parquet, parquet_blocks
 
+_REMARK: Final = "#"  # begins a line that is no row
 _SHOWN: Final = 4  # cells of a line in a message
 ROWS: Final = 1 << 16  # rows of a block
-SUFFIXES: Final = (".csv", ".tsv", ".txt", ".parquet", ".pq")
+TEXTS: Final = (".csv", ".tsv", ".txt")
+SUFFIXES: Final = (*TEXTS, ".parquet", ".pq")
 _PURPOSES = (
-    "label", "target", "ahead", "task", "group", "part", "time", "features", "delimiter", "header",
+    "label", "target", "ahead", "task", "group", "part", "time", "features", "delimiter", "decimal", "dates", "header",
 )  # fmt: skip
 _lock = threading.Lock()  # so that the threads of a sweep read a table once
 
@@ -63,7 +66,9 @@ def _load(
         table = make_table(str(path), columns, blocks, settings)
         names = [str(file.relative_to(path)) if path.is_dir() else file.name for file in files]
         sums = (formats.file_digest(file, unpack=False) for file in files)
-        return table._replace(checksums=dict(zip(names, sums, strict=True)))
+        text = files[0].suffix in TEXTS
+        comma = text and dialect(files[0], settings["delimiter"], settings["decimal"]).comma
+        return table._replace(checksums=dict(zip(names, sums, strict=True)), comma=comma)
 
 
 def _open(path: Path, settings: Mapping[str, Any]) -> tuple[list[str], Iterator[Block]]:
@@ -72,23 +77,30 @@ def _open(path: Path, settings: Mapping[str, Any]) -> tuple[list[str], Iterator[
         return _parquet(path)
     if path.suffix == ".npz":
         return _columns(path)
-    rows = csv_rows(path, "\t" if settings["delimiter"] == "tab" else settings["delimiter"])
-    first = next(rows, [])
+    how = dialect(path, settings["delimiter"], settings["decimal"])
+    rows = csv_rows(path, how.delimiter)
+    first, remark = next(rows, []), []
+    while first and first[0].lstrip().startswith(_REMARK):
+        first, remark = next(rows, []), first
     if settings["header"] == "none":
         if not first:
             raise InputError(f"{path} is empty; give at least two classes of rows")
         names = [str(k + 1) for k in range(len(first))]
-        return names, _blocks(chain([first], rows), names, path)
-    names = [name.strip() for name in first]
+        return names, _blocks(chain([first], rows), names, path, how)
+    names = [name.strip() for name in (pointed(first) if how.comma else first)]
     if not any(names):
         raise InputError(f"{path} is empty; its first line must name the columns")
+    named = len(remark) == len(first)  # in a remark, as NumPy's savetxt does
+    if named and any(isfinite(as_number(name)) for name in names):
+        names = [name.lstrip().removeprefix(_REMARK).strip() for name in remark]
+        return names, _blocks(chain([first], rows), names, path, how)
     if _are_readings(names):
         shown = ", ".join([*names[:_SHOWN], *(["..."] if len(names) > _SHOWN else [])])
         raise InputError(
             f"{path}: its first line holds readings ({shown}), where names of columns are needed; set stream.header = "
             f"none: columns are then called 1, 2, ..., and the label is for example stream.label = {len(names)}"
         )
-    return names, _blocks(rows, names, path)
+    return names, _blocks(rows, names, path, how)
 
 
 def _are_readings(names: list[str]) -> bool:
@@ -100,7 +112,7 @@ def _are_readings(names: list[str]) -> bool:
     return all(isfinite(n) for n in numbers) and numbers not in counted
 
 
-def _blocks(rows: Iterator[list[str]], names: list[str], path: Path) -> Iterator[Block]:
+def _blocks(rows: Iterator[list[str]], names: list[str], path: Path, how: Dialect) -> Iterator[Block]:
     """Blocks of a CSV file."""
     done = 0
     while block := list(islice(rows, ROWS)):
@@ -110,7 +122,8 @@ def _blocks(rows: Iterator[list[str]], names: list[str], path: Path) -> Iterator
                     f"{path}: row {done + k + 1} has {len(row)} cells, the header {len(names)}; "
                     "mend it, or set stream.delimiter"
                 )
-        yield dict(zip(names, zip(*block, strict=True), strict=True))
+        columns = zip(*block, strict=True)
+        yield dict(zip(names, map(pointed, columns) if how.comma else columns, strict=True))
         done += len(block)
 
 

@@ -43,6 +43,7 @@ def notes(table: Table, cut: Windows, settings: Mapping[str, Any]) -> dict[str, 
             "columns": {one.column: one.cells for one in table.bad},
         }
     warnings = [
+        *(["Commas were read as decimal marks (stream.decimal)."] if table.comma else []),
         *_gone(table, left, settings, recordings, without),
         *_missing(table, cut),
         *_times(table, cut.clock),

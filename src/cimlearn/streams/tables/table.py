@@ -11,8 +11,19 @@ from numpy.typing import NDArray
 
 from cimlearn.errors import InputError, nearest
 from cimlearn.streams.checking import MAX_CLASSES
-from cimlearn.streams.tables.cells import Bad, Codes, Column, as_number, is_time, numeric, times
+from cimlearn.streams.tables.cells import (
+    Bad,
+    Codes,
+    Column,
+    as_number,
+    date_order,
+    is_time,
+    numeric,
+    times,
+)
+from cimlearn.streams.tables.dates import AUTO, DAY_FIRST
 from cimlearn.untrusted import limits
+from cimlearn.untrusted.dialect import has_comma
 
 Block = Mapping[str, Any]  # neighbouring rows of a table: name -> Column
 CODED = ("label", "task", "group", "part")
@@ -35,6 +46,8 @@ class Table(NamedTuple):
     target: NDArray[np.float32] | None = (
         None  # (rows,) numbers to answer, NaN where there is none; then one class
     )
+    order: str = DAY_FIRST  # of dates with / or -
+    comma: bool = False  # its numbers had decimal commas
 
 
 def make_table(
@@ -55,6 +68,9 @@ def make_table(
     if clock is not None:
         roles = {**roles, "time": clock}
     features = _features(name, columns, roles, settings)
+    order = DAY_FIRST
+    if head is not None and "time" in roles:
+        order = date_order(head[roles["time"]], roles["time"], name, settings.get("dates", AUTO))
     codes = {role: Codes() for role in roles if role in CODED}
     found: dict[str, list[NDArray[Any]]] = {role: [] for role in (*roles, "values")}
     bad: dict[str, Bad] = {}
@@ -68,7 +84,7 @@ def make_table(
             elif role == "target":
                 found[role].append(numeric(cells, column, name, rows)[0])
             else:
-                found[role].append(times(cells, column, name, rows))
+                found[role].append(times(cells, column, name, rows, order))
         rows += len(found["values"][-1])
         limits.check_bytes(name, 4 * rows * len(features))
     if rows == 0:
@@ -76,7 +92,9 @@ def make_table(
     for one in bad.values():
         if 2 * one.cells > rows:
             raise not_a_number(name, one, f"{one.cells} of {rows} rows; choose inputs with stream.features")
-    return _made(name, features, codes, found, roles)._replace(bad=tuple(bad.values()), clock=clock)
+    return _made(name, features, codes, found, roles)._replace(
+        bad=tuple(bad.values()), clock=clock, order=order
+    )
 
 
 def _made(
@@ -114,6 +132,8 @@ def _made(
 def not_a_number(name: str, bad: Bad, more: str) -> InputError:
     """The error of a cell that is no finite number."""
     what = "is empty" if bad.word == "" else f"is {bad.word!r}"
+    if has_comma(bad.word):
+        more = f"set stream.decimal = comma if a comma marks decimals; {more}"
     return InputError(
         f"{name}: column '{bad.column}' {what} in row {bad.row + 1}, where a finite number is needed; {more}"
     )

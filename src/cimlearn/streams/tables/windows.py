@@ -108,7 +108,7 @@ def _tasks(table: Table, settings: Mapping[str, Any]) -> tuple[Rows, tuple[str, 
     if changes is None:
         return np.zeros(rows, np.int64), ("task 1",)
     words = [word.strip() for word in str(changes).strip("[] ").split(",")]
-    points = np.array([parse_time(word) for word in words])
+    points = np.array([parse_time(word, table.order) for word in words])
     if not np.isfinite(points).all():
         bad = words[int(np.flatnonzero(~np.isfinite(points))[0])]
         raise InputError(f"stream.changes holds {bad!r}; give row numbers, or times where stream.time is set")
