@@ -2,8 +2,9 @@
 
     import cimlearn
     result = cimlearn.run("m2ru", stream="permuted-mnist", seeds=3, settings={"network.hidden": 256})
-    print(result.accuracy.average, result.accuracy.forgetting)
+    print(result)
     result.report()
+    cimlearn.price("m2ru", {"network.hidden": 256})
 
 Names are imported when they are first used, so that `import cimlearn` and `cimlearn --help` answer at once.
 """
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from cimlearn.api import Result, run
     from cimlearn.errors import InputError
     from cimlearn.experiments.experiment import Experiment
+    from cimlearn.experiments.pricing import price_design as price
     from cimlearn.streams import ArrayStream, DatasetStream, TableStream
 
 __all__ = [
@@ -29,24 +31,27 @@ __all__ = [
     "Result",
     "TableStream",
     "__version__",
+    "price",
     "run",
 ]
 
-_HOME = {
-    "ArrayStream": "cimlearn.streams",
-    "DatasetStream": "cimlearn.streams",
-    "Experiment": "cimlearn.experiments.experiment",
-    "InputError": "cimlearn.errors",
-    "Result": "cimlearn.api",
-    "TableStream": "cimlearn.streams",
-    "run": "cimlearn.api",
+_HOME = {  # name -> module, and the name there
+    "ArrayStream": ("cimlearn.streams", "ArrayStream"),
+    "DatasetStream": ("cimlearn.streams", "DatasetStream"),
+    "Experiment": ("cimlearn.experiments.experiment", "Experiment"),
+    "InputError": ("cimlearn.errors", "InputError"),
+    "Result": ("cimlearn.api", "Result"),
+    "TableStream": ("cimlearn.streams", "TableStream"),
+    "price": ("cimlearn.experiments.pricing", "price_design"),
+    "run": ("cimlearn.api", "run"),
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'cimlearn' has no attribute '{name}'")
-    return getattr(import_module(_HOME[name]), name)
+    module, there = _HOME[name]
+    return getattr(import_module(module), there)
 
 
 def __dir__() -> list[str]:

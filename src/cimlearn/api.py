@@ -90,6 +90,12 @@ class Result:
     def __repr__(self) -> str:
         return f"Result({str(self.folder)!r})"
 
+    def __str__(self) -> str:
+        """The lines that `cimlearn run` ends with."""
+        from cimlearn.report.terminal import summary_text
+
+        return summary_text(self.summary)
+
     def _repr_html_(self) -> str:
         """How a notebook shows the run."""
         from cimlearn.report.run.page import notebook_html

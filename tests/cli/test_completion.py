@@ -75,7 +75,7 @@ def test_every_command_and_option_is_in_every_script() -> None:
         (["swep"], "unknown command 'swep'; did you mean 'sweep'?"),
         (["run", "m2ru", "--sede", "3"], "run has no option '--sede'; did you mean '--seeds'?"),
         (["run", "m2ru", "--strem=x"], "run has no option '--strem'; did you mean '--stream'?"),
-        (["show", "m2ru", "more"], "unexpected 'more'"),
+        (["price", "m2ru", "more"], "unexpected 'more'"),
     ],
 )
 def test_a_mistyped_word_is_answered_with_the_one_that_was_meant(

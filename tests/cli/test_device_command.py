@@ -11,6 +11,7 @@ from cimlearn import cli
 from cimlearn.devices import sas_mram
 from cimlearn.devices.technology import names, technology
 from cimlearn.papers.sas_mram import device as study
+from cimlearn.report.html import drawing
 
 DRAWN = ["half-select", "half-select-errors", "sharing-energy", "sharing-area", "read"]
 
@@ -37,7 +38,7 @@ def test_prints_all_technologies_and_draws(here: Path, capsys: pytest.CaptureFix
 
 def test_figures_are_the_same_again(tmp_path: Path) -> None:
     one = study.design("sas-mram", {})
-    first, second = (study.save(study.figures(one), tmp_path / name) for name in "ab")
+    first, second = (drawing.save(study.figures(one), tmp_path / name) for name in "ab")
     assert [file.read_bytes() for file in first] == [file.read_bytes() for file in second]
 
 
@@ -66,7 +67,7 @@ def test_a_changed_number_is_the_users(here: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["sas"], "unknown technology 'sas'"),
+        (["sas"], "unknown cell 'sas'"),
         (["sas-mram", "--set", "write.pulse=1e-9"], "no half-select window at error 10⁻⁶"),
         (["sas-mram", "--set", "pulse=1"], "write it as part.key=value"),
     ],
@@ -96,3 +97,55 @@ def test_sharing_costs_less_area_and_less_energy() -> None:
         column = [row[name] for row in rows]
         assert column == sorted(column, reverse=True)
     assert len({row["assist_J"] for row in rows}) == 1
+
+
+def test_pulses_on_an_analog_cell(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["device", "fefet"]) == 0
+    printed = capsys.readouterr().out
+    assert "39.7 nS to 1.79 µS, 45 times" in printed and "a pulse down, mid-window" in printed
+    files = {file.name for file in (here / "devices" / "fefet").iterdir()}
+    assert files == {"pulses.png", "pulses.svg", "steps.png", "steps.svg"}
+    first = [file.read_bytes() for file in sorted((here / "devices" / "fefet").iterdir())]
+    assert cli.main(["device", "fefet", "--json", "--out", "again"]) == 0
+    assert [file.read_bytes() for file in sorted((here / "again").iterdir())] == first
+    capsys.readouterr()
+
+
+def test_the_numbers_are_those_of_the_cell(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A constant step, noise and spread that were set come back, within what 100 cells tell."""
+    given = {
+        "step": 0.02,
+        "cycle": 0.2,
+        "step_spread": 0.1,
+        "asymmetry": 0.1,
+        "law": "constant",
+        "write_noise": 0.0,
+    }
+    none = {f"{key}_spread": 0 for key in ("asymmetry", "bound_low", "bound_high")}
+    changes = [f"device.{key}={value}" for key, value in (given | none).items()]
+    words = [word for change in changes for word in ("--set", change)]
+    assert cli.main(["device", "pulsed", "--json", *words]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert not list(here.iterdir())  # nothing is drawn that nobody asked for
+    low, high = found["window_S"]
+    step = 0.02 * (high - low) / 2  # the window is 2 wide in weights
+    up, down = found["step"]["up"], found["step"]["down"]
+    assert up["mean_S"] == pytest.approx(step, rel=0.05)
+    assert down["mean_S"] == pytest.approx(0.9 * step, rel=0.05)
+    assert found["asymmetry"] == pytest.approx(0.1 / 1.9, abs=0.02)
+    assert up["noise"] == pytest.approx(0.2, abs=0.04)
+    assert 0.08 < up["spread"] < 0.2  # noise of the few pulses of a cell in the middle is in it
+
+
+def test_a_cell_without_noise_has_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["device", "ideal", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    for way in ("up", "down"):
+        step = found["step"][way]
+        assert step["mean_S"] == pytest.approx((found["window_S"][1] - found["window_S"][0]) / 50, rel=1e-4)
+        assert step["noise"] < 1e-4 and step["spread"] < 1e-4
+
+
+def test_a_cell_that_nobody_knows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["device", "ecrem"]) == 2
+    assert "unknown cell 'ecrem'; did you mean 'ecram'?" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import cimlearn
 from cimlearn import cli
 from cimlearn.costs import prices
 from cimlearn.errors import InputError
@@ -308,3 +309,18 @@ def test_fewer_bits_cost_less() -> None:
     assert joules == sorted(joules)
     areas = [costs.area["converters"] for costs in found]
     assert areas == sorted(areas)
+
+
+def test_a_price_in_one_line() -> None:
+    assert cimlearn.price is price_design
+    costs = price_design("m2ru", {"network.hidden": 50})
+    said = dict(line.split("  ", 1) for line in repr(costs).splitlines())
+    assert list(said)[:4] == ["power", "throughput", "efficiency", "area"]
+    assert said["ideal, so free"].strip() == "wires, time and temperature"
+    named = price_design("m2ru", {"network.hidden": 50}, stream="permuted-digits")
+    assert named.as_dict()["ops_per_s"] != costs.as_dict()["ops_per_s"]
+    shape = cimlearn.streams.shapes.known_shape(
+        "permuted-mnist", cimlearn.streams.parameters("permuted-mnist")
+    )
+    with pytest.raises(InputError, match="can't be named beside a shape"):
+        price_design("m2ru", shape=shape, stream="permuted-digits")

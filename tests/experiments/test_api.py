@@ -28,6 +28,9 @@ def test_result_shows_the_run(tmp_path: Path) -> None:
     assert result.matrix[1].tolist() == list(result.records[1].accuracy)
     assert "<svg" in result._repr_html_()
     assert repr(result) == f"Result('{tmp_path / 'run'}')"
+    said = dict(line.split("  ", 1) for line in str(result).splitlines())
+    assert said["average accuracy"].strip() == f"{100 * result.accuracy.average:.1f} %"
+    assert said["run folder"].strip() == str(tmp_path / "run")
 
 
 def test_progress_is_shown_or_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

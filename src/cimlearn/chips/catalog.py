@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from numpy.typing import NDArray
@@ -39,8 +40,17 @@ def kind(name: str) -> Kind:
     if name in BUILT_IN:
         return BUILT_IN[name]
     if not extensions.is_outside(name, GROUP):
-        raise InputError(f"unknown chip '{name}'; {nearest(name, names())}")
+        raise InputError(f"unknown chip '{name}'; {_meant(name)}")
     return extensions.load(name, GROUP, Kind)
+
+
+def _meant(name: str) -> str:
+    """What whoever wrote `name` may have meant: the object in a Python file, or a table."""
+    if name.endswith(".py"):
+        return f"say which object in it is the chip: {name}:CHIP"
+    if Path(name).suffix in (".csv", ".tsv", ".txt", ".parquet", ".npz"):
+        return f"data is a stream: m2ru --stream {name}"
+    return nearest(name, names())
 
 
 def source(name: str) -> str | None:

@@ -1,4 +1,8 @@
-"""`cimlearn device`: figures of a digital memory beside the other technologies, and drawings of its physics."""
+"""`cimlearn device`: figures of a memory cell.
+
+A digital one stands beside the other technologies, with drawings of its physics; an analog one is given pulses
+(device_pulses.py); a measured one is fitted (device_fit.py).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cimlearn.cli.output import stdout
 from cimlearn.cli.wanted import settings_of
+from cimlearn.devices import catalog
 from cimlearn.devices.technology import (
     Technology,
     has_line,
@@ -15,7 +20,7 @@ from cimlearn.devices.technology import (
     technology,
     technology_parameters,
 )
-from cimlearn.errors import InputError
+from cimlearn.errors import InputError, nearest
 from cimlearn.parameters import ParameterSet
 from cimlearn.runfolder.files import to_json
 from cimlearn.units import number, quantity
@@ -27,7 +32,7 @@ _TEN_YEARS = 10 * 365.25 * 86400.0  # [s]
 
 
 def command(arguments: Namespace) -> None:
-    """Print the figures of a technology beside all others; draw them where it has a heavy-metal line."""
+    """Print the figures of a cell, and draw them; of a digital one where it has a heavy-metal line."""
     if arguments.technology == "fit":
         from cimlearn.cli import device_fit
 
@@ -38,6 +43,13 @@ def command(arguments: Namespace) -> None:
             f"device {arguments.technology} takes no table; write cimlearn device fit {arguments.file}"
         )
     name, changes = arguments.technology, settings_of(arguments.set)
+    if name not in names():
+        if not catalog.is_known(name):
+            raise InputError(f"unknown cell '{name}'; {nearest(name, [*names(), *catalog.names()])}")
+        from cimlearn.cli import device_pulses
+
+        device_pulses.command(name, changes, arguments.out, arguments.json)
+        return
     chosen = technology(name, changes)
     others = [technology(other) for other in names() if other != name]
     p = technology_parameters(name, changes)
@@ -45,11 +57,12 @@ def command(arguments: Namespace) -> None:
     drawn: list[Path] = []
     if has_line(name):
         from cimlearn.papers.sas_mram import device as study
+        from cimlearn.report.html import drawing
 
         design = study.design(name, changes)
         more = study.details(design)
         if arguments.out is not None or not arguments.json:
-            drawn = study.save(study.figures(design), Path(arguments.out or f"devices/{name}"))
+            drawn = drawing.save(study.figures(design), Path(arguments.out or f"devices/{name}"))
     if arguments.json:
         print(to_json(_content(chosen, others, more, p)))
         return

@@ -72,7 +72,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _add_device(
         commands.add_parser(
-            "device", help="figures of a digital memory cell; device fit: a cell from measured pulses"
+            "device", help="figures of a memory cell; device fit: a cell from measured pulses"
         )
     )
     add_study(
@@ -159,6 +159,9 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 def _add_show(parser: argparse.ArgumentParser) -> None:
     """Arguments of `show`."""
     parser.add_argument("chip", metavar="CHIP", help="a chip such as m2ru")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="only these: a part (rule) or a parameter (rule.batch)"
+    )
     parser.add_argument("--stream", metavar="NAME|PATH", help="also show this stream's parameters")
     add_set(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -216,8 +219,9 @@ def _add_device(parser: argparse.ArgumentParser) -> None:
     """Arguments of `device`."""
     parser.add_argument(
         "technology",
-        metavar="TECHNOLOGY|fit",
-        help="sas-mram, sot-mram, stt-mram, rram or sram; or fit, and a table",
+        metavar="CELL|fit",
+        help="a digital memory (sas-mram, sot-mram, stt-mram, rram, sram), an analog cell (ecram, a .toml file, "
+        "mydevice.py:CELL); or fit, and a table",
     )
     parser.add_argument(
         "file", nargs="?", metavar="PULSES.csv", help="with fit: measured conductance against pulses"
@@ -233,6 +237,6 @@ def _add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         metavar="DIR",
-        help="folder of the figures (default devices/TECHNOLOGY); with fit: the TOML file",
+        help="folder of the figures (default devices/CELL); with fit: the TOML file",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object; draw only with --out")

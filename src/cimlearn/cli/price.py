@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from cimlearn.cli.wanted import settings_of
-from cimlearn.costs.base import Costs, Note
+from cimlearn.costs.base import Costs, Note, headline
+from cimlearn.costs.told import op_rate
 from cimlearn.experiments.experiment import Experiment
 from cimlearn.experiments.pricing import price, usual_stream
 from cimlearn.experiments.served import Served, cheapest
@@ -16,7 +17,7 @@ from cimlearn.parameters import ParameterSet
 from cimlearn.runfolder.files import to_json
 from cimlearn.streams.base import StreamShape
 from cimlearn.streams.shapes import known_shape
-from cimlearn.units import count, number, percent, quantity
+from cimlearn.units import number, percent, quantity
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,7 +27,6 @@ _NOTES = {
     "ideal": "Ideal here, so without a price",
     "derived": "Priced by a law outside the table",
 }
-_AGES = {"first_cell": "first cell", "one_percent": "1 %", "ten_percent": "10 % of the cells"}
 
 
 def command(arguments: Namespace) -> None:
@@ -76,7 +76,7 @@ def _served_line(served: Served | None) -> str:
     )
     return (
         f"Cheapest change that a circuit serves, of those tried: {quantity(told['power_W'], 'W')}, "
-        f"{_ops(told['ops_per_s'], 'OPS')}, {_ops(told['ops_per_J'], 'OPS/W')}, "
+        f"{op_rate(told['ops_per_s'], 'OPS')}, {op_rate(told['ops_per_J'], 'OPS/W')}, "
         f"{number(told['ratio'], 3)} times the digital twin's efficiency ({served.costs.twin_kind}): {words}"
     )
 
@@ -123,56 +123,9 @@ def _table(title: str, *headings: str) -> Table:
 def _figures(title: str, costs: Costs, prices: ParameterSet) -> Table:
     """The headline figures."""
     table = _table(title)
-    for name, text in _lines(costs, prices):
+    for name, text in headline(costs, prices["operation.rate"]):
         table.add_row(name, text)
     return table
-
-
-def _lines(costs: Costs, prices: ParameterSet) -> Iterator[tuple[str, str]]:
-    """Name and text of each headline figure."""
-    now, learning, twin = costs.phases["inference"], costs.phases["learning"], costs.twin.get("inference")
-    yield "power", f"{quantity(now.watts, 'W')}, {quantity(learning.watts, 'W')} while learning"
-    yield "throughput", _ops(now.ops_per_s, "OPS")
-    yield "efficiency", _ops(now.ops_per_J, "OPS/W")
-    yield "area", quantity(sum(costs.area.values()), "m2")
-    step = f"{quantity(now.step_seconds, 's')} a step, " if now.step_seconds < now.seconds else ""
-    yield (
-        "latency",
-        f"{step}{quantity(now.seconds, 's')} an example, "
-        f"{quantity(learning.seconds, 's')} a learned example with its replays",
-    )
-    yield "energy", f"{quantity(now.joules, 'J')} an example, {quantity(learning.joules, 'J')} a learned one"
-    if twin is not None:
-        yield (
-            f"digital twin ({costs.twin_kind})",
-            f"{quantity(twin.watts, 'W')}, {_ops(twin.ops_per_J, 'OPS/W')}, "
-            f"{quantity(sum(costs.twin_area.values()), 'm2')}",
-        )
-        yield (
-            "chip against twin",
-            f"{number(now.ops_per_J / twin.ops_per_J, 3)} times as efficient, "
-            f"{number(costs.twin['learning'].joules / learning.joules, 3)} times while learning",
-        )
-        yield "against other twins", other_twins(costs)
-    yield f"lifetime at {number(prices['operation.rate'])} examples/s", _lifetime(costs)
-
-
-def other_twins(costs: Costs) -> str:
-    """'no-reuse 31.8, off-chip 33.1, processor 38.1 times': energy of an inference of the twins not chosen."""
-    others = {kind: found["inference"] for kind, found in costs.ratios.items() if kind != costs.twin_kind}
-    return ", ".join(f"{kind} {number(ratio, 3)}" for kind, ratio in others.items()) + " times as efficient"
-
-
-def _lifetime(costs: Costs) -> str:
-    """'3.21 years until the first cell sticks, 5.56 years for 1 %, ...'."""
-    ages = {name: "never" if t is None else f"{number(t, 3)} years" for name, t in costs.lifetime.items()}
-    return ", ".join(f"{said}: {ages[name]}" for name, said in _AGES.items())
-
-
-def _ops(value: float, unit: str) -> str:
-    """Operations with a prefix: '36.2 GOPS'."""
-    text = count(value)
-    return text + unit if text[-1].isalpha() else f"{text} {unit}"
 
 
 def _parts(heading: str, phases: Mapping[str, Mapping[str, float]]) -> Table:

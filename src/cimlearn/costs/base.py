@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from cimlearn.costs.told import op_rate, years
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
+from cimlearn.units import number, quantity
 
 Parts = dict[str, float]  # part -> joules, watts or square metres
 
+_AGES: Final = {"first_cell": "first cell", "one_percent": "1 %", "ten_percent": "10 % of the cells"}
 PHASES = {"inference": "predict", "learning": "learn"}  # name in a table -> phase of the ledger
 
 
@@ -53,11 +57,12 @@ class Note(NamedTuple):
     remedy: str  # what to change; empty where nothing can be
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Costs:
-    """What a chip costs. `phases` and `twin` hold 'inference' and, where something was learned, 'learning'.
+    """What a chip costs; its repr are the headline figures.
 
-    A chip that is digital itself has no digital twin: `twin` and `twin_area` are empty.
+    `phases` and `twin` hold 'inference' and, where something was learned, 'learning'. A chip that is digital itself has
+    no digital twin: `twin` and `twin_area` are empty.
     """
 
     phases: dict[str, Phase]
@@ -78,6 +83,9 @@ class Costs:
             kind: {name: phases[name].joules / phase.joules for name, phase in self.phases.items()}
             for kind, phases in self.twins.items()
         }
+
+    def __repr__(self) -> str:
+        return text(self)
 
     def as_dict(self) -> dict[str, Any]:
         """The plain JSON object that docs/costs.md describes."""
@@ -121,6 +129,56 @@ class Costs:
             "area_m2": math.fsum(self.twin_area.values()),
             "by_part": {name: phase.parts for name, phase in self.twin.items()},
         }
+
+
+def headline(costs: Costs, rate: float | None = None) -> Iterator[tuple[str, str]]:
+    """Name and text of each headline figure; `rate` [1/s]: of the learned examples that lifetimes are told for."""
+    now, learning = costs.phases["inference"], costs.phases.get("learning")
+    yield (
+        "power",
+        quantity(now.watts, "W") + (f", {quantity(learning.watts, 'W')} while learning" if learning else ""),
+    )
+    yield "throughput", op_rate(now.ops_per_s, "OPS")
+    yield "efficiency", op_rate(now.ops_per_J, "OPS/W")
+    yield "area", quantity(math.fsum(costs.area.values()), "m2")
+    step = f"{quantity(now.step_seconds, 's')} a step, " if now.step_seconds < now.seconds else ""
+    learned = f", {quantity(learning.seconds, 's')} a learned example with its replays" if learning else ""
+    yield "latency", f"{step}{quantity(now.seconds, 's')} an example{learned}"
+    learned = f", {quantity(learning.joules, 'J')} a learned one" if learning else ""
+    yield "energy", f"{quantity(now.joules, 'J')} an example{learned}"
+    if costs.twin:
+        yield from _beside(costs)
+    ages = ", ".join(f"{said}: {years(costs.lifetime[name])}" for name, said in _AGES.items())
+    yield "lifetime" if rate is None else f"lifetime at {number(rate)} examples/s", ages
+
+
+def _beside(costs: Costs) -> Iterator[tuple[str, str]]:
+    """The digital twin, and how the chip stands beside each kind of it."""
+    twin, ratios = costs.twin["inference"], costs.ratios[costs.twin_kind]
+    yield (
+        f"digital twin ({costs.twin_kind})",
+        f"{quantity(twin.watts, 'W')}, {op_rate(twin.ops_per_J, 'OPS/W')}, "
+        f"{quantity(math.fsum(costs.twin_area.values()), 'm2')}",
+    )
+    learning = f", {number(ratios['learning'], 3)} times while learning" if "learning" in ratios else ""
+    yield "chip against twin", f"{number(ratios['inference'], 3)} times as efficient{learning}"
+    others = [
+        f"{kind} {number(found['inference'], 3)}"
+        for kind, found in costs.ratios.items()
+        if kind != costs.twin_kind
+    ]
+    yield "against other twins", f"{', '.join(others)} times as efficient"
+
+
+def text(costs: Costs) -> str:
+    """The headline figures a line each, and the names of what is free or can't be served."""
+    lines = list(headline(costs))
+    for kind, said in (("unserved", "no circuit serves"), ("ideal", "ideal, so free")):
+        parts = dict.fromkeys(note.part for note in costs.notes if note.kind == kind)
+        if parts:
+            lines.append((said, ", ".join(parts)))
+    width = max(len(name) for name, _ in lines)
+    return "\n".join(f"{name:<{width}}  {words}" for name, words in lines)
 
 
 def check_inference(ledger: Ledger) -> None:

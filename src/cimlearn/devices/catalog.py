@@ -49,6 +49,11 @@ def names() -> list[str]:
     return [*BUILT_IN, *PUBLISHED, *extensions.names(GROUP)]
 
 
+def is_known(name: str) -> bool:
+    """Whether a device has this name, or it says where one is."""
+    return name in names() or extensions.is_outside(name, GROUP)
+
+
 def kind(name: str) -> DeviceKind:
     """The kind of device that `name` names.
 

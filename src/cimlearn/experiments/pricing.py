@@ -31,26 +31,39 @@ def usual_stream(chip: str) -> str:
 
 
 def price_design(
-    chip: str, settings: Mapping[str, Any] | None = None, shape: StreamShape | None = None
+    chip: str = "m2ru",
+    settings: Mapping[str, Any] | None = None,
+    shape: StreamShape | None = None,
+    *,
+    stream: str | None = None,
 ) -> Costs:
     """What `chip` costs with `settings`, without training; a few milliseconds, no data, no weights.
 
     Parameters
     ----------
     chip
-        the name of a chip: "m2ru" or "sas-mram"
+        the name of a chip: "m2ru" or "sas-mram", or where one of your own is: "mymodel.py:CHIP"
     settings
         'part.key' -> value of the chip, of prices (technology, price, operation, twin, expected) and, without a
         shape, of the stream
     shape
-        of the examples; None: that of the stream on which the chip is run first (permuted MNIST, split MNIST)
+        of the examples; None: that of the stream
+    stream
+        a known stream, for the shape of its examples; None: the one on which the chip is run first (permuted MNIST,
+        split MNIST)
+
+    Returns
+    -------
+    What `cimlearn price` prints, whose repr are the headline figures; `as_dict()` is its JSON object, in SI units.
 
     Raises
     ------
     InputError
         For an unknown chip or setting, a value out of range, or a missing price.
     """
-    stream = usual_stream(chip)
+    if stream is not None and shape is not None:
+        raise InputError(f"stream = {stream} can't be named beside a shape; give one of the two")
+    stream = stream or usual_stream(chip)
     experiment = Experiment(chip, stream, settings=dict(settings or {}))
     of_chip, of_stream = experiment.parameters
     if shape is None:

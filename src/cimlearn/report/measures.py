@@ -10,8 +10,6 @@ from cimlearn import metrics
 from cimlearn.costs.base import Costs
 from cimlearn.runfolder.records import Record
 
-MOST_YEARS: Final = 100  # a longer lifetime is shown as "> 100": no law of wear was measured so far out
-
 
 class Measure(NamedTuple):
     """One quantity of one seed, read either from the seed's records so far or from its costs."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cimlearn import metrics
+from cimlearn.costs.told import op_rate, years
 from cimlearn.report.run.balance import balance_lines
 from cimlearn.report.run.chance import chance_lines
-from cimlearn.report.run.cost_words import giga, years
 from cimlearn.report.run.numbers import lines as number_lines
 from cimlearn.report.run.numbers import measure
 from cimlearn.report.run.rested import rested_lines
@@ -99,11 +99,25 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
     """What `summarise` found, one line per figure."""
     from rich.text import Text
 
-    state = "" if summary["complete"] else f" (incomplete, {summary['tasks_learned']} tasks learned)"
     table = _table("")
     table.show_header = False
     table.add_column(style="dim")
     table.add_column(justify="left")
+    for name, value in summary_lines(summary):
+        table.add_row(name, Text(value, overflow="fold"))
+    return table
+
+
+def summary_text(summary: Mapping[str, Any]) -> str:
+    """The same as plain text."""
+    lines = summary_lines(summary)
+    width = max(len(name) for name, _ in lines)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)
+
+
+def summary_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Name and text of each figure that `summarise` found."""
+    state = "" if summary["complete"] else f" (incomplete, {summary['tasks_learned']} tasks learned)"
     accuracy, writes, speed = summary["accuracy"], summary["writes"], summary["examples_per_second"]
     lines = [("run", f"{summary['chip']} on {summary['stream']}, {summary['on']}{state}")]
     what = measure("measure" in summary)
@@ -132,9 +146,7 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
     if summary.get("data_from"):
         lines.append(("data found in", "; ".join(summary["data_from"])))
     lines.append(("run folder", summary["run_folder"]))
-    for name, value in lines:
-        table.add_row(name, Text(value, overflow="fold"))
-    return table
+    return lines
 
 
 def _memory_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -171,7 +183,7 @@ def _cost_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         ("energy (estimated)", joules),
         ("power", watts),
-        ("throughput", f"{giga(summary['ops_per_s'], 'OPS')}, {giga(summary['ops_per_J'], 'OPS/W')}"),
+        ("throughput", f"{op_rate(summary['ops_per_s'], 'OPS')}, {op_rate(summary['ops_per_J'], 'OPS/W')}"),
         ("latency", seconds),
         ("area", quantity(summary["area_m2"], "m2")),
         *_twin_line(summary),

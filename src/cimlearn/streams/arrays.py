@@ -77,7 +77,7 @@ class ArrayStream(Opened):
         self,
         tasks: Sequence[TaskArrays | TaskDatasets | TaskParts],
         *,
-        seed: int,
+        seed: int = 0,
         name: str = "arrays",
         steps: int | None = None,
         classes: int | None = None,

@@ -58,7 +58,7 @@ class DatasetStream(Opened):
         self,
         tasks: Sequence[tuple[Any, Any]],
         *,
-        seed: int,
+        seed: int = 0,
         name: str = "datasets",
         full_scale: float = 1.0,
         clip: bool = False,

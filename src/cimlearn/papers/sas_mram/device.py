@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -213,16 +212,6 @@ def _draw_read(one: LineDesign) -> Figure:
         axes.grid(axis="y")
         axes.legend()
     return figure
-
-
-def save(drawn: dict[str, Figure], folder: Path) -> list[Path]:
-    """Write every figure as PNG and SVG; the files written."""
-    files = []
-    for name, figure in drawn.items():
-        files += [folder / f"{name}.png", folder / f"{name}.svg"]
-        drawing.png(figure, files[-2])
-        drawing.svg_file(figure, files[-1])
-    return files
 
 
 def details(one: LineDesign) -> dict[str, tuple[float, str]]:

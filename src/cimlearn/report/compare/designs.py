@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cimlearn.report.measures import MOST_YEARS
+from cimlearn.costs.told import MOST_YEARS
 from cimlearn.units import number, quantity
 
 if TYPE_CHECKING:

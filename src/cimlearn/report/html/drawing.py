@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,16 @@ def png(figure: Figure, path: Path) -> None:
 def svg_file(figure: Figure, path: Path) -> None:
     """Write the figure to `path` as an SVG file of its own, in one step, without date or version inside."""
     _write(figure, path, "svg", {"Date": None, "Creator": None})
+
+
+def save(drawn: Mapping[str, Figure], folder: Path) -> list[Path]:
+    """Write every figure as PNG and SVG; the files written."""
+    files = []
+    for name, figure in drawn.items():
+        files += [folder / f"{name}.png", folder / f"{name}.svg"]
+        png(figure, files[-2])
+        svg_file(figure, files[-1])
+    return files
 
 
 def _write(figure: Figure, path: Path, form: str, metadata: dict[str, None]) -> None:

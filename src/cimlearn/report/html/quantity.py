@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from cimlearn.report.measures import MOST_YEARS, Measure
+from cimlearn.costs.told import MOST_YEARS
+from cimlearn.report.measures import Measure
 from cimlearn.units import common_unit, number
 
 

@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from cimlearn.costs.base import Phase
+from cimlearn.costs.told import years
 from cimlearn.report.costs import Ageing
 from cimlearn.report.html import drawing
-from cimlearn.report.run.cost_words import ONE, part, share, years
+from cimlearn.report.run.cost_words import ONE, part, share
 from cimlearn.units import number, quantity
 
 _POINTS = 240  # of the curve of worn cells

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cimlearn.costs.base import Costs, Phase
+from cimlearn.costs.told import op_rate, years
 from cimlearn.report.costs import Ageing, price_parameters, used_prices
-from cimlearn.report.measures import MOST_YEARS
 from cimlearn.runfolder.records import Run, RunParameter
 from cimlearn.units import number, percent, quantity
 
 ONE = {"inference": "inference", "learning": "learned example"}  # what a phase is counted per
-
-
-def giga(value: float, unit: str) -> str:
-    """A rate of operations: '29.4 GOPS'."""
-    return f"{number(float(f'{value / 1e9:.3g}'), 3)} G{unit}"
 
 
 def part(name: str) -> str:
@@ -27,17 +22,6 @@ def part(name: str) -> str:
 def share(value: float) -> str:
     """A share in percent, '< 0.1 %' where it would read as nothing."""
     return "< 0.1 %" if 0 < value < 0.0005 else percent(value)
-
-
-def years(value: float | None) -> str:
-    """A lifetime: '12.2 years', '142 days', '> 100 years' beyond what anybody could check, 'never' for None."""
-    if value is None:
-        return "never"
-    if value > MOST_YEARS:
-        return f"> {MOST_YEARS} years"
-    if value >= 1:
-        return f"{number(float(f'{value:.3g}'), 3)} years"
-    return f"{number(float(f'{365.25 * value:.3g}'), 3)} days"
 
 
 def assumed(entries: Mapping[str, RunParameter]) -> int:
@@ -130,7 +114,7 @@ def short(costs: Costs) -> str:
     energies = ", ".join(f"{quantity(p.joules, 'J')} per {ONE[name]}" for name, p in costs.phases.items())
     now = costs.phases["inference"]
     return (
-        f"Estimated: {energies}; {quantity(now.watts, 'W')} and {giga(now.ops_per_J, 'OPS/W')} in inference;"
+        f"Estimated: {energies}; {quantity(now.watts, 'W')} and {op_rate(now.ops_per_J, 'OPS/W')} in inference;"
         f" {quantity(sum(costs.area.values()), 'm2')};"
         f" 10 % of the cells worn: {years(costs.lifetime['ten_percent'])}."
     )

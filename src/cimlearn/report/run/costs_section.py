@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from cimlearn.costs.base import Costs, Parts, Phase
+from cimlearn.costs.told import op_rate
 from cimlearn.report.html.markup import (
     Cell,
     figure,
@@ -95,8 +96,8 @@ def _headline(found: Costs) -> str:
     now, learning = found.phases["inference"], found.phases.get("learning")
     steps = now.step_seconds < now.seconds  # an image is one step
     tiles = [
-        tile("Throughput", cost_words.giga(now.ops_per_s, "OPS"), "multiplications and additions"),
-        tile("Efficiency", cost_words.giga(now.ops_per_J, "OPS/W"), "in inference"),
+        tile("Throughput", op_rate(now.ops_per_s, "OPS"), "multiplications and additions"),
+        tile("Efficiency", op_rate(now.ops_per_J, "OPS/W"), "in inference"),
         *([tile("Time per step", quantity(now.step_seconds, "s"), "in inference")] if steps else []),
         tile("Time per inference", quantity(now.seconds, "s"), "all of an example"),
     ]
@@ -167,7 +168,7 @@ def _beside(found: Costs) -> str:
 
 def _compared(name: str, chip: float, twin: float, unit: str) -> list[Cell]:
     """One row: what, of the chip, of the twin, their ratio."""
-    show = cost_words.giga if unit.startswith("OPS") else quantity
+    show = op_rate if unit.startswith("OPS") else quantity
     return [
         Cell(text(name), "name"),
         Cell(text(show(chip, unit)), "n"),

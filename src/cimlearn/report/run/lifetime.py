@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cimlearn.costs.base import Costs
+from cimlearn.costs.told import years
 from cimlearn.report.costs import ageing
 from cimlearn.report.html.markup import figure, folded, section, text, tile
 from cimlearn.report.run import cost_words
@@ -15,11 +16,9 @@ def lifetime(run: Run, found: Costs, drawn: Mapping[str, str]) -> str:
     """Time until the first, 1 % and 10 % of the cells are worn, and the curve between."""
     law = ageing(run)
     tiles = [
-        tile(
-            "First worn cell", cost_words.years(found.lifetime["first_cell"]), "in half of all chips sooner"
-        ),
-        tile("1 % of the cells worn", cost_words.years(found.lifetime["one_percent"])),
-        tile("10 % of the cells worn", cost_words.years(found.lifetime["ten_percent"])),
+        tile("First worn cell", years(found.lifetime["first_cell"]), "in half of all chips sooner"),
+        tile("1 % of the cells worn", years(found.lifetime["one_percent"])),
+        tile("10 % of the cells worn", years(found.lifetime["ten_percent"])),
     ]
     if found.lifetime["first_cell"] is None:
         tiles = [tile("Worn cells", "never")]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cimlearn.costs.told import MOST_YEARS
 from cimlearn.report.costs import ageing, priced, used_prices
 from cimlearn.report.html.markup import text
 from cimlearn.report.html.shell import asset, whole_page
-from cimlearn.report.measures import MOST_YEARS
 from cimlearn.report.run import (
     balance,
     chance,

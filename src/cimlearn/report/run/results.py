@@ -8,8 +8,9 @@ from typing import Any
 
 from cimlearn import metrics
 from cimlearn.costs.base import Costs
+from cimlearn.costs.told import years
 from cimlearn.report.html.markup import Cell, figure, folded, header, section, table, text, tile
-from cimlearn.report.run import cost_words, words
+from cimlearn.report.run import words
 from cimlearn.report.run.numbers import measure
 from cimlearn.runfolder.records import Run
 from cimlearn.units import count, number, percent, plural, points, quantity, whole
@@ -73,7 +74,7 @@ def _costs(found: Costs) -> list[str]:
             else []
         ),
         tile("Energy to answer", quantity(now.joules, "J"), "one example"),
-        tile("Lifetime", cost_words.years(life), "until 10 % of the cells are stuck"),
+        tile("Lifetime", years(life), "until 10 % of the cells are stuck"),
         tile("Power", quantity(now.watts, "W"), "while it answers"),
         tile("Area", quantity(math.fsum(found.area.values()), "m2"), "without wires between parts"),
     ]

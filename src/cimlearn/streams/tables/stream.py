@@ -59,7 +59,7 @@ class TableStream(Opened):
         If a column is missing, a value is no finite number, no window fits, or a task lacks windows.
     """
 
-    def __init__(self, table: Any, *, seed: int, name: str | None = None, **settings: Any) -> None:
+    def __init__(self, table: Any, *, seed: int = 0, name: str | None = None, **settings: Any) -> None:
         entries = load("streams").entries().items()
         mine = {key.partition(".")[2]: p for key, p in entries if key.startswith(("common.", "table."))}
         del mine["label_delay"]  # a stream around this one, see delay.py

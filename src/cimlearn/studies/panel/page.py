@@ -9,10 +9,10 @@ from typing import Any, Final, NamedTuple
 
 from matplotlib.figure import Figure
 
+from cimlearn.costs.told import MOST_YEARS
 from cimlearn.report.html import drawing
 from cimlearn.report.html.markup import Cell, figure, header, section, table, text
 from cimlearn.report.html.shell import whole_page
-from cimlearn.report.measures import MOST_YEARS
 from cimlearn.runfolder.files import write_atomic
 from cimlearn.studies.panel.panel import IDEAL
 from cimlearn.studies.panel.rows import CLOSE, FEW_BITS, Row, Table, csv_text
