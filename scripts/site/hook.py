@@ -79,6 +79,8 @@ SECTIONS: dict[str, list[str]] = {
         "reference/loggers.md",
         "records.md",
         "costs.md",
+        "costs-m2ru.md",
+        "costs-sas-mram.md",
     ],
     "Project": ["architecture.md", "contributing.md", "changelog.md"],
 }

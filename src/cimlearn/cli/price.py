@@ -68,7 +68,7 @@ def _brief(costs: Costs) -> dict[str, float]:
 def _served_line(served: Served | None) -> str:
     """The cheapest change that a circuit serves, as it is set."""
     if served is None:
-        return "No change that was tried is served by a circuit (docs/costs.md, The circuit)."
+        return "No change that was tried is served by a circuit (docs/costs-m2ru.md, The circuit)."
     told = _brief(served.costs)
     words = " ".join(
         f"--set {name}={value:g}" if isinstance(value, float) else f"--set {name}={value}"

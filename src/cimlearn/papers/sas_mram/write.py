@@ -117,7 +117,7 @@ def _claim(
         f"{'no size' if even is None else f'{even:.0f} ohm'} on (400 assumed), kick-decide nearly everywhere; of "
         f"coarse combinations {shares['two-phase'][0]} of {shares['two-phase'][1]} and {shares['kick-decide'][0]} of "
         f"{shares['kick-decide'][1]} take less. A system doesn't notice: weight writes are below 0.1 % of a learned "
-        "image's energy (docs/costs.md).",
+        "image's energy (docs/costs-sas-mram.md).",
         "cimlearn reproduce sas-mram write",
     )
 
