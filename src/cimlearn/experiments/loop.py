@@ -23,6 +23,7 @@ from cimlearn.experiments.record import Answers, make_record, told
 from cimlearn.streams.base import Chunk, Stream
 
 _BORDERS = (20, 100, 500)  # examples: a task begins with short chunks, so that its rate shows at once
+CONFUSED = 20  # classes; of more, no record says which were taken for which
 _CHUNK = 500  # examples at a time after that; borders never change a result
 
 
@@ -128,19 +129,30 @@ class SeedLoop:
             found = [measured(stream, chip, old, _CHUNK, self.stop) for old in range(task + 1)]
             known = [one for one in found if one is not None]
             return known if len(known) == len(found) else None
+        last = task == len(stream.tasks) - 1
         answers = []
         for old in range(task + 1):
-            seen = right = np.zeros(
-                stream.shape.classes, np.int64
-            )  # (classes,) held-out examples, right answers
-            for chunk in stream.held_out(old, _CHUNK):
-                if self.stop.is_set():
-                    return None
-                good = chip.predict(chunk.x, old) == chunk.y
-                seen = seen + np.bincount(chunk.y, minlength=len(seen))
-                right = right + np.bincount(chunk.y[good], minlength=len(seen))
-            answers.append(Answers(seen, right))
+            one = self._answers_on(stream, chip, old, look=last and stream.shape.classes <= CONFUSED)
+            if one is None:
+                return None
+            answers.append(one)
         return answers
+
+    def _answers_on(self, stream: Stream, chip: Chip, task: int, *, look: bool) -> Answers | None:
+        """How `chip` answers on the held-out set of `task`, and with `look` what it takes for what."""
+        classes = stream.shape.classes
+        seen = right = np.zeros(classes, np.int64)  # held-out examples of each class, right answers
+        confusion = np.zeros((classes, classes) if look else (0, 0), np.int64)
+        for chunk in stream.held_out(task, _CHUNK):
+            if self.stop.is_set():
+                return None
+            answered = chip.predict(chunk.x, task)
+            seen = seen + np.bincount(chunk.y, minlength=classes)
+            right = right + np.bincount(chunk.y[answered == chunk.y], minlength=classes)
+            if look:
+                inside = (answered >= 0) & (answered < classes)
+                np.add.at(confusion, (chunk.y[inside], answered[inside]), 1)
+        return Answers(seen, right, confusion if look else None)
 
 
 def _chunks(stream: Stream, task: int, start: int) -> Iterator[Chunk]:

@@ -20,6 +20,7 @@ class Answers(NamedTuple):
 
     seen: NDArray[np.int64]  # (classes,) examples of each class
     right: NDArray[np.int64]  # (classes,) of them, answered right
+    confusion: NDArray[np.int64] | None = None  # (classes, answers) examples; None where nobody looked
 
     @property
     def accuracy(self) -> float:
@@ -54,6 +55,7 @@ def make_record(
     accuracy: list[float] | None = None,
     balanced: list[float] | None = None,
     never_right: list[int] | None = None,
+    confusion: list[list[int]] | None = None,
     errors: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """The record of `chip` after task number `task`.
@@ -70,6 +72,8 @@ def make_record(
         the same as `accuracy`, every class counting alike
     never_right
         classes with held-out examples in the tasks so far of which none is answered right
+    confusion
+        examples of each class by the answer that they got, over the held-out sets of all tasks; of the last task alone
     errors
         of numbers, on the held-out set of each task so far
     """
@@ -81,6 +85,7 @@ def make_record(
         "task_name": name,
         **({"errors": errors} if errors is not None else classes),
         **({"never_right": never_right} if never_right else {}),
+        **({"confusion": confusion} if confusion is not None else {}),
         "examples": examples,
         "ledger": chip.ledger().as_dict(),
         "writes": {array: _writes(counts, worn.get(array, 0)) for array, counts in chip.writes().items()},
@@ -93,10 +98,12 @@ def told(answers: Sequence[Answers | Measured]) -> dict[str, Any]:
     classes = [one for one in answers if isinstance(one, Answers)]
     if not classes:
         return {"errors": [one.as_dict() for one in answers if isinstance(one, Measured)]}
+    looked = [one.confusion for one in classes if one.confusion is not None]
     return {
         "accuracy": [one.accuracy for one in classes],
         "balanced": [one.balanced for one in classes],
         "never_right": never_right(classes),
+        "confusion": np.sum(looked, axis=0).tolist() if looked else None,
     }
 
 

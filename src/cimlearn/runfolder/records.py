@@ -74,6 +74,9 @@ class Record:
         float, ...
     ] = ()  # (task + 1,) as accuracy, every class counting alike; empty in older records
     never_right: tuple[int, ...] = ()  # classes that were tested, and never answered right
+    confusion: tuple[
+        tuple[int, ...], ...
+    ] = ()  # (classes, answers) held-out examples of all tasks; last task alone
     rested: tuple[float, ...] = ()  # (task + 1,) as accuracy, after the rest that follows; empty without one
     errors: tuple[
         Mapping[str, Any], ...
@@ -109,6 +112,7 @@ class Record:
             writes={str(name): ArrayWrites.from_json(w) for name, w in data["writes"].items()},
             balanced=tuple(float(a) for a in data.get("balanced_accuracy", ())),
             never_right=tuple(int(c) for c in data.get("never_right", ())),
+            confusion=tuple(tuple(int(n) for n in row) for row in data.get("confusion", ())),
             rested=tuple(float(a) for a in data.get("rested_accuracy", ())),
             errors=errors,
         )

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator
 
 from cimlearn import metrics
 from cimlearn.errors import InputError
-from cimlearn.report.html import chart, drawing
+from cimlearn.report.html import chart, drawing, shades
 from cimlearn.report.run.chance import chance
 from cimlearn.report.run.numbers import measure
 from cimlearn.report.run.words import placement
@@ -124,31 +124,20 @@ def matrix(run: Run) -> Figure:
     """The accuracy matrix, mean of seeds: rows after learning task i, columns accuracy on task j."""
     rows = metrics.mean_matrix(run.matrices())
     tasks = len(rows)
-    values = [v for row in rows for v in row]
-    span = max(max(values) - min(values), _LEAST_SPAN)
+    values = np.array([[*row, *[np.nan] * (tasks - len(row))] for row in rows])
+    high = float(np.nanmax(values))
+    low = min(float(np.nanmin(values)), high - _LEAST_SPAN)
+    digits = 1 if tasks <= 10 else 0
+    texts = (
+        [[f"{100 * value:.{digits}f}" for value in row] for row in rows] if tasks <= _MOST_NUMBERS else None
+    )
     with drawing.style():
         figure, axes = drawing.new(f"{measure(run.numbers).capitalize()} on each task [%]")
-        for i, row in enumerate(rows):
-            for j, value in enumerate(row):
-                strength = 0.95 - 0.87 * (max(values) - value) / span
-                cell = Rectangle((j + 0.52, i + 0.52), 0.96, 0.96, linewidth=0)
-                cell.set(facecolor=drawing.ACCENT, alpha=strength)
-                axes.add_patch(cell)
-                if tasks <= _MOST_NUMBERS:
-                    ink = drawing.ON_ACCENT if strength > 0.74 else drawing.INK
-                    text = f"{100 * value:.1f}" if tasks <= 10 else f"{100 * value:.0f}"
-                    axes.text(j + 1, i + 1, text, color=ink, ha="center", va="center", size=_size(tasks))
-        on = f"{measure(run.numbers)} on task"
-        axes.set(xlim=(0.5, tasks + 0.5), ylim=(tasks + 0.5, 0.5), xlabel=on, ylabel="after task")
+        shades.cells(axes, values, texts, low, high)
+        axes.set(xlabel=f"{measure(run.numbers)} on task", ylabel="after task")
         _whole_ticks(axes.xaxis, tasks)
         _whole_ticks(axes.yaxis, tasks)
-        axes.spines[:].set_visible(False)
     return figure
-
-
-def _size(tasks: int) -> float:
-    """Size of the numbers in the cells [pt]."""
-    return 8.5 if tasks <= 6 else 7.5 if tasks <= 10 else 6.5 if tasks <= 16 else 5
 
 
 def compare(runs: Sequence[Run], labels: Sequence[str] | None = None, title: str = "") -> Figure:

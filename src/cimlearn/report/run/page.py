@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 def draw(run: Run) -> dict[str, tuple[Figure, str]]:
     """Every figure of a run with its plain-language sentence, by name; empty without records."""
-    from cimlearn.report.run import accuracy_figures, wear_figures
+    from cimlearn.report.run import accuracy_figures, confusion, wear_figures
 
     last, block = run.last(), summarise(run)["accuracy"]
     if last is None:
@@ -42,6 +42,9 @@ def draw(run: Run) -> dict[str, tuple[Figure, str]]:
     if run.learned > 1:  # one task has no course and nothing to forget
         drawn["accuracy"] = (accuracy_figures.curves(run), words.curves(run, block))
         drawn["matrix"] = (accuracy_figures.matrix(run), words.matrix(run, block))
+    found = confusion.counts(run)
+    if found is not None:
+        drawn["confusion"] = (confusion.figure(run, found), confusion.words(run, found))
     for k, (name, writes) in enumerate(last.writes.items()):
         if writes.map:
             drawn[f"map-{k}"] = (wear_figures.write_map(name, writes), words.write_map(name, writes))

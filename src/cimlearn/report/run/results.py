@@ -10,7 +10,7 @@ from cimlearn import metrics
 from cimlearn.costs.base import Costs
 from cimlearn.costs.told import years
 from cimlearn.report.html.markup import Cell, figure, folded, header, section, table, text, tile
-from cimlearn.report.run import words
+from cimlearn.report.run import confusion, words
 from cimlearn.report.run.numbers import measure
 from cimlearn.runfolder.records import Run
 from cimlearn.units import count, number, percent, plural, points, quantity, whole
@@ -85,10 +85,10 @@ def accuracy(run: Run, summary: Mapping[str, Any], drawn: Mapping[str, str]) -> 
     block = summary["accuracy"]
     if block is None:
         return ""
+    what = measure(run.numbers)
+    by_class = _by_class(run, drawn)
     if run.learned == 1:
-        return section(
-            "accuracy", measure(run.numbers).capitalize(), f"<p>{text(words.one_task(run, block))}</p>"
-        )
+        return section("accuracy", what.capitalize(), f"<p>{text(words.one_task(run, block))}</p>", by_class)
     figures = figure(drawn["accuracy"], words.curves(run, block)) + figure(
         drawn["matrix"], words.matrix(run, block)
     )
@@ -102,7 +102,6 @@ def accuracy(run: Run, summary: Mapping[str, Any], drawn: Mapping[str, str]) -> 
         for i, row in enumerate(rows)
     ]
     head = header(["After learning", *names, "average"], range(1, len(rows) + 2))
-    what = measure(run.numbers)
     numbers = table(f"{what.capitalize()} [%] on each task after learning each task", head, body)
     others = (
         f"Learning {what} {percent(block['learning'], 2)}, forgetting {points(block['forgetting'], 2)},"
@@ -112,8 +111,17 @@ def accuracy(run: Run, summary: Mapping[str, Any], drawn: Mapping[str, str]) -> 
         "accuracy",
         what.capitalize(),
         f'<div class="figures">{figures}</div>',
+        by_class,
         f"<details><summary>The numbers</summary><p>{text(others)}</p>{numbers}</details>",
     )
+
+
+def _by_class(run: Run, drawn: Mapping[str, str]) -> str:
+    """Which classes are taken for which, where the records say so."""
+    found = confusion.counts(run) if "confusion" in drawn else None
+    if found is None:
+        return ""
+    return f'<div class="figures">{figure(drawn["confusion"], confusion.words(run, found))}</div>'
 
 
 def wear(run: Run, summary: Mapping[str, Any], drawn: Mapping[str, str]) -> str:
