@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from models import EIGHT_BITS, Sequence, convolutional, nn, recurrent, torch
 
 from cimlearn.arrays.bitserial import SubArray, multiplied
 from cimlearn.arrays.training import Layer
+from cimlearn.costs.crossbar.layers import NOT_SIMULATED
 from cimlearn.errors import InputError
-from cimlearn.torch import bit_serial, costs, crossbar, ideal, ledger, program, reset, to_chip
+from cimlearn.torch import bit_serial, costs, crossbar, drift, ideal, ledger, program, reset, to_chip
 
 ROUNDING = 1e-9  # relative, of sums of energies
 
@@ -149,7 +151,7 @@ def test_shares_are_the_total(hardware: Any, make: Any) -> None:
         rel=0.01,  # noise lights other bits
     )
     lines = str(once).splitlines()
-    assert [line.split()[0] for line in lines[1:-2]] == list(once.layers)
+    assert [line.split()[0] for line in lines[1 : 1 + len(once.layers)]] == list(once.layers)
     program(chip)
     assert costs(chip).program == pytest.approx(once.program, rel=0.05, abs=0)
 
@@ -194,3 +196,36 @@ def test_prices_are_settings_of_the_hardware() -> None:
     exact(x)
     with pytest.raises(InputError, match=r"periphery\.saturation = none"):
         costs(exact)
+
+
+def test_what_flatters_a_model_is_named_with_what_can_be_done() -> None:
+    """The default circuit is one that nobody can build, and says so; what is refused here is no remedy."""
+    chip = to_chip(nn.Linear(64, 32), torch.rand(5, 64), crossbar()).eval()
+    chip(torch.rand(3, 64))
+    found = costs(chip)
+    kinds = {(note.kind, note.part.partition(" of ")[0]) for note in found.total.notes}
+    assert {
+        ("unserved", "integrators"),
+        ("unserved", "rows"),
+        ("unserved", "amplifiers"),
+        ("ideal", "wires"),
+    } <= kinds
+    assert "no circuit serves: integrators, rows, amplifiers" in repr(found)
+    for note in found.total.notes:
+        for setting in re.findall(r"(periphery\.\w+|cell\.\w+|device\.\w+) = (\w+(?:\.\d+)?)", note.remedy):
+            crossbar({setting[0]: setting[1]})  # is not refused
+    drift(chip, 86400.0)
+    chip(torch.rand(3, 64))
+    aged = next(note for note in costs(chip).total.notes if note.part == "time and temperature")
+    assert aged.text == "no relaxation, telegraph noise, or change of conductance with temperature"
+    amplifiers = next(note for note in found.total.notes if note.part.startswith("amplifiers"))
+    assert amplifiers.remedy == "cells of higher resistance"
+
+
+@pytest.mark.parametrize("name", sorted(NOT_SIMULATED))
+def test_what_is_called_not_simulated_is_refused(name: str) -> None:
+    settings = {name: {"cell.ageing": "rram"}.get(name, 1)}
+    if name == "periphery.reference_group":
+        settings["mapping.kind"] = "reference"
+    with pytest.raises(InputError, match="which would flatter the model"):
+        crossbar(settings)

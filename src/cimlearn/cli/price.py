@@ -12,7 +12,7 @@ from cimlearn.costs.base import Costs, Note, headline
 from cimlearn.costs.told import op_rate
 from cimlearn.experiments.experiment import Experiment
 from cimlearn.experiments.pricing import price, usual_stream
-from cimlearn.experiments.served import Served, cheapest
+from cimlearn.experiments.served import Served, cheapest, is_searched
 from cimlearn.parameters import ParameterSet
 from cimlearn.runfolder.files import to_json
 from cimlearn.streams.base import StreamShape
@@ -36,7 +36,7 @@ def command(arguments: Namespace) -> None:
     of_chip, of_stream = experiment.parameters
     shape = known_shape(stream, of_stream)
     costs = price(arguments.chip, of_chip, experiment.prices, shape)
-    unserved = any(note.kind == "unserved" for note in costs.notes)
+    unserved = any(note.kind == "unserved" for note in costs.notes) and is_searched(arguments.chip)
     served = cheapest(of_chip, experiment.prices, shape, arguments.chip) if unserved else None
     if arguments.json:
         found = {} if served is None else {"served": {"settings": served.settings, **_brief(served.costs)}}

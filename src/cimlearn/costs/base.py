@@ -170,13 +170,17 @@ def _beside(costs: Costs) -> Iterator[tuple[str, str]]:
     yield "against other twins", f"{', '.join(others)} times as efficient"
 
 
+def flattering(costs: Costs) -> Iterator[tuple[str, str]]:
+    """What no circuit serves and what is free, by kind of part; the notes have each array by itself."""
+    for kind, said in (("unserved", "no circuit serves"), ("ideal", "ideal, so free")):
+        parts = dict.fromkeys(note.part.partition(" of ")[0] for note in costs.notes if note.kind == kind)
+        if parts:
+            yield said, ", ".join(parts)
+
+
 def text(costs: Costs) -> str:
     """The headline figures a line each, and the names of what is free or can't be served."""
-    lines = list(headline(costs))
-    for kind, said in (("unserved", "no circuit serves"), ("ideal", "ideal, so free")):
-        parts = dict.fromkeys(note.part for note in costs.notes if note.kind == kind)
-        if parts:
-            lines.append((said, ", ".join(parts)))
+    lines = [*headline(costs), *flattering(costs)]
     width = max(len(name) for name, _ in lines)
     return "\n".join(f"{name:<{width}}  {words}" for name, words in lines)
 

@@ -12,7 +12,7 @@ from cimlearn.costs.bitserial.machine import DigitalMachine, digital_machine
 from cimlearn.costs.bitserial.wear import digital_wear
 from cimlearn.costs.crossbar.costs import estimate
 from cimlearn.costs.crossbar.energy import mean_conductance
-from cimlearn.costs.crossbar.layers import estimate_layers, layered
+from cimlearn.costs.crossbar.layers import estimate_layers, layer_notes, layered
 from cimlearn.costs.crossbar.machine import machine
 from cimlearn.costs.crossbar.served import notes
 from cimlearn.costs.lifetime import Rates
@@ -110,7 +110,7 @@ def _layers(done: Done, p: ParameterSet, instead: Instead) -> Costs:
     arrays = {name: one for name, one in inventory.items() if name not in ("memory", "digital")}
     made_of = layered(arrays, inventory["memory"], done.cell["capacitance"], done.parameters)
     costs = estimate_layers(done.ledger, made_of, p, learned=done.learned, **_law(law))
-    return replace(costs, notes=(_DIGITAL,))
+    return replace(costs, notes=(_DIGITAL, *layer_notes(done.ledger, made_of, done.parameters, p)))
 
 
 def _bit_layers(done: Done, p: ParameterSet, instead: Instead) -> Costs:

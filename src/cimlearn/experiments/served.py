@@ -39,6 +39,11 @@ class Served(NamedTuple):
     costs: Costs
 
 
+def is_searched(chip: str) -> bool:
+    """Whether changes of this chip can be tried: its parameters are those of M2RU's two arrays."""
+    return chips.kind(chip).costs == "crossbar"
+
+
 def cheapest(p: ParameterSet, own: ParameterSet, shape: StreamShape, chip: str = "m2ru") -> Served | None:
     """The cheapest served change of a design `chip` with parameters `p` and prices `own`; None where none is found."""
     found: Served | None = None

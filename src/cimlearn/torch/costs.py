@@ -15,7 +15,7 @@ import numpy as np
 
 from cimlearn.arrays.bitserial_counts import batch_work, inventory, phase_counts, place
 from cimlearn.arrays.crossbar_counts import pieces
-from cimlearn.costs.base import Costs
+from cimlearn.costs.base import Costs, flattering
 from cimlearn.costs.bitserial.area import digital_area
 from cimlearn.costs.bitserial.costs import digital_estimate
 from cimlearn.costs.bitserial.energy import digital_energy
@@ -23,7 +23,7 @@ from cimlearn.costs.bitserial.machine import DigitalMachine, digital_machine
 from cimlearn.costs.bitserial.size import cycle
 from cimlearn.costs.crossbar.area import area
 from cimlearn.costs.crossbar.energy import energy, mean_conductance
-from cimlearn.costs.crossbar.layers import BACK, estimate_layers, forward_only, layered
+from cimlearn.costs.crossbar.layers import BACK, estimate_layers, forward_only, layer_notes, layered
 from cimlearn.costs.crossbar.machine import Machine
 from cimlearn.costs.lifetime import Rates
 from cimlearn.devices.technology import memory_cell
@@ -54,9 +54,12 @@ class Share:
     products: float  # multiply-adds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ModelCosts:
-    """What a model costs. Shares of energy and time add up to the total's, leakage left out; those of area too."""
+    """What a model costs; its repr is a table of its arrays.
+
+    Shares of energy and time add up to the total's, leakage left out; those of area too.
+    """
 
     total: Costs  # per example
     layers: dict[str, Share]  # array, and '(digital)', of inference
@@ -91,7 +94,7 @@ class ModelCosts:
             {name: dataclasses.asdict(one) for name, one in self.layers.items()}, orient="index"
         )
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """A table of the arrays and what they come to."""
         now = self.total.phases["inference"]
         rows = [("", "energy", "time", "area", "products")]
@@ -116,6 +119,7 @@ class ModelCosts:
             )
             years = self.total.lifetime["first_cell"]
             lines.append("first worn cell: " + ("never" if years is None else f"after {years:.3g} years"))
+        lines += [f"{said}: {parts}" for said, parts in flattering(self.total)]
         return "\n".join(lines)
 
 
@@ -198,6 +202,12 @@ def _analog(model: nn.Module, carried: Conversion) -> ModelCosts:
         endurance=p["cell.endurance"],
         spread=p["cell.endurance_spread"],
     )
+    aged = (
+        {"cell.drift": 1.0}
+        if any(float(a.age) > 0 for a, _ in convert.arrays(model) if hasattr(a, "age"))
+        else {}
+    )
+    total = dataclasses.replace(total, notes=layer_notes(done, made_of, {**p, **aged}, prices))
     made_of = forward_only(made_of)
     counts, on = done.counts["predict"], done.conductance_on["predict"]
     mean = {name: mean_conductance(done, made_of, name) for name in made_of.arrays}

@@ -7,18 +7,25 @@ on the same cells.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cimlearn.costs.base import Costs
+from cimlearn.costs.base import Costs, Note
 from cimlearn.costs.crossbar.area import area
 from cimlearn.costs.crossbar.costs import estimate
 from cimlearn.costs.crossbar.energy import mean_conductance
 from cimlearn.costs.crossbar.machine import Machine, circuit
+from cimlearn.costs.crossbar.served import notes
 from cimlearn.costs.lifetime import Rates
 from cimlearn.ledger import Ledger
 from cimlearn.parameters import ParameterSet
 
+_PARAMETER: Final = re.compile(r"\b[a-z]+\.[a-z_]+\b")  # in a remedy
+# What arrays of a network refuse to have other than switched off (cimlearn.torch.hardware).
+NOT_SIMULATED: Final = frozenset(
+    ("periphery.reference_group", "periphery.transconductance", "periphery.wire", "cell.ageing")
+)
 BACK: Final = ".back"  # after the name of an array: its transposed reads, and the periphery that they need
 
 
@@ -68,3 +75,20 @@ def estimate_layers(
     once = forward_only(made_of)
     mean = {name: mean_conductance(done, made_of, name) for name in once.arrays}
     return dataclasses.replace(total, area=total.area | {"cells": area(once, prices, mean)["cells"]})
+
+
+def layer_notes(done: Ledger, made_of: Machine, chip: Mapping[str, Any], p: ParameterSet) -> tuple[Note, ...]:
+    """What is ideal in the arrays of a network of parameters `chip`, or no circuit serves, transposed reads too."""
+    mean = {name: mean_conductance(done, made_of, name) for name in made_of.arrays}
+    return tuple(
+        note._replace(remedy=", or ".join(_possible(note.remedy)))
+        for note in notes(made_of, chip, p, mean)
+        if not (
+            note.part.startswith("writes of") and note.part.endswith(BACK)
+        )  # the same cells, written once
+    )
+
+
+def _possible(remedy: str) -> list[str]:
+    """The ways of a remedy that networks know: they simulate none of `NOT_SIMULATED`, and refuse it."""
+    return [way for way in remedy.split(", or ") if way and not NOT_SIMULATED & set(_PARAMETER.findall(way))]
