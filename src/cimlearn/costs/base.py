@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -170,17 +170,20 @@ def _beside(costs: Costs) -> Iterator[tuple[str, str]]:
     yield "against other twins", f"{', '.join(others)} times as efficient"
 
 
-def flattering(costs: Costs) -> Iterator[tuple[str, str]]:
-    """What no circuit serves and what is free, by kind of part; the notes have each array by itself."""
+def flattering(notes: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What no circuit serves and what is free, from kinds and parts of notes; parts of arrays are named once."""
+    known = list(notes)
+    found = []
     for kind, said in (("unserved", "no circuit serves"), ("ideal", "ideal, so free")):
-        parts = dict.fromkeys(note.part.partition(" of ")[0] for note in costs.notes if note.kind == kind)
+        parts = dict.fromkeys(part.partition(" of ")[0] for one, part in known if one == kind)
         if parts:
-            yield said, ", ".join(parts)
+            found.append((said, ", ".join(parts)))
+    return found
 
 
 def text(costs: Costs) -> str:
     """The headline figures a line each, and the names of what is free or can't be served."""
-    lines = [*headline(costs), *flattering(costs)]
+    lines = [*headline(costs), *flattering(note[:2] for note in costs.notes)]
     width = max(len(name) for name, _ in lines)
     return "\n".join(f"{name:<{width}}  {words}" for name, words in lines)
 

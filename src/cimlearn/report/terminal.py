@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cimlearn import metrics
+from cimlearn.costs.base import flattering
 from cimlearn.costs.told import op_rate, years
 from cimlearn.report.run.balance import balance_lines
 from cimlearn.report.run.chance import chance_lines
@@ -175,11 +176,7 @@ def _cost_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         watts += f", {quantity(learned, 'W')} learning"
         seconds += f", {quantity(latency['per_learned_example_s'], 's')} per learned example"
     worn = f"first cell {years(life['first_cell'])}, 1 % {years(life['one_percent'])}"
-    notes = summary.get("notes", ())
-    named = [
-        (title, ", ".join(dict.fromkeys(note["part"] for note in notes if note["kind"] == kind)))
-        for kind, title in (("unserved", "no circuit serves"), ("ideal", "ideal, so free"))
-    ]
+    said = flattering((note["kind"], note["part"]) for note in summary.get("notes", ()))
     return [
         ("energy (estimated)", joules),
         ("power", watts),
@@ -191,7 +188,7 @@ def _cost_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
             "cells worn",
             "never" if life["first_cell"] is None else f"{worn}, 10 % {years(life['ten_percent'])}",
         ),
-        *((title, parts) for title, parts in named if parts),
+        *said,
     ]
 
 

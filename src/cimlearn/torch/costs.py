@@ -119,7 +119,7 @@ class ModelCosts:
             )
             years = self.total.lifetime["first_cell"]
             lines.append("first worn cell: " + ("never" if years is None else f"after {years:.3g} years"))
-        lines += [f"{said}: {parts}" for said, parts in flattering(self.total)]
+        lines += [f"{said}: {parts}" for said, parts in flattering(note[:2] for note in self.total.notes)]
         return "\n".join(lines)
 
 
@@ -202,11 +202,8 @@ def _analog(model: nn.Module, carried: Conversion) -> ModelCosts:
         endurance=p["cell.endurance"],
         spread=p["cell.endurance_spread"],
     )
-    aged = (
-        {"cell.drift": 1.0}
-        if any(float(a.age) > 0 for a, _ in convert.arrays(model) if hasattr(a, "age"))
-        else {}
-    )
+    crossbars = [array for array, _ in convert.arrays(model) if isinstance(array, CrossbarArray)]
+    aged = {"cell.drift": 1.0} if any(float(array.age) > 0 for array in crossbars) else {}
     total = dataclasses.replace(total, notes=layer_notes(done, made_of, {**p, **aged}, prices))
     made_of = forward_only(made_of)
     counts, on = done.counts["predict"], done.conductance_on["predict"]
