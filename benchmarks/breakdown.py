@@ -22,7 +22,7 @@ from programs import machine
 from cimlearn.arrays.base import write
 from cimlearn.chips.m2ru import side
 from cimlearn.chips.m2ru.chip import M2RU
-from cimlearn.compiled import entry
+from cimlearn.compiled import entry, kernel
 from cimlearn.learning.dfa import add_products
 from cimlearn.learning.probe import probed_deltas, teach
 from cimlearn.learning.sparsify import keep_largest
@@ -42,15 +42,21 @@ class Piece(NamedTuple):
     normals: float  # of a call
 
 
+@kernel
+def forward(net, trace, last):
+    miru.begin(net, trace, np.int64(0), last)
+    miru.run(net, trace, np.int64(0), last, 0, 0.0)
+
+
 @entry
 def pieces(which, net, memory, rule, work, x, y, change, count):
     scratch = work.scratch
     trace = scratch.trace
     for n in range(count):
         if which == FORWARD:
-            miru.forward(net, trace, 0, SIDE)
+            forward(net, trace, SIDE)
         elif which == TWO:
-            miru.forward(net, trace, 0, 2)
+            forward(net, trace, 2)
         elif which == AGAIN:
             miru.run(net, scratch.again, 0, 4, trace.x.shape[1], 0.1)
         elif which == LINED:
@@ -64,10 +70,10 @@ def pieces(which, net, memory, rule, work, x, y, change, count):
                 np.float32(0.5),
                 trace.candidate[0],
                 1.0 - rule.keep,
-                scratch.delta,
+                scratch.delta[0],
             )
         elif which == OUTER:
-            add_products(work.state.hidden, trace.rows[n % SIDE], scratch.delta)
+            add_products(work.state.hidden, trace.rows[n % SIDE], scratch.delta[0])
         elif which == TEACH:
             teach(work.probed, trace.out[0], scratch.again, n % 4, np.float32(1), work.parallel)
         elif which == KEEP:

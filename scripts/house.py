@@ -21,7 +21,7 @@ from pathlib import Path
 PACKAGE = "cimlearn"
 FLOORS = (  # from the ground up; a room imports from its own floor and from those below it
     "_version errors install places untrusted units quantities labels parameters extensions random noise quantize "
-    "inner portable compiled ledger metrics state "
+    "inner portable compiled team ledger metrics state "
     "presets",
     "devices streams costs runfolder",
     "arrays report",

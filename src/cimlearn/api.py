@@ -142,7 +142,8 @@ def run(
     progress
         True shows it on stderr; a function is called with each event.
     threads
-        Seeds that run side by side; the result is the same.
+        Threads in all: seeds run side by side, and what is left is shared out inside the chips (M2RU above a stated
+        size, docs/decisions/0037-threads.md); the result is the same.
     log
         Where else points go: 'tensorboard=DIR', 'mlflow=URI', several of them, or loggers of one's own
         (`cimlearn.loggers`).

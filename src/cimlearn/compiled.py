@@ -49,6 +49,7 @@ SEEN_FILES = (
     "quantize",
     "random",
     "state",
+    "team",
 )
 
 

@@ -37,6 +37,7 @@ GROUND = {
     "quantize",
     "random",
     "state",
+    "team",
     "units",
     "untrusted",
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cimlearn.chips.m2ru import helpers
 from cimlearn.experiments.experiment import Experiment, described_in
 from cimlearn.experiments.scheduler import Stopped
 from cimlearn.report.run.rested import sentences
@@ -50,12 +51,14 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_stops_and_threads_change_nothing(kind: str, tmp_path: Path) -> None:
+def test_stops_and_threads_change_nothing(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LEAST_WEIGHTS", "LEAST_EXAMPLES", "LEAST_PASSES"):
+        monkeypatch.setattr(helpers, name, 1)  # so that threads are left for the inside of chips
     whole = content(experiment(kind).run(tmp_path / "whole"))
     folder = tmp_path / "run"
     stops = 0
     resume = None
-    for events in (2, 4, 3):  # each start goes a few chunks further
+    for events, threads in ((2, 2), (4, 4), (3, 6)):  # each start goes a few chunks further
         seen: list[Any] = []
 
         def interrupt(event: Any, seen: list[Any] = seen, events: int = events) -> None:
@@ -65,7 +68,11 @@ def test_stops_and_threads_change_nothing(kind: str, tmp_path: Path) -> None:
 
         try:
             experiment(kind).run(
-                None if resume else folder, resume=resume, progress=interrupt, threads=2, checkpoint_seconds=0
+                None if resume else folder,
+                resume=resume,
+                progress=interrupt,
+                threads=threads,
+                checkpoint_seconds=0,
             )
         except Stopped:
             stops += 1

@@ -23,7 +23,8 @@ def _tanh(values):
 
 @numba.njit
 def _forward(net, memory, first, last):
-    miru.forward(net, memory, first, last)
+    miru.begin(net, memory, first, last)
+    miru.run(net, memory, first, last, 0, 0.0)
     for v in range(first, last):
         miru.light(net, memory.scratch, v)
 

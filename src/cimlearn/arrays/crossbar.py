@@ -121,7 +121,7 @@ class Crossbar(NamedTuple):
 def _write(bar, change):
     if bar.ageing.on:
         bar.state.aged.clock[NOW] += bar.ageing.update
-    _write_rows(bar, 0, change)
+    _write_rows(bar, np.int64(0), change)
 
 
 @kernel

@@ -253,7 +253,7 @@ def product_rows_of(bar, top, x, applied, out):
 @kernel
 def product_whole(bar, x, applied, out):
     """out (columns,) of x (rows,)."""
-    product_rows_of(bar, 0, x, applied, out)
+    product_rows_of(bar, np.int64(0), x, applied, out)
 
 
 @kernel

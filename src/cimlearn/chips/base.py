@@ -92,6 +92,14 @@ class Resting(Protocol):
         """Let the time between two tasks pass, with all that the chip does about it; state, as learning is."""
 
 
+@runtime_checkable
+class Threaded(Protocol):
+    """A chip that can share out its work among threads. Others lack the method."""
+
+    def use_threads(self, threads: int) -> None:
+        """Learn and predict on up to so many threads from now on; no number of them changes a bit, or is state."""
+
+
 class Design(NamedTuple):
     """What a chip is and is expected to do, from sizes alone: nothing is trained."""
 

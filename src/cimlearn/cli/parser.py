@@ -126,7 +126,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resume", metavar="DIR", help="go on with the run in this folder")
     parser.add_argument(
-        "--threads", type=int, metavar="N", help="seeds side by side (default: as many as fit)"
+        "--threads",
+        type=int,
+        metavar="N",
+        help="seeds side by side, then inside each chip (default: one a seed, two where cores are idle)",
     )
     parser.add_argument(
         "--log",

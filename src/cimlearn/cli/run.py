@@ -7,7 +7,7 @@ from argparse import Namespace
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cimlearn import api
 from cimlearn.cli.output import stdout
@@ -20,6 +20,10 @@ from cimlearn.loggers import Following, Logger, opened
 from cimlearn.loggers.console import shown
 from cimlearn.report.terminal import summary_table
 from cimlearn.runfolder.files import to_json
+
+INSIDE: Final = (
+    2  # threads of a chip where nobody says: as many as were measured (docs/decisions/0037-threads.md)
+)
 
 
 def command(arguments: Namespace) -> None:
@@ -64,8 +68,7 @@ def _experiment(given: dict[str, Any], resume: str | None) -> Experiment:
 
 def _run(experiment: Experiment, arguments: Namespace, out: str | None, loggers: list[Logger]) -> Path:
     """Run with progress on stderr, and in the logs."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = min(len(experiment.seeds), cores) if arguments.threads is None else arguments.threads
+    threads = _threads(len(experiment.seeds)) if arguments.threads is None else arguments.threads
     with nullcontext() if arguments.quiet else shown() as show:
         follow = Following(loggers, show)
 
@@ -77,6 +80,14 @@ def _run(experiment: Experiment, arguments: Namespace, out: str | None, loggers:
         folder = experiment.run(out, resume=arguments.resume, progress=told, threads=threads)
     follow.finish(folder)
     return folder
+
+
+def _threads(seeds: int) -> int:
+    """As many seeds side by side as there are cores; INSIDE threads for each where so many cores have nothing to do."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    side = min(seeds, cores)
+    idle = (os.cpu_count() or 1) - os.getloadavg()[0]
+    return INSIDE * side if min(cores, round(idle)) >= INSIDE * side else side
 
 
 def _is_finished(folder: Path) -> bool:

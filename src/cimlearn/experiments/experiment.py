@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from cimlearn import chips, extensions, streams
 from cimlearn._version import __version__
-from cimlearn.chips.base import Chip
+from cimlearn.chips.base import Chip, Threaded
 from cimlearn.costs import prices
 from cimlearn.costs.prices import for_chip, is_price
 from cimlearn.errors import InputError, nearest
@@ -168,11 +168,19 @@ class Experiment:
     def _placed(self, chip: Chip, threads: int) -> tuple[Callable[[int], tuple[Stream, Chip]], int]:
         """How the chips of all seeds are built where they are simulated, and how many run side by side."""
         if self.on_device == "cpu":
-            return self.build, threads
+            side = min(threads, len(self.seeds))
+            return partial(self._threaded, threads // side), side
         from cimlearn.gpu import monte_carlo
 
         together = monte_carlo.side_by_side(chip, len(self.seeds))
         return monte_carlo.on_card(self.build, together), together
+
+    def _threaded(self, threads: int, seed: int) -> tuple[Stream, Chip]:
+        """Stream and chip of a seed; the chip uses `threads` threads if it can."""
+        stream, chip = self.build(seed)
+        if isinstance(chip, Threaded) and threads > 1:
+            chip.use_threads(threads)
+        return stream, chip
 
     def _command(self) -> list[str]:
         """The command line that runs this experiment again; for a stream of arrays, without the stream."""

@@ -203,12 +203,13 @@ def run(net, trace, first, last, place, sigma):
 
 
 @kernel
-def begin(net, trace, v):
-    """Pass v begins with a state of 0 and keys of its own."""
-    trace.start[v], trace.disturbed[v] = 0, 0
-    trace.keys[0, v], trace.keys[1, v] = pass_key(net.hidden), pass_key(net.output)
-    for j in range(trace.state.shape[1]):
-        trace.state[v, j] = 0
+def begin(net, trace, first, last):
+    """Passes first .. last - 1 begin with a state of 0 and keys of their own; `run` takes them through trace.x."""
+    for v in range(first, last):
+        trace.start[v], trace.disturbed[v] = 0, 0
+        trace.keys[0, v], trace.keys[1, v] = pass_key(net.hidden), pass_key(net.output)
+        for j in range(trace.state.shape[1]):
+            trace.state[v, j] = 0
 
 
 @kernel
@@ -216,11 +217,3 @@ def light(net, scratch, v):
     """Count what pass v switched on, once for all its steps: so the sum has the same bits beside any others."""
     lit_up(net.hidden, 0, scratch.drive.shape[1], scratch.hidden.lit[v])
     lit_up(net.output, 0, scratch.last.shape[1], scratch.output.lit[v])
-
-
-@kernel
-def forward(net, trace, first, last):
-    """Run trace.x of passes first .. last - 1 through the network from a state of 0."""
-    for v in range(first, last):
-        begin(net, trace, v)
-    run(net, trace, first, last, 0, 0.0)

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from cimlearn.arrays.base import freeze
 from cimlearn.chips.m2ru.loop import SHARE
+from cimlearn.chips.m2ru.parts import FORWARD, NONE, share_out
 from cimlearn.chips.m2ru.side import answer, centred, is_linear
 from cimlearn.compiled import kernel
-from cimlearn.networks.miru import forward, light
+from cimlearn.networks.miru import begin, light
 from cimlearn.noise import mixed, seed_state
 from cimlearn.random import kernel_state
 
@@ -72,7 +73,8 @@ def answer_all(net, rule, work, noise, asked):
             seed(noise, x[first])
         freeze(net.hidden)
         freeze(net.output)
-        forward(net, scratch.trace, 0, count)
+        begin(net, scratch.trace, NONE, count)
+        share_out(net, rule, work, FORWARD, NONE, count, NONE)
         for v in range(count):
             light(net, scratch.trace.scratch, v)
             told = out[v]

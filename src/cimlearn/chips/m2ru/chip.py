@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cimlearn import team
 from cimlearn.arrays import rules
 from cimlearn.arrays.base import ACTIVE_BITS, PULSES, ROW_WRITES, VECTORS, VERIFY_READS
 from cimlearn.arrays.build import circuit_of, crossbar
@@ -18,9 +19,10 @@ from cimlearn.arrays.circuit import Circuit
 from cimlearn.arrays.crossbar import Crossbar
 from cimlearn.arrays.crossbar_counts import ArrayTally
 from cimlearn.arrays.plain import plain
-from cimlearn.chips.m2ru import answering, kernels, loop, resting
+from cimlearn.chips.m2ru import answering, loop, resting
 from cimlearn.chips.m2ru.counts import M2RUTally, PulseTally, phase_counts
 from cimlearn.chips.m2ru.fast import FAST, is_transferred
+from cimlearn.chips.m2ru.helpers import Crew
 from cimlearn.chips.m2ru.loop import LearnState
 from cimlearn.chips.m2ru.rested import rests
 from cimlearn.chips.m2ru.setup import (
@@ -30,6 +32,7 @@ from cimlearn.chips.m2ru.setup import (
     make_memory,
     make_probed,
     make_rule,
+    make_scratch,
     make_work,
 )
 from cimlearn.chips.m2ru.sizes import (
@@ -80,6 +83,7 @@ class M2RU:
         check_answer(parameters, shape)
         p = fitted(parameters, shape)
         self.parameters, self.shape, self.on = p, shape, on
+        self._crew = Crew()
         first, second, psi = initial_weights(p, shape, seed)
         hidden: Any
         output: Any
@@ -190,7 +194,14 @@ class M2RU:
         """Have the compiled program do what is asked for, whose arrays must be of one type for one program."""
         x = np.require(asked.x, np.float32, _ONE_TYPE)
         asked = asked._replace(x=x, y=np.require(asked.y, np.int64, _ONE_TYPE))
-        kernels.serve(net, self.memory, rule, self.work, self._noise, asked)
+        self._crew.do(net, self.memory, rule, self.work, self._noise, asked)
+
+    def use_threads(self, threads: int) -> None:
+        """Learn and predict on up to `threads` threads from now on, on fewer where more don't pay; same bits."""
+        p, threads = self.parameters, 1 if team.ALONE else threads
+        scratch = make_scratch(p, self.shape, probed=self.work.probed, rule=self.rule, threads=threads)
+        self.work = self.work._replace(scratch=scratch)
+        self._crew.gather(self.work, threads)
 
     def predict(self, x: Float, task: int | None = None) -> NDArray[Any]:
         """(examples,) the class of each of x (examples, steps, features); numbers: (examples, outputs)."""

@@ -7,10 +7,10 @@ import numpy as np
 from cimlearn.arrays.base import freeze, product
 from cimlearn.arrays.pulses import write_pulses
 from cimlearn.chips.m2ru.answering import answer_all
-from cimlearn.chips.m2ru.loop import COPIES, LEARN, LEARNED, NEW, REPLAYED, UPDATES, WAITING
+from cimlearn.chips.m2ru.loop import ASSIST, COPIES, LEARN, LEARNED, NEW, REPLAYED, UPDATES, WAITING
+from cimlearn.chips.m2ru.parts import DELTAS, HELP, NONE, OUTER, share_out
 from cimlearn.chips.m2ru.side import line_up, line_up_old, pass_through
 from cimlearn.compiled import apart, entry, kernel
-from cimlearn.learning.dfa import add_products, deltas, deltas_through
 from cimlearn.learning.metaplastic import gate
 from cimlearn.learning.parallel import coincide
 from cimlearn.learning.probe import follow, probed_deltas, teach
@@ -58,7 +58,7 @@ def read_copies(net, work, features, zero_read):
     taken off, once for all rows.
     """
     hidden, told = work.scratch.trace.state.shape[1], work.scratch.told
-    row, applied, back = work.scratch.row, work.scratch.applied, work.scratch.delta[0]
+    row, applied, back = work.scratch.row, work.scratch.applied, work.scratch.delta[0, 0]
     rows = features + hidden + 1
     freeze(net.hidden)
     freeze(net.output)
@@ -144,22 +144,18 @@ def write_changes(net, rule, work):
 
 @kernel
 def propose(rule, work, v, weight):
-    """Add the changes that the error of pass v, an example of this weight, asks for to those that wait."""
-    trace, delta, error = work.scratch.trace, work.scratch.delta, work.scratch.error[v]
-    candidate, readout = trace.candidate[v], trace.readout[v]
+    """Add the changes that the error of pass v, an example of this weight, asks for to those that wait: of the output
+    array, or both by pulses.
+    """
+    trace, delta, error = work.scratch.trace, work.scratch.delta[v], work.scratch.error[v]
+    readout = trace.readout[v]
     if work.probed.groups > 0:
-        probed_deltas(work.probed, error, work.scratch.down[v], candidate, 1.0 - rule.keep, delta)
-    elif rule.feedback.shape[0] > 0:
-        deltas(rule.feedback, error, candidate, 1.0 - rule.keep, delta)
-    else:
-        back = work.scratch.row[: delta.shape[1]]
-        copies = (work.state.output_copy, work.state.recurrent_copy)
-        deltas_through(copies[0], copies[1], error, candidate, rule.keep, rule.feed, delta, back)
+        down, new = work.scratch.down[v], 1.0 - rule.keep
+        probed_deltas(work.probed, error, down, trace.candidate[v], new, delta)
     work.state.progress[LEARNED] += 1
     if work.parallel.longest > 0:
         draw_pulses(rule, work.parallel, trace.rows[v], delta, readout, error)
         return
-    add_products(work.state.hidden, trace.rows[v], delta)
     for i in range(readout.size):
         for k in range(error.size):
             work.state.output[i, k] += readout[i] * error[k]
@@ -175,8 +171,10 @@ def learn_group(net, memory, rule, work, count, passes):
     Passes run side by side; what they ask for is added up in their order, probes of new examples between.
     """
     pass_through(net, memory, rule, work, count, passes)
-    scratch = work.scratch
-    for v in range(count * max(passes, 1)):
+    scratch, total = work.scratch, count * max(passes, 1)
+    if work.probed.groups == 0:
+        share_out(net, rule, work, DELTAS, NONE, total, NONE)
+    for v in range(total):
         n = v // max(passes, 1)
         is_new = passes > 0 and v % max(passes, 1) == 0
         weight = np.float32(1) if is_new else np.float32(rule.replay_weight)
@@ -187,6 +185,8 @@ def learn_group(net, memory, rule, work, count, passes):
             probe = scratch.probed[n] - 1
             teach(work.probed, scratch.trace.out[v], scratch.again, probe, scratch.sign[n], work.parallel)
             light(net, scratch.again.scratch, probe)
+    if work.parallel.longest == 0:
+        share_out(net, rule, work, OUTER, NONE, work.state.hidden.shape[0], total)
 
 
 @kernel
@@ -245,5 +245,7 @@ def serve(net, memory, rule, work, noise, asked):
     """
     if asked.what == LEARN:
         learn(net, memory, rule, work, asked)
+    elif asked.what == ASSIST:
+        share_out(net, rule, work, HELP, NONE, NONE, NONE)
     else:
         answer_all(net, rule, work, noise, asked)

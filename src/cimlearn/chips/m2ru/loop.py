@@ -14,6 +14,7 @@ from cimlearn.learning.probe import Probed, ProbeState
 from cimlearn.learning.recursive import Recursive
 from cimlearn.learning.remainder import Remainder
 from cimlearn.networks.miru import Trace
+from cimlearn.team import Team
 
 LEARNED: Final = 0  # examples learned, new and replayed
 REPLAYED: Final = 1  # of these, replayed
@@ -30,12 +31,13 @@ NUMBERS: Final = -1  # in place of a class: what is wanted are numbers
 LEARN: Final = 0  # what the chip is asked for
 TEST: Final = 1
 SHARE: Final = 2  # the same answer to the same example, whatever was asked before
+ASSIST: Final = 3  # to help another thread with what it was asked for
 
 
 class Asked(NamedTuple):
     """What the chip is asked for."""
 
-    what: int  # LEARN, TEST or SHARE
+    what: int  # LEARN, TEST, SHARE or ASSIST
     x: NDArray[np.float32]  # (examples, steps, features)
     y: NDArray[
         np.int64
@@ -105,7 +107,7 @@ class LearnScratch(NamedTuple):
     row: NDArray[np.float32]  # (max(rows, hidden + 1),)
     applied: NDArray[np.float32]  # (max(rows, hidden + 1),)
     told: NDArray[np.float32]  # (classes,)
-    delta: NDArray[np.float32]  # (steps, hidden)
+    delta: NDArray[np.float32]  # (passes, steps, hidden) error at each unit and step
     bounds: NDArray[np.float32]  # (ROOM, max(hidden, classes)) scratch of the sparsifier
 
 
@@ -120,3 +122,4 @@ class LearningLoop(NamedTuple):
     parallel: Parallel
     remainder: Remainder
     transfer: Any  # Direct, or Transfer to fast arrays
+    team: Team  # threads that share the work

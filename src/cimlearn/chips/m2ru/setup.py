@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from cimlearn import team
 from cimlearn.chips.m2ru.fast_arrays import make_transfer
 from cimlearn.chips.m2ru.loop import PROGRESS, LearningLoop, LearnScratch, LearnState, Rule
 from cimlearn.chips.m2ru.sizes import (
@@ -37,7 +38,9 @@ from cimlearn.untrusted import limits
 
 Float = NDArray[np.float32]
 NETWORK: Final = ("hidden", "output")  # arrays that hold weights of the network
-SIDE: Final = 8  # passes that run side by side: more gain little, and their memory leaves the cache
+SIDE: Final = (
+    8  # passes that run side by side on a thread: more gain little, and their memory leaves the cache
+)
 RATED_UNITS: Final = 100  # units at which the rates of a probed feedback are given
 
 
@@ -213,11 +216,6 @@ def make_work(
 ) -> LearningLoop:
     """Memory of the learning loop; feedback copies start as the weights that were programmed."""
     hidden, rows = p["network.hidden"], shape.features + p["network.hidden"] + 1
-    widest = max(hidden, shape.classes)
-    example = (shape.steps, shape.features)
-    passes = 1 + rule.ratio
-    new = max(1, min(rule.batch, SIDE // passes))
-    most = max(SIDE, new * passes)
     metaplastic, recursive = make_metaplastic(p, shape, seed=seed), make_recursive(p, shape)
     parallel = make_parallel(p, shape, seed=seed)
     state = LearnState(
@@ -234,7 +232,30 @@ def make_work(
         inverse=recursive.inverse,
         pulses=parallel.state,
     )
-    scratch = LearnScratch(
+    return LearningLoop(
+        state,
+        make_scratch(p, shape, probed=probed, rule=rule),
+        probed,
+        metaplastic,
+        recursive,
+        parallel,
+        make_remainder(p, shape, on=on),
+        make_transfer(p, {"hidden": state.hidden.shape, "output": state.output.shape}, seed=seed, on=on),
+        team.alone(),
+    )
+
+
+def make_scratch(
+    p: ParameterSet, shape: StreamShape, *, probed: Probed, rule: Rule, threads: int = 1
+) -> LearnScratch:
+    """Memory of the learning loop for passes side by side on so many threads."""
+    hidden, rows = p["network.hidden"], shape.features + p["network.hidden"] + 1
+    widest = max(hidden, shape.classes)
+    example = (shape.steps, shape.features)
+    passes, side = 1 + rule.ratio, SIDE * threads
+    new = max(1, min(rule.batch, side // passes))
+    most = max(side, new * passes)
+    return LearnScratch(
         trace=trace(most, shape.steps, shape.features, hidden, shape.classes),
         again=trace(
             new if probed.together else 1,
@@ -257,18 +278,8 @@ def make_work(
         row=np.zeros(max(rows, hidden + 1), np.float32),
         applied=np.zeros(max(rows, hidden + 1), np.float32),
         told=np.zeros(shape.classes, np.float32),
-        delta=np.zeros((shape.steps, hidden), np.float32),
+        delta=np.zeros((most, shape.steps, hidden), np.float32),
         bounds=np.zeros((ROOM, widest), np.float32),
-    )
-    return LearningLoop(
-        state,
-        scratch,
-        probed,
-        metaplastic,
-        recursive,
-        parallel,
-        make_remainder(p, shape, on=on),
-        make_transfer(p, {"hidden": state.hidden.shape, "output": state.output.shape}, seed=seed, on=on),
     )
 
 

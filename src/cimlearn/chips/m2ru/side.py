@@ -12,13 +12,14 @@ import numpy as np
 
 from cimlearn.arrays.base import freeze
 from cimlearn.chips.m2ru.loop import CENTRED, LIT, NEW, NUMBERS
+from cimlearn.chips.m2ru.parts import AGAIN, FORWARD, NONE, share_out
 from cimlearn.compiled import kernel
 from cimlearn.learning.kwta import kwta
 from cimlearn.learning.probe import disturb, next_sign, scale_of
 from cimlearn.learning.recursive import linear_share
 from cimlearn.learning.replay import as_share, note, recall, store
 from cimlearn.learning.sparsify import softmax
-from cimlearn.networks.miru import forward, run
+from cimlearn.networks.miru import begin
 
 
 @kernel
@@ -136,14 +137,15 @@ def pass_through(net, memory, rule, work, count, passes):
     passes = 0: one old example alone.
     """
     scratch, each = work.scratch, max(passes, 1)
-    total, first, done = count * each, 0, 0
+    total, first, done = count * each, NONE, NONE
     together = 1 if rule.alone else total
     linear = is_linear(rule, work.recursive.inverse)
     while first < total:
         last = first + together
         freeze(net.hidden)
         freeze(net.output)
-        forward(net, scratch.trace, first, last)
+        begin(net, scratch.trace, first, last)
+        share_out(net, rule, work, FORWARD, first, last, NONE)
         probes = 0
         for v in range(first, last):
             n, slot, label = v // each, scratch.slot[v], scratch.label[v]
@@ -164,5 +166,5 @@ def pass_through(net, memory, rule, work, count, passes):
                 probes += 1
                 scratch.probed[n] = done + probes
         if probes > 0:
-            run(net, scratch.again, done, done + probes, scratch.trace.x.shape[1], work.probed.sigma)
+            share_out(net, rule, work, AGAIN, done, done + probes, NONE)
         first, done = last, done + probes
