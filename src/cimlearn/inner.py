@@ -57,6 +57,19 @@ class ApartLibrary(InnerLibrary):
         super().add_ir_module(ir_module)
 
 
+class DisjointLibrary(ApartLibrary):
+    """The same for a function whose arrays share no memory."""
+
+    def add_ir_module(self, ir_module: Any) -> None:
+        """As ever, but the function says so too."""
+        for function in ir_module.functions:
+            if not function.is_declaration and "odr" not in function.linkage:
+                for one in function.args:
+                    if one.type.is_pointer:
+                        one.add_attribute("noalias")
+        super().add_ir_module(ir_module)
+
+
 class InnerLower(_Lower):
     """Numba's way from its own form to LLVM's, but a variable that is set once stays a value.
 
@@ -134,6 +147,14 @@ class ApartLowering(InnerLowering):
     _kind: Any = ApartLibrary
 
 
+@register_pass(mutates_CFG=True, analysis_only=False)
+class DisjointLowering(InnerLowering):
+    """The same for those of them whose arrays share no memory."""
+
+    _name = "disjoint_lowering"
+    _kind: Any = DisjointLibrary
+
+
 class InnerCompiler(_Compiler):
     """Numba's passes, with that lowering in the place of its own."""
 
@@ -153,3 +174,9 @@ class ApartCompiler(InnerCompiler):
     """The same for functions that are never copied into their callers."""
 
     _lowering: Any = ApartLowering
+
+
+class DisjointCompiler(InnerCompiler):
+    """The same for those of them whose arrays share no memory."""
+
+    _lowering: Any = DisjointLowering
