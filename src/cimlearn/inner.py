@@ -9,7 +9,8 @@ a chip's state LLVM then had to take a thousand words apart again. That takes of
 
 LLVM then copies functions into their callers as far as it likes. In a program of thousands of lines it sees less of a
 loop (loops over columns took two to three times as long as the same loops alone), so `apart` kernels, the inner loops,
-stay functions of their own.
+stay functions of their own. A loop that writes several arrays becomes vectors only where the compiler knows that they
+share no memory: `disjoint` kernels promise it.
 """
 
 from __future__ import annotations
