@@ -30,7 +30,7 @@ from numba.extending import overload
 
 from cimlearn import portable
 from cimlearn.errors import InputError
-from cimlearn.inner import ApartCompiler, InnerCompiler
+from cimlearn.inner import ApartCompiler, DisjointCompiler, InnerCompiler
 from cimlearn.places import TOLD, cache_folder
 
 STRICTLY = "CIMLEARN_STRICT"  # the environment variable
@@ -103,6 +103,7 @@ INNER: Any = {
     **OPTIONS,
 }
 APART: Any = {**INNER, "pipeline_class": ApartCompiler}
+DISJOINT: Any = {**INNER, "pipeline_class": DisjointCompiler}
 _numba: Any = config
 if STRICT and not _numba.DISABLE_JIT:
     portable.install()
@@ -206,6 +207,14 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 def apart(function: Callable[..., Any]) -> Callable[..., Any]:
     """A `kernel` that is never copied into its callers: an inner loop, with few arrays as arguments."""
     return _refusing(_compile(function, from_python=False, options=APART))
+
+
+def disjoint(function: Callable[..., Any]) -> Callable[..., Any]:
+    """An `apart` kernel whose arrays never share memory: one loop may write several of them and still be vectors.
+
+    Nothing checks that they don't: whoever calls it sees to it.
+    """
+    return _refusing(_compile(function, from_python=False, options=DISJOINT))
 
 
 def _refusing(compiled: Any) -> Any:

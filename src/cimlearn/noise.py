@@ -209,6 +209,12 @@ def fill_normal_at(key, place, out):
 
 
 @kernel
+def normal_at(key, place):
+    """The standard normal of key (uint64) at `place`: the first of that pair."""
+    return normal_pair(mixed(key + _GOLDEN * np.uint64(place)))[0]
+
+
+@kernel
 def fill_uniform_at(key, place, out):
     """Fill out (n,) float32 with uniform numbers in [0, 1) of key (uint64), 24 bits each, from number `place` on."""
     start = key + _GOLDEN * np.uint64(place)

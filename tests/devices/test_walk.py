@@ -7,11 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cimlearn.arrays.base import PULSES, ROW_WRITES
+from cimlearn.arrays.build import crossbar
+from cimlearn.arrays.lines import Blind, ask_rows, scratch, written_as
+from cimlearn.chips.m2ru import parameters
 from cimlearn.compiled import entry
 from cimlearn.devices.base import program
 from cimlearn.devices.catalog import device
 from cimlearn.devices.elementary import exp_of, power_of
 from cimlearn.devices.walk import MANY, MEAN, W, enter, line_up, walk, walk_scratch, whole_pulses
+from cimlearn.noise import fill_uniform_at, mixed, normal_at
 from cimlearn.parameters import load
 
 CELLS = 300
@@ -78,6 +83,68 @@ def test_every_cell_ends_where_it_ends_alone(law: str) -> None:
     assert 0 < written.sum() < CELLS and wanted.max() > MANY
     for found, alone in ((place, hidden), (np.clip(read, *_bounds(one)), seen)):
         assert np.abs(found - (alone.astype(float) - middle) / half)[written].max() < PLACE * wanted.max()
+
+
+@entry
+def _rows_at_once(bar, work, count, key):
+    ask_rows(bar, work, count, key)
+
+
+@entry
+def _cell_by_cell(bar, rows, change, key, pulses):
+    """What an update of rows means, by the device's own definition; pulses (rows, columns) of each cell."""
+    cells, columns, uniforms = bar.state.cells, change.shape[1], np.zeros(1, np.float32)
+    for r in range(rows.size):
+        for j in range(columns):
+            i = rows[r]
+            k, place = bar.state.turn[i, j], i * columns + j
+            if change[r, j] == 0:
+                continue
+            bar.state.turn[i, j] = (k + 1) % bar.sign.size
+            fill_uniform_at(mixed(~key), place, uniforms)
+            ask = np.float32(change[r, j] * np.float32(1 / bar.scale) * bar.sign[k])
+            found = program(
+                bar.device, cells.conductance[k, i, j], cells.state[k, i, j], cells.gain[k, i, j], ask,
+                normal_at(key, place), uniforms[0],
+            )  # fmt: skip
+            pulses[r, j] = found[2]
+            cells.writes[k, i, j] += found[2]
+            if found[2] > 0 and cells.writes[k, i, j] <= cells.limit[k, i, j]:
+                cells.conductance[k, i, j], cells.state[k, i, j] = found[0], found[1]
+
+
+@pytest.mark.parametrize("law", [name for name, own in LAWS.items() if "way" not in own])
+def test_an_update_of_rows_is_a_write_of_each_cell_in_turn(law: str) -> None:
+    """Rows that lie apart, of changes of 0 to dozens of pulses, again and again until some cells are worn."""
+    own = {f"device.{k}": v for k, v in LAWS[law].items()} | {
+        "device.kind": "pulsed",
+        "periphery.saturation": None,
+        "periphery.converter_bits": None,
+    }
+    p = parameters(own | {"mapping.kind": "pair", "cell.endurance": 60.0, "write.first_tries": 0})
+    wanted = np.random.default_rng(1).uniform(-0.3, 0.3, (9, 7)).astype(np.float32)
+    ours, theirs = (crossbar(device(p.part("device")), p, wanted, name="hidden", seed=2) for _ in range(2))
+    target, work, rng = written_as(ours), scratch(7, 1), np.random.default_rng(3)
+    assert isinstance(target, Blind)
+    one, rows, counts = ours.device, np.array([0, 1, 4, 8]), ours.state.counts.copy()
+    half, total, rounds = float(one.half), 0, 0
+    for step in range(6):
+        size = rng.choice([0.0, 0.4, 1.3, 30.2], (4, 7), p=[0.2, 0.3, 0.4, 0.1]) * rng.choice([-1, 1], (4, 7))
+        change = (float(one.pulse) * ours.scale * size).astype(np.float32)
+        work.rows[:4], work.change[:4] = rows, change
+        pulses, key = np.zeros((4, 7), np.int64), np.uint64(step)
+        _rows_at_once(target, work, 4, key)
+        _cell_by_cell(theirs, rows, change, key, pulses)
+        total, rounds = total + pulses.sum(), rounds + np.maximum(pulses.max(1), 1).sum()
+    found, alone = ours.state.cells, theirs.state.cells
+    assert np.array_equal(found.writes, alone.writes) and (found.writes > found.limit).any()
+    assert np.array_equal(ours.state.turn, theirs.state.turn)
+    assert (ours.state.counts - counts)[[PULSES, ROW_WRITES]].tolist() == [total, rounds]
+    for a, b in ((found.state, alone.state), (found.conductance, alone.conductance)):
+        assert np.abs((a.astype(float) - b) / half).max() < PLACE * 200
+    held = found.conductance.astype(float)
+    assert ours.state.row_on == pytest.approx(held.sum((0, 2)), rel=1e-5)
+    assert np.abs(ours.state.weight - ours.scale * (held[0] - held[1])).max() < 1e-5
 
 
 def _bounds(one: Any) -> tuple[float, float]:

@@ -48,7 +48,7 @@ def test_the_mean_change_is_that_of_the_gradient() -> None:
     e = rng.standard_normal((2, 2, 12)).astype(np.float32) * 0.05
     held = array.bar.state.weight.copy()
     for _ in range(draws):
-        array.few.append((x, e))
+        array.seen.append((x, e))
         array.pulse(rate, chip[0].weight.detach())
     tile = np.searchsorted(array.layout.borders, np.arange(20), side="right") - 1
     terms = rate * x[:, :, None] * e[tile].transpose(1, 0, 2) / array.bound.numpy() ** 2

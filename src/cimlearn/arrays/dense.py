@@ -17,14 +17,17 @@ from cimlearn.arrays.smooth import SMOOTH, smooth_rows
 from cimlearn.compiled import apart, kernel, overloaded
 from cimlearn.noise import fill_normal_at, next_word
 
-BLOCK = 8  # rows that are written together, in the nearest memory
+
+def together(columns: int) -> int:
+    """Rows of so many columns that are written together, in the nearest memory."""
+    return max(8, 1024 // max(1, columns))
 
 
 class DenseScratch(NamedTuple):
     """Memory of a write that holds nothing between two calls."""
 
-    normals: NDArray[np.float32]  # (BLOCK * columns + wide,)
-    reached: NDArray[np.float32]  # (BLOCK * columns,) where cells land [S]
+    normals: NDArray[np.float32]  # (together * columns + wide,)
+    moved: NDArray[np.float32]  # (together * columns,) how far cells move [S]
 
 
 def _wide(columns: int) -> int:
@@ -34,9 +37,8 @@ def _wide(columns: int) -> int:
 
 def dense_scratch(columns: int) -> DenseScratch:
     """Memory for an array of so many columns."""
-    return DenseScratch(
-        np.zeros(BLOCK * columns + _wide(columns), np.float32), np.zeros(BLOCK * columns, np.float32)
-    )
+    cells = together(columns) * columns
+    return DenseScratch(np.zeros(cells + _wide(columns), np.float32), np.zeros(cells, np.float32))
 
 
 @apart
@@ -52,22 +54,21 @@ def _is_asked(change):
 
 
 @apart
-def _draw(key, first, count, columns, normals):
+def _draw(key, first, count, columns, wide, normals):
     """normals: those of key that belong to each of the rows, row after row; each row ends where the next begins."""
-    wide = normals.size - BLOCK * columns
     for r in range(count):
         fill_normal_at(key, (first + r) * (wide // 2), normals[r * columns : r * columns + wide])
 
 
 @kernel
-def _block(bar, key, first, change):
-    """Write the rows from `first` on, side by side, that change (rows, columns) asks for."""
+def write_block(bar, key, first, change):
+    """Write the rows from `first` on, side by side, that change (rows, columns) asks for; `together` rows at most."""
     work, state, (count, columns) = bar.scratch.dense, bar.state, change.shape
-    _draw(key, first, count, columns, work.normals)
+    _draw(key, first, count, columns, work.normals.size - work.moved.size, work.normals)
     bar.state.counts[ROW_WRITES] += count
     bar.state.counts[PULSES] += smooth_rows(
         bar.device, state.cells, state.turn, state.row_on, bar.sign, bar.scale, first, count,
-        change.reshape(count * columns), work.normals, work.reached,
+        change.reshape(count * columns), work.normals, work.moved,
     )  # fmt: skip
 
 
@@ -75,13 +76,14 @@ def _block(bar, key, first, change):
 def _dense(bar, first, change):
     """Ask the weights of the rows from `first` on for their change (n, columns)."""
     key = next_word(bar.state.write_words)
-    begin, rows = 0, change.shape[0]
+    begin, (rows, columns) = 0, change.shape
+    most = bar.scratch.dense.moved.size // columns
     while begin < rows:
         end = begin
-        while end < rows and end - begin < BLOCK and _is_asked(change[end]):
+        while end < rows and end - begin < most and _is_asked(change[end]):
             end += 1
         if end > begin:
-            _block(bar, key, first + begin, change[begin:end])
+            write_block(bar, key, first + begin, change[begin:end])
         begin = max(end, begin + 1)
 
 

@@ -1,6 +1,7 @@
-"""The product of few vectors that are learned from, in one call each way: forward with what the error needs, and back.
+"""The product of vectors that are learned from, in one call each way: forward with what the error needs, and back.
 
-Forward is that of arrays/vectors.py, without the rows whose input is 0. Back, with d the error at the outputs,
+Forward is that of arrays/vectors.py. Few vectors leave out the rows whose input is 0; several share blocks of registers
+(arrays/matmul.py). Back, with d the error at the outputs,
 
     e_tj = d_j s_x b_j g_tj   where the sum tj lies within the range of its integrator, else 0
     d_x  = m R(W_t x'(e_t / m)) / s_x,   m = max_j |e_tj|
@@ -13,42 +14,73 @@ from __future__ import annotations
 
 import numpy as np
 
+from cimlearn.arrays.matmul import add_product
 from cimlearn.arrays.vectors import (
     convert_row,
     counted,
     disturb,
+    encode_all,
     encode_row,
     lit_row,
     scale_row,
     squares_row,
 )
-from cimlearn.compiled import entry, kernel
+from cimlearn.compiled import apart, entry, kernel
 from cimlearn.noise import mixed
+
+SEVERAL = 4  # vectors from which a product in blocks is the faster one
+TOGETHER = 64  # vectors of one block
 
 
 @kernel
-def _driven(seen, first, tall, place):
-    """Put the places of rows first .. first + tall - 1 whose input isn't 0 in place; answers how many."""
+def _driven(seen, place):
+    """Put the places of seen (rows,) that aren't 0 in place; answers how many."""
     count = 0
-    for i in range(tall):
+    for i in range(seen.size):
         place[count] = i
-        count += 1 if seen[first + i] != 0 else 0
+        count += 1 if seen[i] != 0 else 0
     return count
 
 
-@kernel
-def _add_driven(total, weight, x, first, place, count):
-    """total (columns,) += sum over the driven rows of x[first + i] weight[i]: four rows at a time."""
+@apart
+def _add_driven(total, weight, x, place):
+    """total (columns,) += sum over the driven rows of x[i] weight[i]: four rows at a time."""
+    count = place.size
     for n in range(0, count - 3, 4):
         p, q, r, s = place[n], place[n + 1], place[n + 2], place[n + 3]
-        a, b, c, d = x[first + p], x[first + q], x[first + r], x[first + s]
+        a, b, c, d = x[p], x[q], x[r], x[s]
         for j in range(total.size):
             total[j] += (a * weight[p, j] + b * weight[q, j]) + (c * weight[r, j] + d * weight[s, j])
     for n in range(count - count % 4, count):
         p = place[n]
-        a = x[first + p]
+        a = x[p]
         for j in range(total.size):
             total[j] += a * weight[p, j]
+
+
+@kernel
+def _sum_up(sums, power, weight, variance, x, squares, place):
+    """sums (vectors, columns) of x (vectors, rows) and weight; power of squares and variance, or (0, 0)."""
+    vectors, rows = x.shape
+    sums[:] = 0
+    power[:] = 0
+    if vectors >= SEVERAL:
+        add_product(sums, x, weight, vectors, 0, rows)
+        if power.size:
+            add_product(power, squares, variance, vectors, 0, rows)
+        return
+    for n in range(vectors):
+        count = _driven(x[n], place)
+        _add_driven(sums[n], weight, x[n], place[:count])
+        if power.size:
+            _add_driven(power[n], variance, squares[n], place[:count])
+
+
+@apart
+def _within(sums, gain, offset, reach, inside):
+    """inside (columns,): whether sums lie within the range of their integrators."""
+    for j in range(sums.size):
+        inside[j] = abs(sums[j] * (gain[j] / reach) + offset[j]) <= 1
 
 
 @entry
@@ -80,48 +112,60 @@ def forward(
         (tiles, vectors, columns) whether a sum lies within the range; (0, 0, 0): not asked for
     """
     key = mixed(key)
-    vectors, inputs, columns = x.shape[0], x.shape[1], weight.shape[2]
-    codes, lit = np.zeros(inputs, np.uint32), np.zeros(inputs, np.int32)
-    squares, place = np.empty(inputs, np.float32), np.empty(weight.shape[1], np.int64)
-    sums, power, draws = (
-        np.empty(columns, np.float32),
-        np.empty(columns, np.float32),
-        np.empty(columns, np.float32),
-    )
-    floor, steps = np.float32(converter.thermal * reach * reach), np.float32(encoder.ones.size)
-    for n in range(vectors):
-        encode_row(encoder, x[n], unit, codes, seen[n])
-        lit_row(encoder, codes, seen[n], lit)
-        if variance.size:
-            squares_row(encoder, codes, seen[n], squares)
-        if inputs_inside.size:
-            for i in range(inputs):
-                inputs_inside[n, i] = abs(x[n, i] / unit) * steps < steps - np.float32(0.5)
-        out[n, :] = 0
+    (vectors, inputs), columns = x.shape, weight.shape[2]
+    lit, place = np.zeros(inputs, np.int32), np.empty(weight.shape[1], np.int64)
+    noisy, block = variance.size > 0, min(vectors, TOGETHER)
+    squares = np.empty((vectors if noisy else 0, inputs), np.float32)
+    encode_all(encoder, x, unit, np.zeros(inputs, np.uint32), seen, squares, inputs_inside, lit)
+    sums_of, draws = np.empty((block, columns), np.float32), np.empty(columns, np.float32)
+    power_of = np.empty((block if noisy else 0, columns), np.float32)
+    floor = np.float32(converter.thermal * reach * reach)
+    out[:] = 0
+    for begin in range(0, vectors, TOGETHER):
+        end = min(begin + TOGETHER, vectors)
         for t in range(tiles.shape[1]):
             first, tall, start = tiles[0, t], tiles[1, t], tiles[2, t]
-            count = _driven(seen[n], first, tall, place)
-            sums[:] = 0
-            _add_driven(sums, weight[t], seen[n], first, place, count)
-            if variance.size:
-                power[:] = 0
-                _add_driven(power, variance[t], squares, first, place, count)
-                disturb(key, t * vectors + n, sums, power, floor, draws)
-            elif floor > 0:
-                disturb(key, t * vectors + n, sums, power[:0], floor, draws)
-            if inside.size:
-                for j in range(columns):
-                    v = sums[j] * (converter.gain[t, j] / reach) + converter.offset[t, j]
-                    inside[t, n, j] = abs(v) <= 1
-            convert_row(converter, t, sums, reach, out[n, start : start + columns])
+            last = first + tall
+            sums, power = sums_of[: end - begin], power_of[: end - begin]
+            w, v = weight[t], variance[t if noisy else 0 : t + 1 if noisy else 0].reshape(-1, columns)
+            _sum_up(
+                sums, power, w, v, seen[begin:end, first:last], squares[begin:end, first:last], place[:tall]
+            )
+            for n in range(begin, end):
+                total = sums[n - begin]
+                if noisy:
+                    disturb(key, t * vectors + n, total, power[n - begin], floor, draws)
+                elif floor > 0:
+                    disturb(key, t * vectors + n, total, draws[:0], floor, draws)
+                if inside.size:
+                    _within(total, converter.gain[t], converter.offset[t], reach, inside[t, n])
+                convert_row(converter, t, total, reach, out[n, start : start + columns])
+    for n in range(vectors):
         scale_row(converter, reach, unit, scale, out[n])
         for j in range(bias.size):
             out[n, j] += bias[j]
     return counted(lit, row_on)
 
 
+@apart
+def _error_row(d, unit, scale, gain, error):
+    """error (columns,) at the sums, of d at the outputs; scale (columns,) or (1,)."""
+    if scale.size == 1:
+        for j in range(error.size):
+            error[j] = d[j] * (unit * scale[0]) * gain[j]
+    else:
+        for j in range(error.size):
+            error[j] = d[j] * (unit * scale[j]) * gain[j]
+
+
+@apart
+def _cut(inside, error):
+    for j in range(error.size):
+        error[j] = error[j] if inside[j] else np.float32(0)
+
+
 @entry
-def errors(converter, tiles, columns, inside, d, unit, scale, error):
+def errors(converter, tiles, inside, d, unit, scale, error):
     """error (tiles, vectors, columns) at the sums of tiles, of d (vectors, outputs) at the outputs.
 
     inside
@@ -129,21 +173,21 @@ def errors(converter, tiles, columns, inside, d, unit, scale, error):
     unit, scale
         the range of the inputs and (outputs,) or (1,) that of the weights
     """
+    columns = error.shape[2]
     for t in range(tiles.shape[1]):
-        start, gain = tiles[2, t], converter.gain[t]
+        start = tiles[2, t]
+        end = start + columns
         for n in range(d.shape[0]):
-            for j in range(columns):
-                error[t, n, j] = (
-                    d[n, start + j] * (unit * scale[start + j if scale.size > 1 else 0]) * gain[j]
-                )
+            own = scale if scale.size == 1 else scale[start:end]
+            _error_row(d[n, start:end], unit, own, converter.gain[t], error[t, n])
             if inside.size:
-                for j in range(columns):
-                    error[t, n, j] = error[t, n, j] if inside[t, n, j] else np.float32(0)
+                _cut(inside[t, n], error[t, n])
 
 
-@kernel
-def _across(total, weight, tall, x):
+@apart
+def _across(total, weight, x):
     """total (tall,) = weight (tall, columns) @ x (columns,): eight rows side by side."""
+    tall = total.size
     for i in range(0, tall - 7, 8):
         a = b = c = d = e = f = g = h = np.float32(0)
         for j in range(x.size):
@@ -165,6 +209,38 @@ def _across(total, weight, tall, x):
         total[i] = a
 
 
+@apart
+def turn_over(x, turned):
+    """turned (columns, rows) = x (rows, columns)."""
+    for j in range(x.shape[1]):
+        for n in range(x.shape[0]):
+            turned[j, n] = x[n, j]
+
+
+@kernel
+def _all_across(total, weight, x, turned, across):
+    """total (vectors, tall) = x (vectors, columns) @ weight (tall, columns)^T; the last two are scratch."""
+    vectors = x.shape[0]
+    if vectors < SEVERAL:
+        for n in range(vectors):
+            _across(total[n], weight, x[n])
+        return
+    tall = total.shape[1]
+    turn_over(x, turned)
+    across[:tall] = 0
+    add_product(across, weight, turned, tall, 0, x.shape[1])
+    turn_over(across[:tall], total)
+
+
+@kernel
+def _largest(x):
+    """The largest |x| of x (n,); not a number where one is none."""
+    m = np.float32(0)
+    for j in range(x.size):
+        m = abs(x[j]) if not abs(x[j]) <= m else m
+    return m
+
+
 @entry
 def back(encoder, converter, tiles, error, weight, variance, key, reach, headroom, inputs_inside, unit, dx):
     """dx (vectors, inputs) by a transposed read of error (tiles, vectors, columns); gives the bits that were 1.
@@ -178,38 +254,34 @@ def back(encoder, converter, tiles, error, weight, variance, key, reach, headroo
     """
     key = mixed(key)
     count, vectors, columns = error.shape
-    tall = weight.shape[1]
-    steps = encoder.ones.size
+    tall, noisy, steps = weight.shape[1], variance.size > 0, encoder.ones.size
     most = np.float32(steps / (steps - 1)) if steps else np.float32(1)
     codes, lit = np.zeros(columns, np.uint32), np.zeros(columns, np.int32)
-    scaled, seen, squares = (
-        np.empty(columns, np.float32),
-        np.empty(columns, np.float32),
-        np.empty(columns, np.float32),
-    )
-    sums, power = (
-        np.zeros((count, vectors, tall), np.float32),
-        np.zeros((count, vectors, tall), np.float32),
-    )
+    scaled, seen = np.empty(columns, np.float32), np.empty((vectors, columns), np.float32)
+    squares = np.empty((vectors if noisy else 0, columns), np.float32)
+    sums = np.zeros((count, vectors, tall), np.float32)
+    power = np.zeros((count if noisy else 0, vectors, tall), np.float32)
+    turned = np.empty((columns, vectors), np.float32)
+    across = np.empty((tall, vectors), np.float32)
     size, largest = np.zeros((count, vectors), np.float32), np.float32(0)
     draws, told = np.empty(tall, np.float32), np.empty(tall, np.float32)
     for t in range(count):
+        rows = tiles[1, t]
         for n in range(vectors):
-            m = np.float32(0)
-            for j in range(columns):
-                m = abs(error[t, n, j]) if not abs(error[t, n, j]) <= m else m  # not a number stays none
+            m = _largest(error[t, n])
             size[t, n] = m
             whole = np.float32(1) if m == 0 else m
             for j in range(columns):
                 scaled[j] = error[t, n, j] / whole
-            encode_row(encoder, scaled, most, codes, seen)
-            lit_row(encoder, codes, seen, lit)
-            _across(sums[t, n], weight[t], tiles[1, t], seen)
-            if variance.size:
-                squares_row(encoder, codes, seen, squares)
-                _across(power[t, n], variance[t], tiles[1, t], squares)
-            for i in range(tiles[1, t]):
-                largest = max(largest, abs(sums[t, n, i]))
+            encode_row(encoder, scaled, most, codes, seen[n])
+            lit_row(encoder, codes, seen[n], lit)
+            if noisy:
+                squares_row(encoder, codes, seen[n], squares[n])
+        _all_across(sums[t, :, :rows], weight[t], seen, turned, across)
+        if noisy:
+            _all_across(power[t, :, :rows], variance[t], squares, turned, across)
+        for n in range(vectors):
+            largest = max(largest, _largest(sums[t, n]))
     if reach[0] == 0:
         reach[0] = headroom * largest
     end = max(reach[0], np.float32(1e-30))
@@ -217,7 +289,7 @@ def back(encoder, converter, tiles, error, weight, variance, key, reach, headroo
     for t in range(count):
         first = tiles[0, t]
         for n in range(vectors):
-            if variance.size:
+            if noisy:
                 disturb(key, t * vectors + n, sums[t, n], power[t, n], floor, draws)
             elif floor > 0:
                 disturb(key, t * vectors + n, sums[t, n], draws[:0], floor, draws)

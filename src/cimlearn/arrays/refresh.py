@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from cimlearn.arrays.ageing import seen as seen_of
-from cimlearn.compiled import apart, kernel
+from cimlearn.compiled import apart, disjoint, kernel
 
 BLOCK = 8  # rows that are brought in step together, in the nearest memory
 
@@ -206,6 +206,18 @@ def _one_layer(conductance, sign, scale, reference, unit, weight, variance):
         variance[j] = square * g * g * unit
 
 
+@disjoint
+def _two_layers(one, other, sign, beside, scale, reference, unit, weight, variance):
+    """The same of two cells a weight, of the signs `sign` and `beside`."""
+    square, square_beside = sign * sign, beside * beside
+    for j in range(weight.size):
+        weight[j] = (sign * one[j] - reference + beside * other[j]) * scale
+    for j in range(variance.size):
+        variance[j] = square * one[j] * one[j]
+    for j in range(variance.size):
+        variance[j] = (square_beside * other[j] * other[j] + variance[j]) * unit
+
+
 @apart
 def _more_layers(conductance, sign, scale, reference, unit, first, last, weight, variance):
     """The same of rows first .. last - 1, of several cells a weight."""
@@ -227,16 +239,17 @@ def _more_layers(conductance, sign, scale, reference, unit, first, last, weight,
 @kernel
 def refresh_rows(conductance, sign, scale, reference, unit, first, last, weight, variance):
     """Rows first .. last - 1 of weight and variance (rows, columns) from the cells alone."""
-    if sign.size > 1:
+    if sign.size > 2:
         _more_layers(conductance, sign, scale, reference, unit, first, last, weight, variance)
         return
     start, end = first * weight.shape[1], last * weight.shape[1]
-    _one_layer(
-        conductance.reshape(-1)[start:end],
-        sign[0],
-        scale,
-        reference,
-        unit,
+    one, w, v = (
+        conductance[0].reshape(-1)[start:end],
         weight.reshape(-1)[start:end],
         variance.reshape(-1)[start:end],
     )
+    if sign.size == 1:
+        _one_layer(one, sign[0], scale, reference, unit, w, v)
+        return
+    other = conductance[1].reshape(-1)[start:end]
+    _two_layers(one, other, sign[0], sign[1], scale, reference, unit, w, v)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.compiled import entry, kernel
+from cimlearn.compiled import apart, entry, kernel
 from cimlearn.noise import fill_normal_at, mixed, pairs
 
 
@@ -36,7 +36,7 @@ class Converter(NamedTuple):
     thermal: float  # variance of the integrators' own noise, in units of the range squared
 
 
-@kernel
+@apart
 def encode_row(encoder, x, unit, codes, seen):
     """seen (inputs,) of x (inputs,) / unit; codes (inputs,) are those of the table.
 
@@ -59,7 +59,7 @@ def encode_row(encoder, x, unit, codes, seen):
         seen[i] = known if value == value else value  # not a number stays none
 
 
-@kernel
+@apart
 def squares_row(encoder, codes, seen, squares):
     """squares (inputs,), the sums of squared cycle weights."""
     if encoder.ones.size:
@@ -70,7 +70,7 @@ def squares_row(encoder, codes, seen, squares):
             squares[i] = seen[i] * seen[i]
 
 
-@kernel
+@apart
 def lit_row(encoder, codes, seen, lit):
     """Add the bits that are 1 to lit (inputs,)."""
     if encoder.ones.size:
@@ -91,6 +91,23 @@ def counted(lit, row_on):
     return bits, on
 
 
+@kernel
+def encode_all(encoder, x, unit, codes, seen, squares, inside, lit):
+    """What `encode` does to x (vectors, inputs); bits that were 1 are added to lit (inputs,), or (0,); codes (inputs,)
+    is scratch, of zeros.
+    """
+    inputs, steps = x.shape[1], np.float32(encoder.ones.size)
+    for n in range(x.shape[0]):
+        encode_row(encoder, x[n], unit, codes, seen[n])
+        if squares.size:
+            squares_row(encoder, codes, seen[n], squares[n])
+        if lit.size:
+            lit_row(encoder, codes, seen[n], lit)
+        if inside.size:
+            for i in range(inputs):
+                inside[n, i] = abs(x[n, i] / unit) * steps < steps - np.float32(0.5)
+
+
 @entry
 def encode(encoder, x, unit, row_on, seen, squares, inside):
     """Effective inputs of x (vectors, inputs) / unit; gives the bits that were 1, and what they switched on [S].
@@ -104,21 +121,12 @@ def encode(encoder, x, unit, row_on, seen, squares, inside):
     inside
         (vectors, inputs) whether an input lies below the largest code, for gradients; (0, 0): not asked for
     """
-    inputs, steps = x.shape[1], np.float32(encoder.ones.size)
-    codes, lit = np.zeros(inputs, np.uint32), np.zeros(row_on.size, np.int32)
-    for n in range(x.shape[0]):
-        encode_row(encoder, x[n], unit, codes, seen[n])
-        if squares.size:
-            squares_row(encoder, codes, seen[n], squares[n])
-        if lit.size:
-            lit_row(encoder, codes, seen[n], lit)
-        if inside.size:
-            for i in range(inputs):
-                inside[n, i] = abs(x[n, i] / unit) * steps < steps - np.float32(0.5)
+    codes, lit = np.zeros(x.shape[1], np.uint32), np.zeros(row_on.size, np.int32)
+    encode_all(encoder, x, unit, codes, seen, squares, inside, lit)
     return counted(lit, row_on)
 
 
-@kernel
+@apart
 def disturb(key, place, total, power, floor, draws):
     """Add to total (columns,) normal noise of variance power (columns,) + floor; power (0,): floor alone.
 
@@ -179,7 +187,7 @@ def convert(converter, key, groups, total, power, reach, unit, scale, inside, ou
         scale_row(converter, reach, unit, scale, out[n])
 
 
-@kernel
+@apart
 def convert_row(converter, tile, sums, reach, told):
     """Add to told (columns,) what the converters of a tile tell of sums (columns,), in units of the range."""
     gain, offset, half = converter.gain[tile], converter.offset[tile], np.float32(converter.half)
@@ -202,7 +210,7 @@ def convert_row(converter, tile, sums, reach, told):
         told[j] += v * unit
 
 
-@kernel
+@apart
 def scale_row(converter, reach, unit, scale, told):
     """told (outputs,) in units of the range becomes what the layer answers."""
     last = reach * unit if converter.ranged else unit
@@ -214,7 +222,7 @@ def scale_row(converter, reach, unit, scale, told):
             told[j] *= last * scale[j]
 
 
-@kernel
+@apart
 def _add_rows(total, weight, x):
     """total (columns,) += x (rows,) @ weight (rows, columns): eight rows at a time, each a fused multiply-add."""
     rows = x.size

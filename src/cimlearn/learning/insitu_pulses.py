@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cimlearn.arrays.lines import follow
 from cimlearn.arrays.pulses import write_pulses
 from cimlearn.compiled import entry
+from cimlearn.learning.insitu import units
 from cimlearn.learning.parallel import COUNTED, SLOTS, Parallel, PulseScratch, PulseState, coincide
 from cimlearn.random import kernel_state
 
@@ -83,4 +84,5 @@ def pulse(bar, train, tiles, x, error, rate, bound, parameter):
     for t in range(tiles.shape[1]):
         first, tall, start = tiles[0, t], tiles[1, t], tiles[2, t]
         begin = first // parameter.shape[1] * parameter.shape[1]
-        follow(bar.state.weight, train.rows[first : first + tall], tall, bound, start, begin, parameter)
+        units(bound, start, delta)
+        follow(bar.state.weight, train.rows[first : first + tall], delta, start, begin, parameter)

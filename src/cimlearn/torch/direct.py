@@ -60,7 +60,7 @@ def formed(weight: Any) -> bool:
 
 
 class Kept(NamedTuple):
-    """What the way back needs of a product of few vectors."""
+    """What the way back needs of a product."""
 
     seen: NDArray[np.float32]  # (vectors, inputs)
     inputs_inside: NDArray[np.bool_]  # (vectors, inputs)
@@ -88,24 +88,24 @@ def backward(array: Any, d: Tensor, kept: Kept, by_x: bool, by_weight: bool) -> 
     tiles, _, columns = views.weight.shape
     error = np.empty((tiles, len(d), columns), np.float32)
     given, unit = d.numpy(), views.input_range[()]
-    learned.errors(views.converter, views.tiles, columns, kept.inside, given, unit, views.bound, error)
+    learned.errors(views.converter, views.tiles, kept.inside, given, unit, views.bound, error)
     if by_weight:
-        array.few.append((kept.seen, error))
+        array.seen.append((kept.seen, error))
     if not by_x:
         return None
     back, dx = array.back, np.empty(kept.seen.shape, np.float32)
-    sign = transposed.signs(back, len(d), array.back_tally.vectors)
-    driven = error * sign if back.chopped else error
+    sign = transposed.signs(back, len(d), array.back_tally.vectors) if back.chopped else None
+    driven = error if sign is None else error * sign
     bits = learned.back(
         views.encoder, back.converter, views.tiles, driven, views.weight, views.variance,
         np.uint64(array.key()), back.reach, np.float32(back.headroom), kept.inputs_inside, unit, dx,
     )  # fmt: skip
     array.back_tally.drove(len(d), (bits, bits * float(array.bar.state.row_on.sum()) / (columns * tiles)))
-    return torch.from_numpy(dx * sign if back.chopped else dx)
+    return torch.from_numpy(dx if sign is None else dx * sign)
 
 
-class Few(torch.autograd.Function):
-    """A layer's product with few vectors; its weight's gradient becomes factors."""
+class Learned(torch.autograd.Function):
+    """A layer's product; its weight's gradient becomes factors."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, array: Any) -> Tensor:

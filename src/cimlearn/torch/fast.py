@@ -33,6 +33,9 @@ NONE: Any = {
 
 
 FEW = 8  # vectors that one kernel multiplies faster than torch
+ALONE = (
+    1 << 25
+)  # multiply-adds of a product that is learned from up to which one kernel, on one thread, is faster
 
 
 class Views(NamedTuple):

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from cimlearn.arrays.base import COUNTERS, PULSES, VERIFY_READS
 from cimlearn.arrays.crossbar import Crossbar
 from cimlearn.arrays.crossbar_counts import ArrayTally
-from cimlearn.arrays.lines import LineScratch
+from cimlearn.arrays.lines import Blind, LineScratch, scratch, written_as
 from cimlearn.errors import InputError
 from cimlearn.learning.insitu_pulses import Trains
+from cimlearn.learning.sparsify import ROOM
 from cimlearn.parameters import ParameterSet
 from cimlearn.torch import direct, fast, insitu_state, insitu_writes
 from cimlearn.torch.array import check_learns
@@ -44,8 +45,8 @@ class InSituArray(CrossbarArray):
         self.bar: Crossbar | None = None
         self.direct = False  # gradients wait as factors (direct.py)
         self.factors: list[tuple[Tensor, Tensor]] = []  # (tiles, vectors, tall), (tiles, vectors, columns)
-        self.few: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []  # (vectors, inputs), as above
-        self.scratch: LineScratch | None = None
+        self.seen: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []  # (vectors, inputs), as above
+        self.lines: tuple[Blind | Crossbar, LineScratch] | None = None  # how updates write to `bar`
         self.asking = Chance(seed, f"{name}.predict")  # noise of inference
         self.learned = Tally()  # products of learning, forward
         self.back_tally = Tally()  # transposed reads
@@ -85,17 +86,17 @@ class InSituArray(CrossbarArray):
         return self._compiled_product(x, prepared)
 
     def answer(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """(vectors, outputs) of x (vectors, inputs), bias (outputs,) added: few vectors by one kernel each way."""
+        """(vectors, outputs) of x (vectors, inputs), bias (outputs,) added: by one kernel each way."""
         if (
             self.direct
             and self.training
             and self.programmed
             and self.recorder is None
-            and x.shape[0] <= fast.FEW
+            and x.numel() * self.layout.columns <= fast.ALONE
             and torch.is_grad_enabled()
             and fast.fits(x)
         ):
-            found: Tensor = direct.Few.apply(x, weight, bias, self)
+            found: Tensor = direct.Learned.apply(x, weight, bias, self)
             return found
         return super().answer(x, weight, bias)
 
@@ -151,10 +152,10 @@ class InSituArray(CrossbarArray):
         """Program the cells of chip number `seed` to weight (outputs, rows); learning starts anew."""
         bound = self.bounds(weight)
         wanted = (weight / bound[:, None]).clamp(-1, 1).float().numpy()
-        self.bar = programmed(self.p, self.layout, wanted, name=self.name, seed=seed)
+        self._hold(programmed(self.p, self.layout, wanted, name=self.name, seed=seed))
+        assert self.bar is not None
         self.bound.copy_(bound)
         self.age.zero_()
-        self._surround(self.bar.periphery, self.conductance)
         self.start = self.bar.state.counts.copy()
         self.start_writes = self.bar.state.cells.writes.astype(np.int64)
         self.tally.pulses, self.tally.verify_reads = self.programming()
@@ -170,6 +171,12 @@ class InSituArray(CrossbarArray):
         self.asking.restart(seed)
         self.programmed = True
         self._take_over()
+
+    def _hold(self, bar: Crossbar) -> None:
+        """These are the cells."""
+        self.bar = bar
+        self.lines = written_as(bar), scratch(self.layout.columns, ROOM + 2)
+        self._surround(bar.periphery, self.conductance)
 
     def programming(self) -> tuple[int, int]:
         """Pulses and verifying reads of programming."""
@@ -213,12 +220,12 @@ class InSituArray(CrossbarArray):
     def forget(self) -> None:
         """No gradient waits."""
         self.factors.clear()
-        self.few.clear()
+        self.seen.clear()
 
     @property
     def waits(self) -> bool:
         """Whether a gradient waits as factors."""
-        return bool(self.factors or self.few)
+        return bool(self.factors or self.seen)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy has no optimiser yet that would take its factors."""
@@ -287,8 +294,7 @@ class InSituArray(CrossbarArray):
         """Have cells of this chip, whose state is about to be loaded."""
         if self.bar is None:
             weight = np.zeros((self.layout.outputs, self.layout.rows), np.float32)
-            self.bar = programmed(self.p, self.layout, weight, name=self.name, seed=self.chance.seed)
-            self._surround(self.bar.periphery, self.conductance)
+            self._hold(programmed(self.p, self.layout, weight, name=self.name, seed=self.chance.seed))
 
     def forget_views(self) -> None:
         """Cells were changed from outside; kernels look at them afresh."""

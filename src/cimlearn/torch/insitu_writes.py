@@ -13,11 +13,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlearn.arrays.lines import scratch
 from cimlearn.errors import InputError
 from cimlearn.learning import insitu as by_cells
 from cimlearn.learning import insitu_pulses as by_pulses
-from cimlearn.learning.sparsify import ROOM
 from cimlearn.torch import fast
 from cimlearn.torch.library import torch
 
@@ -32,20 +30,18 @@ def descend(array: Any, gradient: Tensor | None, rate: float, keep: float, weigh
     """
     layout, x, error = array.layout, fast.NONE[np.float32, 2], fast.NONE[np.float32, 3]
     change = fast.NONE[np.float32, 2]
-    few = array.few
+    seen = array.seen
     if gradient is not None:
         change = layout.stacked(gradient * (-rate / array.bound[:, None])).contiguous().numpy()
-    elif len(few) == 1 and not array.factors and keep == 1:
-        x, error = few[0]
+    elif len(seen) == 1 and not array.factors and keep == 1:
+        x, error = seen[0]
     else:
         one, other = joined(array)
         scaled = other * _per_tile(array, -rate / array.bound.square())
         change = layout.untiled(torch.bmm(one.transpose(1, 2), scaled)).numpy()
-    if array.scratch is None:
-        array.scratch = scratch(layout.columns, ROOM + 1)
     with _followed(weight) as parameter:
         by_cells.descend(
-            array.bar, array.scratch, layout.table, x, error, np.float32(rate), change,
+            *array.lines, layout.table, x, error, np.float32(rate), change,
             max(1, math.ceil(keep * layout.inputs)), array.bound.numpy(), parameter,
         )  # fmt: skip
 
@@ -53,8 +49,8 @@ def descend(array: Any, gradient: Tensor | None, rate: float, keep: float, weigh
 def pulse(array: Any, rate: float, weight: Tensor) -> None:
     """Give the cells the pulses of the factors that wait; weight (outputs, rows) follows."""
     layout = array.layout
-    if len(array.few) == 1 and not array.factors:
-        x, error = array.few[0]
+    if len(array.seen) == 1 and not array.factors:
+        x, error = array.seen[0]
     else:
         one, other = joined(array)
         x = layout.untiled(one.transpose(1, 2)).t().contiguous().numpy()
@@ -108,7 +104,7 @@ def gradient(array: Any) -> Tensor:
 def joined(array: Any) -> tuple[Tensor, Tensor]:
     """The factors of all products, (tiles, vectors, tall) and (tiles, vectors, columns)."""
     spread = array.layout.spread
-    held = [*array.factors, *((spread(torch.from_numpy(x)), torch.from_numpy(e)) for x, e in array.few)]
+    held = [*array.factors, *((spread(torch.from_numpy(x)), torch.from_numpy(e)) for x, e in array.seen)]
     if len(held) == 1:
         return held[0]
     return torch.cat([x for x, _ in held], 1), torch.cat([e for _, e in held], 1)

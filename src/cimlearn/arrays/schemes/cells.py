@@ -96,13 +96,21 @@ def pulse(bar, count):
 @kernel
 def pulse_drawn(bar, count):
     """The same with the chance that `draw_write_noise` drew."""
-    pick, uniforms, moved = bar.scratch.pick, bar.scratch.asked[3], bar.scratch.asked[4]
     if bar.ageing.on:
         hold(bar, count)
     bar.state.counts[PULSES] += pulse_chosen(bar, count)
     if bar.ageing.on:
         restart(bar, count)
-    start, rounds = 0, np.int64(0)
+    return settle_rows(bar, count)[0]
+
+
+@kernel
+def settle_rows(bar, count):
+    """The rows' conductance follows the moves of the `count` chosen cells, row after row; answers the pulses that rows
+    see one after the other, and how many rows see any.
+    """
+    pick, uniforms, moved = bar.scratch.pick, bar.scratch.asked[3], bar.scratch.asked[4]
+    start, rounds, rows = 0, np.int64(0), np.int64(0)
     while start < count:  # one sum per run of cells of the same row
         row, end = pick[1, start], start
         total, longest = 0.0, np.float32(0)
@@ -112,8 +120,9 @@ def pulse_drawn(bar, count):
             end += 1
         bar.state.row_on[row] += total
         rounds += np.int64(longest)
+        rows += 1 if longest > 0 else 0
         start = end
-    return rounds
+    return rounds, rows
 
 
 @kernel
