@@ -160,14 +160,15 @@ def test_streams_of_other_kinds_are_learned_with_the_defaults(name: str) -> None
 
 
 def test_inputs_that_drive_states_little_are_learned_too() -> None:
-    """Motions at half the size, three seeds: 55 % with the preset's recurrent rate, 95 with the one that suits."""
-    panel = _panel()
-    whole, tasks = panel.motions(0), []
-    for task in range(len(whole.tasks)):
-        learned, held = next(whole.chunks(task, 2000)), next(whole.held_out(task, 2000))
-        tasks.append((learned.x / 2, learned.y, held.x / 2, held.y))
-    half = ArrayStream(tasks, seed=0)
-    assert panel.accuracy("m2ru", half, "chip", 0, {}) > 85
+    """Motions at half the size, mean of seeds 0 and 1: 66 % with the preset's recurrent rate, 90 with what suits."""
+    panel, found = _panel(), []
+    for seed in (0, 1):
+        whole, tasks = panel.motions(seed), []
+        for task in range(len(whole.tasks)):
+            learned, held = next(whole.chunks(task, 2000)), next(whole.held_out(task, 2000))
+            tasks.append((learned.x / 2, learned.y, held.x / 2, held.y))
+        found.append(panel.accuracy("m2ru", ArrayStream(tasks, seed=seed), "chip", seed, {}))
+    assert np.mean(found) > 78
 
 
 @pytest.mark.parametrize("seed", [0, 1])
