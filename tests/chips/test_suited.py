@@ -14,9 +14,10 @@ import pytest
 
 from cimlearn.chips.m2ru import parameters
 from cimlearn.chips.m2ru.setup import rates
-from cimlearn.chips.m2ru.suited import DRIVE, OUTPUT, drive, scale, suited
+from cimlearn.chips.m2ru.suited import DRIVE, OUTPUT, drive, recurrent, scale, suited
 from cimlearn.experiments.experiment import Experiment
 from cimlearn.runfolder.files import read_configuration
+from cimlearn.streams.arrays import ArrayStream
 from cimlearn.streams.base import NumberShape, StreamShape
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "panel.py"
@@ -56,6 +57,26 @@ def test_rates_fall_by_halves_with_the_drive_and_never_rise() -> None:
     p = parameters({"rule.scale": 0.25})
     usual = rates(parameters({}))
     assert {name: rate / 4 for name, rate in usual.items()} == pytest.approx(rates(p))
+
+
+def test_recurrent_rate_follows_the_root_of_the_drive() -> None:
+    """60 steps have a memory 60 / 28 as long; constant inputs of +-a have E = (1 - lambda^60)^2 a^2."""
+    factors = (0.0, 1e-9, 0.25, 0.49, 0.51, 1, 1.9, 2.1, 4, 1e9)
+    assert [recurrent(DRIVE * factor) for factor in factors] == [1, 0.5, 0.5, 0.5, 1, 1, 1, 2, 2, 2]
+    shape, usual = StreamShape(60, 4, 3, True), rates(parameters({}))
+    for size, part, whole in ((0.25, 0.5, 1), (1, 1, 1), (4, 0.5, 0.25)):
+        a = math.sqrt(size * DRIVE) / (1 - (1 - 0.4 * 28 / 60) ** 60)
+        x = np.where(np.arange(40) % 2, a, -a)[:, None, None] * np.ones((40, 60, 4))
+        found = rates(suited(parameters({}), shape, 500, lambda x=x: x))
+        assert found["rate_recurrent"] == pytest.approx(part * usual["rate_recurrent"])
+        assert found["rate_input"] == pytest.approx(whole * usual["rate_input"])
+    for mine, other in (
+        (("rule.scale",), shape),
+        (("rule.rate_recurrent",), shape),
+        ((), NumberShape(60, 4, 1, True)),
+    ):
+        chosen = suited(parameters({}), other, 500, lambda: x, mine)
+        assert chosen["rule.rate_recurrent"] == parameters({})["rule.rate_recurrent"]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +157,18 @@ QUICK = {"wine": 90, "digits, rows": 65, "digits, at once": 86, "motions": 92}
 def test_streams_of_other_kinds_are_learned_with_the_defaults(name: str) -> None:
     panel = _panel()
     assert panel.accuracy("m2ru", panel.PANEL[name](0), "chip", 0, {}) > QUICK[name]
+
+
+def test_inputs_that_drive_states_little_are_learned_too() -> None:
+    """Motions at half the size, mean of seeds 0 and 1: 66 % with the preset's recurrent rate, 90 with what suits."""
+    panel, found = _panel(), []
+    for seed in (0, 1):
+        whole, tasks = panel.motions(seed), []
+        for task in range(len(whole.tasks)):
+            learned, held = next(whole.chunks(task, 2000)), next(whole.held_out(task, 2000))
+            tasks.append((learned.x / 2, learned.y, held.x / 2, held.y))
+        found.append(panel.accuracy("m2ru", ArrayStream(tasks, seed=seed), "chip", seed, {}))
+    assert np.mean(found) > 78
 
 
 @pytest.mark.parametrize("seed", [0, 1])

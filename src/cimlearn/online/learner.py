@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cimlearn import chips
 from cimlearn.chips import m2ru
 from cimlearn.chips.m2ru.chip import M2RU
-from cimlearn.chips.m2ru.suited import suited
+from cimlearn.chips.m2ru.suited import SAMPLED, suited
 from cimlearn.costs import prices
 from cimlearn.costs.base import Costs
 from cimlearn.costs.lifetime import from_histogram
@@ -88,8 +88,9 @@ class Learner:
         self.shape = StreamShape(steps, features, classes, signed=scaling is None)
         p = chips.parameters("m2ru", rest)
         chosen = suited(p, self.shape, None, lambda: _first(sample, scaling), tuple(self.settings))
-        if chosen["rule.scale"] != p["rule.scale"]:  # said to copies, which have no sample
-            self.settings["rule.scale"] = chosen["rule.scale"]
+        for name in SAMPLED:  # said to copies, which have no sample
+            if chosen[name] != p[name]:
+                self.settings[name] = chosen[name]
         self.chip = M2RU(chosen, self.shape, seed=seed, on=on)
         self.ranges = Ranges(features)
         self.learned = 0  # new examples

@@ -5,12 +5,18 @@ The presets' values were chosen on permuted MNIST: 28 steps of 28 inputs, 300,00
     batch = 2 below 15,000 new examples, 4 below 60,000, else 8                     (a short stream needs larger steps)
     1 / (1 - lambda) = 1 / (1 - lambda') * (steps / 28, from 1 to 4)                (a longer example, a longer memory)
     scale = 2^min(0, round(log2(0.023 / E))),   E = mean of z^2,   z = sum_t (1 - lambda) lambda^(T-t) x_t
+    rate of recurrent weights, times 2^round(log2(E / 0.023) / 2), from 1/2 to 2    (states are bounded, inputs are not)
     scale * rate of the outputs at most 0.025 below 100 units                               (no state overshoots)
     widest = 1 where numbers are answered                               (noise of reads is an error in full there)
 
 lambda' is the preset's, T the last step, x the inputs less their mean; E is a mean over examples and inputs. z is what
 the state would be if each input were a unit, so E is what a change of an input weight moves the state by: with twice
 the drive rates are halved. Of permuted MNIST it is 0.023, and it is larger where neighbouring steps are alike.
+
+A recurrent weight is driven by a state, which tanh bounds, so where E is large its rate falls by the root of what the
+inputs' falls by. Where E is small states are driven by biases and integrators' offsets too, alike in each example, and
+recurrent weights would learn faster than those of inputs. The factor comes on top of the scale. It is 1 while E is
+within a factor of 2 of 0.023, for single steps, which have no state before them, and where numbers are answered.
 
 An update moves outputs along a state h by rate * |h|^2 * slope times the error; from 2 on, errors grow. At 100 units
 the rate is as given and it falls with their number, so |h|^2 counts as 100 where all units saturate. The K-WTA's slope
@@ -42,6 +48,7 @@ LEAST: Final = -4  # smallest log2 of the scale
 OUTPUT: Final = 0.025  # rate of the outputs that no state overshoots: below 2 / (100 * 0.71), a tenth in hand
 STEADY: Final = ("network.hidden", "rule.scale", "rule.answer", "rule.probed_rate_output")
 MEMORIES: Final = ("network.lambda", "adam.lambda")
+SAMPLED: Final = ("rule.scale", "rule.rate_recurrent")  # what a sample of the inputs decides
 NUMBERS: Final = {"rule.answer": "linear", "mapping.widest": 1.0}  # where a stream wants numbers
 RULE: Final = "chosen for this stream by rule.suited"
 
@@ -69,8 +76,10 @@ def suited(
     found = {name: value for name, value in found.items() if name not in given}
     if "rule.scale" not in given:
         x = sample()
-        keep = found.get("network.lambda", p["network.lambda"])
-        found["rule.scale"] = 1.0 if x is None else scale(drive(x, keep))
+        size = DRIVE if x is None else drive(x, found.get("network.lambda", p["network.lambda"]))
+        found["rule.scale"] = scale(size)
+        if shape.steps > 1 and not shape.numbers and "rule.rate_recurrent" not in given:
+            found["rule.rate_recurrent"] = p["rule.rate_recurrent"] * recurrent(size)
     if examples is not None and "rule.probed_rate_output" not in given and not is_recursive(p):
         found |= _steady({name: found.get(name, p[name]) for name in STEADY})
     return _derived(p, found)
@@ -106,3 +115,8 @@ def drive(x: NDArray[Any], keep: float) -> float:
 def scale(drive: float) -> float:
     """The factor of all learning rates, a power of two, that makes up for a drive above `DRIVE`."""
     return 1.0 if drive <= DRIVE else 2.0 ** max(LEAST, round(math.log2(DRIVE / drive)))
+
+
+def recurrent(drive: float) -> float:
+    """The factor of the recurrent weights' rate, on top of the scale: a power of two from 1/2 to 2."""
+    return 1.0 if drive == 0 else 2.0 ** min(1, max(-1, round(math.log2(drive / DRIVE) / 2)))
