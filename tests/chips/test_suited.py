@@ -74,8 +74,10 @@ def test_recurrent_rate_follows_the_root_of_the_drive() -> None:
         (("rule.scale",), shape),
         (("rule.rate_recurrent",), shape),
         ((), NumberShape(60, 4, 1, True)),
+        ((), shape),
     ):
-        chosen = suited(parameters({}), other, 500, lambda: x, mine)
+        many = 500 if mine or other is not shape else 15_000  # a long stream keeps the rate
+        chosen = suited(parameters({}), other, many, lambda: x, mine)
         assert chosen["rule.rate_recurrent"] == parameters({})["rule.rate_recurrent"]
 
 
