@@ -24,6 +24,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "learning_speed 1": ("learning_speed.py", "--batch", "1"),
     "learning_speed 8": ("learning_speed.py", "--batch", "8"),
     "learning_speed 64": ("learning_speed.py", "--batch", "64"),
+    "threads inside a chip": ("thread_speed.py",),
     "many_chips": ("many_chips.py",),
     "pulsed_speed": ("pulsed_speed.py",),
     "insitu_speed": ("insitu_speed.py",),
@@ -32,7 +33,12 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "int8_chip_step": ("int8_chip_step.py",),
     "price_speed": ("price_speed.py",),
 }
-QUICK = {"learning_speed.py": ("--quick",), "pulsed_speed.py": ("--quick",), "price_speed.py": ("--quick",)}
+QUICK = {
+    "learning_speed.py": ("--quick",),
+    "thread_speed.py": ("--turns", "3"),
+    "pulsed_speed.py": ("--quick",),
+    "price_speed.py": ("--quick",),
+}
 WORSE = 0.9
 
 
