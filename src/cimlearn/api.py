@@ -92,9 +92,10 @@ class Result:
 
     def __str__(self) -> str:
         """The lines that `cimlearn run` ends with."""
-        from cimlearn.report.terminal import summary_text
+        from cimlearn.costs.told import lined
+        from cimlearn.report.terminal import summary_lines
 
-        return summary_text(self.summary)
+        return lined(summary_lines(self.summary))
 
     def _repr_html_(self) -> str:
         """How a notebook shows the run."""

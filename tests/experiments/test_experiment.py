@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -281,3 +282,19 @@ def test_write_statistics_are_those_of_the_cells() -> None:
     assert drawn.shape == (3, 44)
     assert drawn[1, 0] == pytest.approx(cells[1, :3].mean(), abs=5e-4)
     assert drawn[2, 43] == pytest.approx(cells[2, 129:].mean(), abs=5e-4)  # the last block is narrower
+
+
+def test_whoever_raises_after_a_task_stops_the_run_there(tmp_path: Path) -> None:
+    """The loop waits until its record was followed, however long that takes."""
+
+    class Enough(Exception):
+        pass
+
+    def once(event: object) -> None:
+        if isinstance(event, Evaluated):
+            time.sleep(0.2)  # many tasks of the toy
+            raise Enough
+
+    with pytest.raises(Enough):
+        replace(EXPERIMENT, seeds=(0,)).run(tmp_path / "run", progress=once)
+    assert len((tmp_path / "run" / "seed-0" / "records.jsonl").read_text("utf-8").splitlines()) == 1

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from cimlearn.costs.told import op_rate, years
+from cimlearn.costs.told import lined, op_rate, years
 from cimlearn.errors import InputError
 from cimlearn.ledger import Ledger
 from cimlearn.units import number, quantity
@@ -183,9 +183,7 @@ def flattering(notes: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def text(costs: Costs) -> str:
     """The headline figures a line each, and the names of what is free or can't be served."""
-    lines = [*headline(costs), *flattering(note[:2] for note in costs.notes)]
-    width = max(len(name) for name, _ in lines)
-    return "\n".join(f"{name:<{width}}  {words}" for name, words in lines)
+    return lined([*headline(costs), *flattering(note[:2] for note in costs.notes)])
 
 
 def check_inference(ledger: Ledger) -> None:

@@ -1,7 +1,8 @@
-"""Rates of operations and lifetimes in words, alike on pages, in tables and in Python."""
+"""Rates of operations, lifetimes and lists of figures in words, alike on pages, in tables and in Python."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from cimlearn.units import number
@@ -24,3 +25,9 @@ def years(value: float | None) -> str:
     if value >= 1:
         return f"{number(float(f'{value:.3g}'), 3)} years"
     return f"{number(float(f'{365.25 * value:.3g}'), 3)} days"
+
+
+def lined(lines: Sequence[tuple[str, str]]) -> str:
+    """Names and texts as plain text, a line each, texts below each other."""
+    width = max(len(name) for name, _ in lines)
+    return "\n".join(f"{name:<{width}}  {words}" for name, words in lines)

@@ -46,6 +46,7 @@ class Evaluated:
     seed: int
     task: int
     record: dict[str, Any]
+    followed: Event = field(default_factory=Event, compare=False, repr=False)  # set once everybody was told
 
 
 Tell = Callable[[Learned | Evaluated], None]

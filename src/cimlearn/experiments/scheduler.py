@@ -47,6 +47,7 @@ class _Ended:
 
 
 Progress = Started | Learned | Evaluated
+_LOOK_SECONDS = 0.05  # between looks whether a run was stopped
 _TIMING_SECONDS = 30.0  # how often timing.json is written between records
 
 
@@ -100,10 +101,17 @@ def run_seeds(
     events: SimpleQueue[Learned | Evaluated | _Ended] = SimpleQueue()
     stop = Event()
     waiting = [seed for seed in seeds if positions[seed].task < len(tasks)]
+
+    def told(event: Learned | Evaluated) -> None:
+        """Tell of an event; a seed goes on after a task when that was followed, so whoever stops it there stops it."""
+        events.put(event)
+        while isinstance(event, Evaluated) and not event.followed.wait(_LOOK_SECONDS) and not stop.is_set():
+            pass
+
     with ThreadPoolExecutor(threads) as pool:
         try:
             for seed in waiting:
-                loop = SeedLoop(seed, folder, build, events.put, stop, checkpoint_seconds)
+                loop = SeedLoop(seed, folder, build, told, stop, checkpoint_seconds)
                 pool.submit(_told, loop, events)
             _follow(events, len(waiting), board, tell)
         except KeyboardInterrupt:
@@ -147,3 +155,4 @@ def _follow(
                 board.write_records()
                 board.write_timing()
                 tell(event)
+                event.followed.set()

@@ -109,13 +109,6 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
     return table
 
 
-def summary_text(summary: Mapping[str, Any]) -> str:
-    """The same as plain text."""
-    lines = summary_lines(summary)
-    width = max(len(name) for name, _ in lines)
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)
-
-
 def summary_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Name and text of each figure that `summarise` found."""
     state = "" if summary["complete"] else f" (incomplete, {summary['tasks_learned']} tasks learned)"

@@ -23,8 +23,9 @@ from cimlearn.untrusted.tables import csv_rows, open_parquet, parquet_blocks
 _REMARK: Final = "#"  # begins a line that is no row
 _SHOWN: Final = 4  # cells of a line in a message
 ROWS: Final = 1 << 16  # rows of a block
-TEXTS: Final = (".csv", ".tsv", ".txt")
-SUFFIXES: Final = (*TEXTS, ".parquet", ".pq")
+PARQUET: Final = (".parquet", ".pq")
+BINARY: Final = (*PARQUET, ".npz")
+SUFFIXES: Final = (".csv", ".tsv", ".txt", *PARQUET)
 _PURPOSES = (
     "label", "target", "ahead", "task", "group", "part", "time", "features", "delimiter", "decimal", "dates", "header",
 )  # fmt: skip
@@ -59,25 +60,33 @@ def _load(
     settings = dict(purposes)
     with formats.reading(path):
         files = [Path(file) for file, _, _ in stamp]
+        how = _dialect(files[0], settings)
         if path.is_dir():
             columns, blocks, settings = open_many(path, files, settings, lambda file: _open(file, settings))
         else:
-            columns, blocks = _open(path, settings)
+            columns, blocks = _open(path, settings, how)
         table = make_table(str(path), columns, blocks, settings)
         names = [str(file.relative_to(path)) if path.is_dir() else file.name for file in files]
         sums = (formats.file_digest(file, unpack=False) for file in files)
-        text = files[0].suffix in TEXTS
-        comma = text and dialect(files[0], settings["delimiter"], settings["decimal"]).comma
-        return table._replace(checksums=dict(zip(names, sums, strict=True)), comma=comma)
+        return table._replace(checksums=dict(zip(names, sums, strict=True)), comma=how.comma)
 
 
-def _open(path: Path, settings: Mapping[str, Any]) -> tuple[list[str], Iterator[Block]]:
-    """Column names, and the rows."""
-    if path.suffix in (".parquet", ".pq"):
+def _dialect(path: Path, settings: Mapping[str, Any]) -> Dialect:
+    """How a file writes its table, if it is text."""
+    if path.suffix in BINARY:
+        return Dialect("", comma=False)
+    return dialect(path, settings["delimiter"], settings["decimal"])
+
+
+def _open(
+    path: Path, settings: Mapping[str, Any], how: Dialect | None = None
+) -> tuple[list[str], Iterator[Block]]:
+    """Column names, and the rows; `how` is found where nobody says it."""
+    if path.suffix in PARQUET:
         return _parquet(path)
     if path.suffix == ".npz":
         return _columns(path)
-    how = dialect(path, settings["delimiter"], settings["decimal"])
+    how = how or _dialect(path, settings)
     rows = csv_rows(path, how.delimiter)
     first, remark = next(rows, []), []
     while first and first[0].lstrip().startswith(_REMARK):
